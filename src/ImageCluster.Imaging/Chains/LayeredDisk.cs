@@ -1,0 +1,212 @@
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Chains;
+
+/// <summary>
+/// The guest's whole disk: a stack of layers that asks downwards for what a layer says nothing about. Reading is safe from any
+/// number of threads. Owns its layers.
+/// </summary>
+public sealed class LayeredDisk : IDisposable
+{
+    private readonly IImageLayer[] _layers;
+
+    /// <param name="layers">From the top (the active image) to the base; at least one.</param>
+    public LayeredDisk(params IEnumerable<IImageLayer> layers)
+    {
+        _layers = [.. layers];
+        ArgumentOutOfRangeException.ThrowIfZero(_layers.Length, nameof(layers));
+    }
+
+    /// <summary>Top first.</summary>
+    public IReadOnlyList<IImageLayer> Layers => _layers;
+
+    public IImageLayer Top => _layers[0];
+
+    /// <summary>Size of the guest's disk in bytes: that of the top layer.</summary>
+    public long VirtualSize => _layers[0].VirtualSize;
+
+    /// <summary>
+    /// What stands at <paramref name="offset"/> in the whole chain, for 1 to <paramref name="length"/> bytes. Kind absent means that no
+    /// layer says anything: it reads as zeros.
+    /// </summary>
+    public DiskExtent Map(long offset, long length) => MapAbove(offset, length, _layers.Length);
+
+    /// <summary>As <see cref="Map"/>, looking at the first <paramref name="layerCount"/> layers only.</summary>
+    public DiskExtent MapAbove(long offset, long length, int layerCount) => MapFrom(0, offset, length, layerCount);
+
+    /// <summary>As <see cref="Map"/>, looking at the layers from <paramref name="first"/> to the one before <paramref name="end"/>.</summary>
+    public DiskExtent MapFrom(int first, long offset, long length, int end)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        for (int depth = first; depth < end; depth++)
+        {
+            IImageLayer layer = _layers[depth];
+            if (offset >= layer.VirtualSize)
+            {
+                // A layer that is shorter than the one above ends what can be known: zeros, as if this layer said so.
+                return new DiskExtent(new Extent(offset, length, ExtentKind.Zero), depth);
+            }
+
+            Extent extent = layer.Map(offset, Math.Min(length, layer.VirtualSize - offset));
+            length = extent.Length;
+            if (extent.Kind != ExtentKind.Absent)
+            {
+                return new DiskExtent(extent, depth);
+            }
+        }
+
+        return new DiskExtent(new Extent(offset, length, ExtentKind.Absent), end - 1);
+    }
+
+    /// <summary>The extents of a range, in order, each as long as one look shows.</summary>
+    public IEnumerable<DiskExtent> MapRange(long offset, long length)
+    {
+        for (long end = offset + length; offset < end;)
+        {
+            DiskExtent extent = Map(offset, end - offset);
+            yield return extent;
+            offset = extent.Extent.End;
+        }
+    }
+
+    /// <summary>Reads guest bytes; what no layer has, and what lies beyond the disk's end, reads as zeros.</summary>
+    public void Read(long offset, Span<byte> buffer) => ReadFrom(0, offset, buffer);
+
+    /// <summary>As <see cref="Read(long, Span{byte})"/>, from layer <paramref name="first"/> downwards.</summary>
+    public void ReadFrom(int first, long offset, Span<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            if (first >= _layers.Length || offset >= _layers[first].VirtualSize)
+            {
+                buffer.Clear();
+                return;
+            }
+
+            DiskExtent found = MapFrom(first, offset, buffer.Length, _layers.Length);
+            Span<byte> part = buffer[..(int)found.Extent.Length];
+            Read(found, part);
+            offset += part.Length;
+            buffer = buffer[part.Length..];
+        }
+    }
+
+    /// <summary>Reads the bytes of an extent that <see cref="Map"/> gave, or of a slice of it.</summary>
+    public void Read(in DiskExtent extent, Span<byte> buffer)
+    {
+        if (extent.Extent.Kind is ExtentKind.Absent or ExtentKind.Zero)
+        {
+            buffer.Clear();
+        }
+        else
+        {
+            _layers[extent.Depth].Read(extent.Extent, buffer);
+        }
+    }
+
+    /// <summary>The top layer where it was opened for writing.</summary>
+    /// <exception cref="InvalidOperationException">It was not.</exception>
+    public IWritableLayer WritableTop => _layers[0] as IWritableLayer ?? throw new InvalidOperationException("The top layer is open for reading only.");
+
+    /// <summary>Writes guest bytes into the top layer at any alignment; partial units are filled up from the chain first.</summary>
+    public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        IWritableLayer top = WritableTop;
+        long unit = top.Granularity;
+        while (data.Length > 0)
+        {
+            Extent mapped = top.Map(offset, data.Length);
+            int length = (int)mapped.Length;
+            if (mapped.Kind == ExtentKind.Data)
+            {
+                top.Write(offset, data[..length]);
+            }
+            else
+            {
+                length = WriteUnits(top, unit, offset, data);
+            }
+
+            offset += length;
+            data = data[length..];
+        }
+    }
+
+    /// <summary>Makes a range of the top layer read as zeros at any alignment.</summary>
+    public void WriteZeroes(long offset, long length, ZeroMode mode)
+    {
+        IWritableLayer top = WritableTop;
+        long unit = top.Granularity;
+        long end = offset + length;
+        long from = Math.Min(end, RoundUp(offset, unit));
+        long to = end == top.VirtualSize ? end : Math.Max(from, end / unit * unit);
+        if (from > offset)
+        {
+            Write(offset, new byte[from - offset]);
+        }
+
+        if (to > from)
+        {
+            top.WriteZeroes(from, to - from, mode);
+        }
+
+        if (end > to)
+        {
+            Write(to, new byte[end - to]);
+        }
+    }
+
+    public void Flush() => WritableTop.Flush();
+
+    public void Dispose()
+    {
+        List<Exception>? failures = null;
+        foreach (IImageLayer layer in _layers)
+        {
+            try
+            {
+                layer.Dispose();
+            }
+            catch (ImageException e)
+            {
+                (failures ??= []).Add(e);
+            }
+        }
+
+        if (failures is not null)
+        {
+            throw failures[0];
+        }
+    }
+
+    private static long RoundUp(long value, long unit) => (value + unit - 1) / unit * unit;
+
+    // Writes from offset to the end of data, or to the end of the last whole unit; a partial first or last unit is read up first.
+    private int WriteUnits(IWritableLayer top, long unit, long offset, ReadOnlySpan<byte> data)
+    {
+        long start = offset / unit * unit;
+        long whole = (offset + data.Length) / unit * unit;
+        bool endsWithDisk = offset + data.Length == top.VirtualSize;
+        if (start == offset && (whole > offset || endsWithDisk))
+        {
+            int length = endsWithDisk ? data.Length : (int)(whole - offset);
+            top.Write(offset, data[..length]);
+            return length;
+        }
+
+        long end = Math.Min(start + unit, top.VirtualSize);
+        byte[] full = new byte[end - start];
+        Read(start, full);
+        int part = (int)Math.Min(data.Length, end - offset);
+        data[..part].CopyTo(full.AsSpan((int)(offset - start)));
+        top.Write(start, full);
+        return part;
+    }
+}
+
+/// <summary>An extent and the layer that holds it.</summary>
+/// <param name="Extent">What is there.</param>
+/// <param name="Depth">The layer's index, 0 for the top.</param>
+public readonly record struct DiskExtent(Extent Extent, int Depth);

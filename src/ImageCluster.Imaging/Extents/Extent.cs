@@ -1,0 +1,48 @@
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Extents;
+
+/// <summary>What a layer knows of a range of the guest's bytes.</summary>
+public enum ExtentKind : byte
+{
+    /// <summary>The layer says nothing: ask the layer below; zeros where there is none.</summary>
+    Absent,
+
+    /// <summary>The range reads as zeros, whatever lies below.</summary>
+    Zero,
+
+    /// <summary>The range's bytes stand in a file as they are (or encrypted), from <see cref="Extent.HostOffset"/> on.</summary>
+    Data,
+
+    /// <summary>The range's bytes must be inflated: only <see cref="Formats.IImageLayer.Read"/> can say them.</summary>
+    Compressed,
+}
+
+/// <summary>A run of the guest's bytes that is all of one kind and, where it is data, contiguous in its file. Units: bytes.</summary>
+/// <param name="Start">Guest offset of the first byte, 0 or more.</param>
+/// <param name="Length">Bytes, 1 or more.</param>
+/// <param name="Kind">What is there.</param>
+/// <param name="File">The file that holds it; null where there is nothing to point at.</param>
+/// <param name="HostOffset">
+/// Where in <paramref name="File"/> it starts, or -1. A zero extent may have one too: space that is allocated and reads as zeros.
+/// </param>
+public readonly record struct Extent(long Start, long Length, ExtentKind Kind, IBlockFile? File = null, long HostOffset = -1)
+{
+    /// <summary>Guest offset of the first byte behind the extent.</summary>
+    public long End => Start + Length;
+
+    /// <summary>The part of the extent that lies in [<paramref name="start"/>, <paramref name="end"/>); the two must overlap.</summary>
+    public Extent Slice(long start, long end)
+    {
+        long from = Math.Max(start, Start);
+        long to = Math.Min(end, End);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(to, from);
+        long host = HostOffset < 0 || Kind == ExtentKind.Compressed ? HostOffset : HostOffset + (from - Start);
+        return this with { Start = from, Length = to - from, HostOffset = host };
+    }
+
+    /// <summary>True where <paramref name="next"/> continues this extent in the guest, in kind and in its file.</summary>
+    public bool Joins(in Extent next) =>
+        next.Start == End && next.Kind == Kind && ReferenceEquals(next.File, File) && Kind != ExtentKind.Compressed &&
+        (HostOffset < 0 ? next.HostOffset < 0 : next.HostOffset == HostOffset + Length);
+}

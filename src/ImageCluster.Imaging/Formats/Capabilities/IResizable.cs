@@ -1,0 +1,9 @@
+namespace ImageCluster.Imaging.Formats.Capabilities;
+
+/// <summary>A layer whose virtual size can change.</summary>
+public interface IResizable
+{
+    /// <param name="newSize">Bytes.</param>
+    /// <param name="preallocation">off, metadata, falloc or full; how what is added is allocated.</param>
+    void Resize(long newSize, string preallocation);
+}

@@ -1,0 +1,31 @@
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats;
+
+/// <summary>What a format gets to open a file with.</summary>
+public sealed class OpenContext
+{
+    public required IBlockFile File { get; init; }
+
+    /// <summary>The image's name, as given; what <see cref="IFileLocator.Combine"/> resolves references against.</summary>
+    public required string FileName { get; init; }
+
+    /// <summary>Opens the image's other parts (extent files, data file); already confined by the chain policy.</summary>
+    public required IFileLocator Locator { get; init; }
+
+    public bool Write => Mode.Write;
+
+    public OpenMode Mode { get; init; } = OpenMode.ReadOnly;
+
+    /// <summary>For <c>info</c>: metadata only, so a missing password or data file is no reason to fail.</summary>
+    public bool DescribeOnly { get; init; }
+
+    /// <summary>For check: open in spite of the corrupt bit, of dirty refcounts and of what a check would repair.</summary>
+    public bool ForCheck { get; init; }
+
+    /// <summary>The secret (password) for an encrypted image by QEMU's option name, e.g. <c>encrypt.key-secret</c>; null where none was given.</summary>
+    public Func<string, byte[]?> Secret { get; init; } = static _ => null;
+
+    /// <summary>Driver options of <c>--image-opts</c>, without the prefix of the node.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+}

@@ -1,0 +1,69 @@
+namespace ImageCluster.Imaging;
+
+/// <summary>What kind of trouble an <see cref="ImageException"/> reports; callers map it to wording and exit codes.</summary>
+public enum ImageErrorKind
+{
+    /// <summary>The file, or a file that it refers to, is not there.</summary>
+    NotFound,
+
+    /// <summary>The operating system refused or failed an access (permissions, input/output error).</summary>
+    Io,
+
+    /// <summary>No room left on the target's file system.</summary>
+    NoSpace,
+
+    /// <summary>Another process holds a conflicting lock.</summary>
+    Locked,
+
+    /// <summary>The file is not of the format that was stated, or of none that is known.</summary>
+    NotThisFormat,
+
+    /// <summary>The file ends before something that its metadata refers to.</summary>
+    Truncated,
+
+    /// <summary>The metadata contradicts itself.</summary>
+    Corrupt,
+
+    /// <summary>A size, offset or count is beyond the limits (which are QEMU's).</summary>
+    Limit,
+
+    /// <summary>A feature, version or option that this engine does not implement.</summary>
+    Unsupported,
+
+    /// <summary>The chain policy forbids it: outside the allowed roots, a loop, too deep.</summary>
+    Policy,
+
+    /// <summary>A wrong argument or option value.</summary>
+    InvalidArgument,
+
+    /// <summary>The target is there already.</summary>
+    Exists,
+
+    /// <summary>A password is missing or wrong.</summary>
+    Secret,
+}
+
+/// <summary>
+/// The one exception of the engine. <see cref="Exception.Message"/> is a single line without the file's name that says what is
+/// wrong and where (QEMU's wording where QEMU has one); <see cref="File"/> names the file; <see cref="Hint"/> says what to do.
+/// </summary>
+public sealed class ImageException : Exception
+{
+    public ImageException(ImageErrorKind kind, string? file, string message, Exception? inner = null)
+        : base(message, inner)
+    {
+        Kind = kind;
+        File = file;
+    }
+
+    public ImageErrorKind Kind { get; }
+
+    /// <summary>The name of the file concerned, as the caller gave it or as its parent names it; null where there is none.</summary>
+    public string? File { get; }
+
+    /// <summary>What the user can do about it; null where the message says it all.</summary>
+    public string? Hint { get; init; }
+
+    /// <summary>The operating system's error number (errno) behind this, 0 if none.</summary>
+    public int Errno { get; init; }
+}

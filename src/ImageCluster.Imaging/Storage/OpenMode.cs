@@ -1,0 +1,52 @@
+namespace ImageCluster.Imaging.Storage;
+
+/// <summary>QEMU's cache modes (<c>-t</c> and <c>-T</c> of qemu-img; <c>cache=</c> of -drive).</summary>
+public enum CacheMode
+{
+    /// <summary>Page cache; <see cref="IBlockFile.Flush"/> makes durable.</summary>
+    Writeback,
+
+    /// <summary>Page cache; each write is durable when it returns.</summary>
+    Writethrough,
+
+    /// <summary>O_DIRECT; <see cref="IBlockFile.Flush"/> makes durable.</summary>
+    None,
+
+    /// <summary>O_DIRECT; each write is durable when it returns.</summary>
+    DirectSync,
+
+    /// <summary>Page cache; flushes are ignored.</summary>
+    Unsafe,
+}
+
+/// <summary>How to open a file by <see cref="IFileLocator"/>.</summary>
+public sealed record OpenMode
+{
+    public static readonly OpenMode ReadOnly = new();
+    public static readonly OpenMode ReadWrite = new() { Write = true };
+
+    public bool Write { get; init; }
+
+    public CacheMode Cache { get; init; } = CacheMode.Writeback;
+
+    /// <summary>Which of QEMU's byte-range locks to take.</summary>
+    public ImageLock Lock { get; init; } = ImageLock.Default;
+
+    /// <summary>The kernel's asynchronous interface where it matters (reserved; the synchronous one is used).</summary>
+    public bool NoAtime { get; init; }
+}
+
+/// <summary>
+/// The sharing that an open asks of QEMU's image locks (block/file-posix.c: permission p is byte 100+p, "not shared" is 200+p).
+/// </summary>
+public enum ImageLock
+{
+    /// <summary>A reader lets readers in and no writer; a writer lets nobody else write, resize or rely on consistency.</summary>
+    Default,
+
+    /// <summary><c>-U</c>, force-share: read while others write.</summary>
+    Shared,
+
+    /// <summary>No locks: for parts of an image whose main file holds the lock, and for devices.</summary>
+    None,
+}
