@@ -6,6 +6,7 @@ public static class FormatRegistry
     /// <summary>In the order in which probing asks them; of equal scores the first wins.</summary>
     public static IReadOnlyList<ImageFormat> All { get; } =
     [
+        new Raw.RawFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

@@ -23,6 +23,12 @@ public sealed class FillRun : IDisposable
     /// <summary>Smallest run of zeros, in bytes, that is left out (<c>-S</c>); 0 writes zeros as data.</summary>
     public int SparseSize { get; set; } = 4096;
 
+    /// <summary>
+    /// True where the target holds something else, or a backing file shows, where nothing is written: zeros between data are then
+    /// pieces of kind <see cref="FillPieceKind.Zero"/> instead of being left out.
+    /// </summary>
+    public bool StateZeroes { get; set; }
+
     public List<FillPiece> Pieces { get; } = [];
 
     /// <summary>The guest's bytes.</summary>

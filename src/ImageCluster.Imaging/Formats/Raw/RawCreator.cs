@@ -1,0 +1,66 @@
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Raw;
+
+/// <summary>Makes empty raw images.</summary>
+internal static class RawCreator
+{
+    private const int SectorSize = 512;
+    private const int ZeroChunk = 1 << 20;
+
+    /// <summary>QEMU counts raw images in sectors: a size is rounded up to 512 bytes.</summary>
+    public static long RoundedSize(CreateRequest request)
+    {
+        if (request.VirtualSize is < 0 or > long.MaxValue - SectorSize)
+        {
+            throw new ImageException(ImageErrorKind.Limit, request.FileName, $"Image size must be less than {long.MaxValue - SectorSize} bytes");
+        }
+
+        return (request.VirtualSize + SectorSize - 1) & -SectorSize;
+    }
+
+    /// <summary>Creates the file, or takes a device that is there and large enough, with the preallocation asked for.</summary>
+    public static IBlockFile Create(CreateRequest request)
+    {
+        long size = RoundedSize(request);
+        string preallocation = new OptionReader(request.Options, request.FileName).Choice("preallocation", "off", "off", "falloc", "full");
+        IBlockFile file = request.Locator.Create(request.FileName, size, request.Mode);
+        try
+        {
+            if (file.Length < size)
+            {
+                throw new ImageException(ImageErrorKind.NoSpace, request.FileName, "Device is too small for the image");
+            }
+
+            Preallocate(file, size, preallocation);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static void Preallocate(IBlockFile file, long size, string mode)
+    {
+        if (size == 0 || mode == "off" || !file.CanResize)
+        {
+            return;
+        }
+
+        if (mode == "falloc")
+        {
+            file.Allocate(0, size);
+            return;
+        }
+
+        byte[] zeros = new byte[Math.Min(size, ZeroChunk)];
+        for (long at = 0; at < size; at += zeros.Length)
+        {
+            file.Write(at, zeros.AsSpan(0, (int)Math.Min(zeros.Length, size - at)));
+        }
+
+        file.Flush();
+    }
+}

@@ -1,0 +1,78 @@
+using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Raw;
+
+/// <summary>Fills a raw image: every byte has its place, so reserving and publishing cost nothing.</summary>
+internal sealed class RawFill(IBlockFile file, long virtualSize) : IFillTarget
+{
+    public long VirtualSize => virtualSize;
+
+    public int Granularity => 512;
+
+    public long ShardLength => 512L << 20;
+
+    public int PreferredRunLength => 256 << 10;
+
+    public bool ShardsIndependent => true;
+
+    public bool UnwrittenIsZero => file.CanResize;
+
+    public IRoom Room { get; } = new NoRoom();
+
+    public void Prepare(FillRun run)
+    {
+        if (!run.ExplicitZero)
+        {
+            SparseCutter.Cut(run, Granularity);
+        }
+    }
+
+    public void Reserve(FillRun run, IRoom room)
+    {
+    }
+
+    public void Write(FillRun run)
+    {
+        if (run.ExplicitZero)
+        {
+            file.WriteZeroes(run.Offset, run.Length, ZeroMode.MayUnmap);
+            return;
+        }
+
+        foreach (FillPiece piece in run.Pieces)
+        {
+            if (piece.Kind == FillPieceKind.Zero)
+            {
+                file.WriteZeroes(run.Offset + piece.Start, piece.Length, ZeroMode.MayUnmap);
+            }
+            else
+            {
+                file.Write(run.Offset + piece.Start, run.Payload(piece));
+            }
+        }
+    }
+
+    public ShardManifest? CloseShard(long shard) => new(shard, [], [], 0);
+
+    public void Publish(ShardManifest manifest)
+    {
+    }
+
+    public void Flush() => file.Flush();
+
+    public void Finish() => file.Flush();
+
+    public void Dispose() => file.Dispose();
+
+    private sealed class NoRoom : IRoom
+    {
+        public long HighWater => 0;
+
+        public long Reserve(long length, long alignment) => throw new NotSupportedException("A raw image has no room to reserve: every byte has its place.");
+
+        public void SkipTo(long offset)
+        {
+        }
+    }
+}

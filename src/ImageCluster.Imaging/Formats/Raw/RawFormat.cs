@@ -1,0 +1,27 @@
+using ImageCluster.Imaging.Formats.Filling;
+
+namespace ImageCluster.Imaging.Formats.Raw;
+
+/// <summary>Raw: the guest's bytes as they are. Driver options <c>offset</c> and <c>size</c> select a part of the file.</summary>
+public sealed class RawFormat : ImageFormat
+{
+    public override string Name => "raw";
+
+    /// <summary>1: anything can be raw, so everything else goes first (block/raw-format.c scores the same).</summary>
+    public override int Probe(ReadOnlySpan<byte> head, string fileName) => 1;
+
+    public override IReadOnlyList<CreateOption> CreateOptions { get; } =
+    [
+        new("size", CreateOptionType.Size, "Virtual disk size"),
+        new("preallocation", CreateOptionType.Text, "Preallocation mode (allowed values: off, falloc, full)", "off"),
+    ];
+
+    public override IImageLayer Open(OpenContext context) => RawLayer.Open(context);
+
+    public override void Create(CreateRequest request) => RawCreator.Create(request).Dispose();
+
+    public override IFillTarget CreateFill(CreateRequest request) => new RawFill(RawCreator.Create(request), RawCreator.RoundedSize(request));
+
+    public override IFillTarget OpenFill(CreateRequest request) =>
+        new RawFill(request.Locator.Open(request.FileName, request.Mode), RawCreator.RoundedSize(request));
+}

@@ -1,0 +1,122 @@
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Raw;
+
+/// <summary>A raw image, or the part of a file that the driver options offset and size select.</summary>
+internal sealed class RawLayer : IWritableLayer, IResizable
+{
+    private const int SectorSize = 512;
+    private readonly IBlockFile _file;
+    private readonly long _start;
+    private readonly bool _fixedSize;
+
+    private RawLayer(IBlockFile file, string fileName, long start, long? size)
+    {
+        _file = file;
+        _start = start;
+        FileName = fileName;
+        _fixedSize = size.HasValue;
+        VirtualSize = size ?? RoundUp(file.Length - start);
+    }
+
+    public static RawLayer Open(OpenContext context)
+    {
+        try
+        {
+            OptionReader options = new(context.Options, context.FileName);
+            long length = context.File.Length;
+            long start = options.Size("offset", 0);
+            long? size = options.Text("size") is null ? null : options.Size("size", 0);
+            if (start > length)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName,
+                    $"Offset ({start}) cannot be greater than size of the containing file ({length})");
+            }
+
+            if (size > length - start)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName,
+                    $"The sum of offset ({start}) and size ({size}) has to be smaller or equal to the  actual size of the containing file ({length})");
+            }
+
+            return new RawLayer(context.File, context.FileName, start, size);
+        }
+        catch
+        {
+            context.File.Dispose();
+            throw;
+        }
+    }
+
+    public string FormatName => "raw";
+
+    public string FileName { get; }
+
+    public long VirtualSize { get; private set; }
+
+    public long Granularity => 1;
+
+    public BackingReference? Backing => null;
+
+    public Extent Map(long offset, long length)
+    {
+        long inFile = _file.Length - _start - offset;
+        if (inFile <= 0)
+        {
+            // The last sector's part that the file does not have.
+            return new Extent(offset, length, ExtentKind.Zero, _file, _start + offset);
+        }
+
+        (long run, bool hole) = _file.NextRange(_start + offset, Math.Min(length, inFile));
+        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, _start + offset);
+    }
+
+    public void Read(in Extent extent, Span<byte> buffer) => _file.ReadPadded(extent.HostOffset, buffer);
+
+    public void Write(long offset, ReadOnlySpan<byte> data) => _file.Write(_start + offset, data);
+
+    public void WriteZeroes(long offset, long length, ZeroMode mode) => _file.WriteZeroes(_start + offset, length, mode);
+
+    public void Discard(long offset, long length) => _file.WriteZeroes(_start + offset, length, ZeroMode.MayUnmap);
+
+    public void Flush() => _file.Flush();
+
+    public void Resize(long newSize, string preallocation)
+    {
+        if (_fixedSize || !_file.CanResize)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, "Cannot resize a device or a part of a file");
+        }
+
+        long old = _file.Length;
+        if (newSize < old && preallocation != "off")
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, "Preallocation can't be used for shrinking files");
+        }
+
+        _file.SetLength(newSize);
+        switch (preallocation)
+        {
+            case "off":
+                break;
+            case "falloc" when newSize > old:
+                _file.Allocate(old, newSize - old);
+                break;
+            case "full" when newSize > old:
+                _file.WriteZeroes(old, newSize - old, ZeroMode.KeepAllocated);
+                break;
+            case "metadata":
+                throw new ImageException(ImageErrorKind.Unsupported, FileName, "Unsupported preallocation mode 'metadata'");
+        }
+
+        VirtualSize = RoundUp(newSize);
+    }
+
+    public FormatSpecificInfo? DescribeSpecific() => null;
+
+    public void Dispose() => _file.Dispose();
+
+    private static long RoundUp(long length) => (length + SectorSize - 1) & -SectorSize;
+}
