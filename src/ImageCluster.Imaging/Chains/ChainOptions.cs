@@ -1,0 +1,42 @@
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Chains;
+
+/// <summary>How <see cref="ChainOpener"/> opens an image and what it may follow.</summary>
+public sealed record ChainOptions
+{
+    public static readonly ChainOptions ReadOnly = new();
+
+    /// <summary>Format of the top image by name; null to probe.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>How the top image is opened. Backing files are opened for reading with the same cache mode and lock.</summary>
+    public OpenMode Mode { get; init; } = OpenMode.ReadOnly;
+
+    /// <summary>False to open the top image alone: what it does not have reads as zeros.</summary>
+    public bool FollowBacking { get; init; } = true;
+
+    /// <summary>How many of the chain's images, counted from the top, are opened for writing where <see cref="Mode"/> writes.</summary>
+    public int WritableLayers { get; init; } = 1;
+
+    /// <summary>Images in a chain at the most, the top included.</summary>
+    public int MaxDepth { get; init; } = 256;
+
+    /// <summary>
+    /// False to refuse a backing file whose format the overlay does not state: probing lets a guest that wrote a header into its raw
+    /// disk choose what is read (CVE-2008-2004 and its kin).
+    /// </summary>
+    public bool AllowProbedBacking { get; init; } = true;
+
+    /// <inheritdoc cref="Formats.OpenContext.DescribeOnly"/>
+    public bool DescribeOnly { get; init; }
+
+    /// <inheritdoc cref="Formats.OpenContext.ForCheck"/>
+    public bool ForCheck { get; init; }
+
+    /// <summary>Secrets by QEMU's option name; see <see cref="Formats.OpenContext.Secret"/>.</summary>
+    public Func<string, byte[]?> Secret { get; init; } = static _ => null;
+
+    /// <summary>Driver options of the top image.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+}
