@@ -94,7 +94,10 @@ public sealed class ChainOpener(IFileLocator locator)
         if (depth >= options.MaxDepth)
         {
             throw new ImageException(ImageErrorKind.Limit, overlay.FileName,
-                $"Backing chain is deeper than {options.MaxDepth} images") { Hint = "Flatten a part of the chain first." };
+                $"Backing chain is deeper than {options.MaxDepth} images")
+            {
+                Hint = "Flatten a part of the chain first.",
+            };
         }
 
         if (backing.Format is null && !options.AllowProbedBacking)

@@ -34,6 +34,9 @@ public interface IFillTarget : IDisposable
     /// <summary>True where what is never written reads as zeros (no backing file, a fresh file).</summary>
     bool UnwrittenIsZero { get; }
 
+    /// <summary>False where every guest byte has its place beforehand, so that runs need no order and no room.</summary>
+    bool ReservesRoom => true;
+
     /// <summary>The room from which this process reserves unless told otherwise: the format's own allocator over the whole file.</summary>
     IRoom Room { get; }
 

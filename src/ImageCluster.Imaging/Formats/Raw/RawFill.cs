@@ -18,7 +18,9 @@ internal sealed class RawFill(IBlockFile file, long virtualSize) : IFillTarget
 
     public bool UnwrittenIsZero => file.CanResize;
 
-    public IRoom Room { get; } = new NoRoom();
+    public bool ReservesRoom => false;
+
+    public IRoom Room => NoRoom.Instance;
 
     public void Prepare(FillRun run)
     {
@@ -64,15 +66,4 @@ internal sealed class RawFill(IBlockFile file, long virtualSize) : IFillTarget
     public void Finish() => file.Flush();
 
     public void Dispose() => file.Dispose();
-
-    private sealed class NoRoom : IRoom
-    {
-        public long HighWater => 0;
-
-        public long Reserve(long length, long alignment) => throw new NotSupportedException("A raw image has no room to reserve: every byte has its place.");
-
-        public void SkipTo(long offset)
-        {
-        }
-    }
 }

@@ -1,0 +1,227 @@
+using ImageCluster.Imaging.Formats.Filling;
+
+namespace ImageCluster.Imaging.Operations.Converting;
+
+/// <summary>
+/// Brings a source's bytes into a target, by as many threads as asked for. Threads take runs from one cursor in guest order; each
+/// reads and prepares its run alone, takes room by ticket, and writes alone. Cancellation is looked at between runs.
+/// </summary>
+public sealed class Converter
+{
+    private readonly IConvertSource _source;
+    private readonly IFillTarget _target;
+    private readonly ConvertOptions _options;
+    private readonly bool _byTicket;
+    private readonly bool _stateZeroes;
+
+    private readonly object _gate = new();
+    private readonly Turnstile _turnstile = new();
+    private readonly ShardLedger _ledger;
+    private readonly IRoom _room;
+    private RunCursor? _cursor;
+    private long _nextTicket;
+    private long _nextShard;
+    private long _reported;
+    private Exception? _failure;
+
+    public Converter(IConvertSource source, IFillTarget target, ConvertOptions options, IRoom? room = null)
+    {
+        _source = source;
+        _target = target;
+        _options = options;
+        _room = room ?? target.Room;
+        _byTicket = target.ReservesRoom && !options.OutOfOrder;
+        _stateZeroes = !(target.UnwrittenIsZero || options.TargetIsZero);
+        _ledger = new ShardLedger(CloseShard);
+    }
+
+    /// <summary>
+    /// Converts the whole disk, shard after shard, and publishes each shard as it closes. The caller finishes the target.
+    /// </summary>
+    public void Run(CancellationToken cancel) => Run(0, ShardCount, cancel);
+
+    /// <summary>Converts the shards from <paramref name="firstShard"/> to the one before <paramref name="endShard"/>.</summary>
+    public void Run(long firstShard, long endShard, CancellationToken cancel)
+    {
+        _nextShard = firstShard;
+        _reported = firstShard * _target.ShardLength;
+        int threads = Math.Max(1, _options.Threads);
+        Thread[] helpers = new Thread[threads - 1];
+        for (int i = 0; i < helpers.Length; i++)
+        {
+            helpers[i] = new Thread(() => Work(endShard, cancel)) { IsBackground = true, Name = $"convert-{i + 1}" };
+            helpers[i].Start();
+        }
+
+        Work(endShard, cancel);
+        foreach (Thread helper in helpers)
+        {
+            helper.Join();
+        }
+
+        if (_failure is not null)
+        {
+            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+        }
+
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Number of shards of the target.</summary>
+    public long ShardCount => (_target.VirtualSize + _target.ShardLength - 1) / _target.ShardLength;
+
+    private void Work(long endShard, CancellationToken cancel)
+    {
+        using FillRun run = new() { SparseSize = _options.SparseSize, StateZeroes = _stateZeroes };
+        try
+        {
+            while (!cancel.IsCancellationRequested && TryTake(endShard, out SourceRun work, out long ticket, out long shard))
+            {
+                if (!TryDo(work, ticket, run))
+                {
+                    break;
+                }
+
+                _ledger.Done(shard);
+            }
+        }
+        catch (Exception e)
+        {
+            // The first failure is the one to report; later ones follow from it.
+            Interlocked.CompareExchange(ref _failure, e, null);
+            _turnstile.Close();
+        }
+
+        if (cancel.IsCancellationRequested)
+        {
+            _turnstile.Close();
+        }
+    }
+
+    // False where another worker failed meanwhile: the run is not written.
+    private bool TryDo(SourceRun work, long ticket, FillRun run)
+    {
+        if (work.IsZero)
+        {
+            run.StartZero(work.Offset, work.Length);
+        }
+        else
+        {
+            _options.Throttle?.Invoke(work.Length);
+            run.StartData(work.Offset, work.Length);
+            Read(work.Offset, run.Data);
+        }
+
+        _target.Prepare(run);
+        if (_byTicket)
+        {
+            if (!_turnstile.Pass(ticket, () => _target.Reserve(run, _room)))
+            {
+                return false;
+            }
+        }
+        else
+        {
+            _target.Reserve(run, _room);
+        }
+
+        _target.Write(run);
+        return true;
+    }
+
+    private void Read(long offset, Span<byte> buffer)
+    {
+        // Past the source's end (the target may be larger) there are zeros.
+        int inside = (int)Math.Clamp(_source.VirtualSize - offset, 0, buffer.Length);
+        buffer[inside..].Clear();
+        if (_options.OnReadError is null)
+        {
+            _source.Read(offset, buffer[..inside]);
+        }
+        else
+        {
+            SalvageReader.Read(_source, offset, buffer[..inside], _options.OnReadError);
+        }
+    }
+
+    private bool TryTake(long endShard, out SourceRun work, out long ticket, out long shard)
+    {
+        lock (_gate)
+        {
+            while (_failure is null)
+            {
+                if (_cursor is null && !OpenNextShard(endShard))
+                {
+                    break;
+                }
+
+                shard = _nextShard - 1;
+                if (_cursor!.TryNext(out work))
+                {
+                    ticket = _nextTicket++;
+                    _ledger.Taken(shard);
+                    Report(_cursor.Position);
+                    return true;
+                }
+
+                Report(_cursor.Position);
+                _cursor = null;
+                _ledger.AllTaken(shard);
+            }
+        }
+
+        (work, ticket, shard) = (default, 0, 0);
+        return false;
+    }
+
+    private bool OpenNextShard(long endShard)
+    {
+        while (_nextShard < endShard)
+        {
+            long shard = _nextShard++;
+            long start = shard * _target.ShardLength;
+            long end = Math.Min(start + _target.ShardLength, _target.VirtualSize);
+            if (_options.IsShardDone(shard))
+            {
+                Report(end);
+                continue;
+            }
+
+            _ledger.Open(shard);
+            _cursor = new RunCursor(new PaddedSource(_source, end), Shape(), start, end);
+            return true;
+        }
+
+        return false;
+    }
+
+    private RunShape Shape() => new(
+        _target.Granularity,
+        _target.ShardLength,
+        _target.PreferredRunLength,
+        ZeroLength: (int)Math.Min(_target.ShardLength, 1 << 30),
+        SkipZeros: !_stateZeroes,
+        ZerosAreData: _options.SparseSize == 0);
+
+    private void Report(long position)
+    {
+        if (position > _reported)
+        {
+            _options.Progress?.Invoke(position - _reported);
+            _reported = position;
+        }
+    }
+
+    private void CloseShard(long shard, bool written)
+    {
+        ShardManifest? manifest = written ? _target.CloseShard(shard) : null;
+        if (_options.ShardClosed is { } closed)
+        {
+            closed(shard, manifest);
+        }
+        else if (manifest is not null)
+        {
+            _target.Publish(manifest);
+        }
+    }
+}

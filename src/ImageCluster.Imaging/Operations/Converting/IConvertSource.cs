@@ -1,0 +1,33 @@
+namespace ImageCluster.Imaging.Operations.Converting;
+
+/// <summary>The guest's bytes that a conversion reads: one disk, a part of a chain, or several disks one after the other.</summary>
+public interface IConvertSource
+{
+    /// <summary>Bytes.</summary>
+    long VirtualSize { get; }
+
+    /// <summary>
+    /// Says what the conversion has to do for the bytes at <paramref name="offset"/> and for how many of them (1 to
+    /// <paramref name="length"/>).
+    /// </summary>
+    SourceRange Map(long offset, long length);
+
+    /// <summary>Reads guest bytes; safe from any number of threads.</summary>
+    void Read(long offset, Span<byte> buffer);
+}
+
+/// <param name="Length">Bytes for which the answer holds.</param>
+/// <param name="Kind">What is there.</param>
+public readonly record struct SourceRange(long Length, SourceKind Kind);
+
+public enum SourceKind : byte
+{
+    /// <summary>Must be read (it may turn out to be zeros).</summary>
+    Data,
+
+    /// <summary>Reads as zeros.</summary>
+    Zero,
+
+    /// <summary>The target's own backing file shows the same: nothing to write.</summary>
+    Same,
+}
