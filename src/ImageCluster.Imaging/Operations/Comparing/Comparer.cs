@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 
@@ -71,7 +72,7 @@ public sealed class Comparer
 
         if (_failure is not null)
         {
-            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+            ExceptionDispatchInfo.Throw(_failure);
         }
 
         cancel.ThrowIfCancellationRequested();

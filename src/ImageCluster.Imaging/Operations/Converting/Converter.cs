@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ImageCluster.Imaging.Formats.Filling;
 
 namespace ImageCluster.Imaging.Operations.Converting;
@@ -61,7 +62,7 @@ public sealed class Converter
 
         if (_failure is not null)
         {
-            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+            ExceptionDispatchInfo.Throw(_failure);
         }
 
         cancel.ThrowIfCancellationRequested();
@@ -134,6 +135,11 @@ public sealed class Converter
         // Past the source's end (the target may be larger) there are zeros.
         int inside = (int)Math.Clamp(_source.VirtualSize - offset, 0, buffer.Length);
         buffer[inside..].Clear();
+        if (inside == 0)
+        {
+            return;
+        }
+
         if (_options.OnReadError is null)
         {
             _source.Read(offset, buffer[..inside]);

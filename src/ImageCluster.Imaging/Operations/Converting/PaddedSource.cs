@@ -9,10 +9,6 @@ internal sealed class PaddedSource(IConvertSource source, long virtualSize) : IC
         ? new SourceRange(length, SourceKind.Zero)
         : source.Map(offset, Math.Min(length, source.VirtualSize - offset));
 
-    public void Read(long offset, Span<byte> buffer)
-    {
-        int inside = (int)Math.Clamp(source.VirtualSize - offset, 0, buffer.Length);
-        source.Read(offset, buffer[..inside]);
-        buffer[inside..].Clear();
-    }
+    /// <summary>Reads what the source has; the converter itself supplies the zeros behind it.</summary>
+    public void Read(long offset, Span<byte> buffer) => source.Read(offset, buffer);
 }
