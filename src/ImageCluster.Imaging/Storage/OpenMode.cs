@@ -32,7 +32,7 @@ public sealed record OpenMode
     /// <summary>Which of QEMU's byte-range locks to take.</summary>
     public ImageLock Lock { get; init; } = ImageLock.Default;
 
-    /// <summary>The kernel's asynchronous interface where it matters (reserved; the synchronous one is used).</summary>
+    /// <summary>Leaves the file's access time as it is, where the system lets us (the owner's files).</summary>
     public bool NoAtime { get; init; }
 }
 

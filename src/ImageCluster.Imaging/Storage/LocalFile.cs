@@ -1,0 +1,406 @@
+using System.Buffers;
+using ImageCluster.Imaging.Storage.Direct;
+using ImageCluster.Imaging.Storage.Native;
+using Microsoft.Win32.SafeHandles;
+
+namespace ImageCluster.Imaging.Storage;
+
+/// <summary>
+/// A regular file of this machine (and of what is mounted on it), read and written by position on one shared handle. Holes are the file
+/// system's: <c>SEEK_DATA</c>, <c>SEEK_HOLE</c> and <c>fallocate</c>, with plain reads and writes where it has none.
+/// Opened by <see cref="LocalFileLocator"/>.
+/// </summary>
+public class LocalFile : IBlockFile, IRangeCopy
+{
+    private const int ZeroBufferLength = 256 * 1024;
+
+    private readonly DirectIo? _direct;
+    private readonly CacheMode _cache;
+    private volatile ImageException? _flushFailure;
+
+    internal LocalFile(string name, SafeFileHandle handle, OpenMode mode, DirectIo? direct)
+    {
+        Name = name;
+        Handle = handle;
+        CanWrite = mode.Write;
+        _cache = mode.Cache;
+        _direct = direct;
+    }
+
+    public string Name { get; }
+
+    public bool CanWrite { get; }
+
+    public virtual bool CanResize => CanWrite;
+
+    public virtual long Length
+    {
+        get
+        {
+            using (_direct?.Shared())
+            {
+                return Guard("Could not get the length", () => RandomAccess.GetLength(Handle));
+            }
+        }
+    }
+
+    public virtual long AllocatedBytes => HostFile.Status(Handle, out FileStatus status) == 0 ? status.AllocatedBytes : Length;
+
+    private protected SafeFileHandle Handle { get; }
+
+    public virtual int Read(long offset, Span<byte> buffer)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (_direct is not null)
+        {
+            return _direct.Read(offset, buffer);
+        }
+
+        try
+        {
+            int done = 0;
+            while (done < buffer.Length)
+            {
+                int read = RandomAccess.Read(Handle, buffer[done..], offset + done);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                done += read;
+            }
+
+            return done;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errno.Exception(e, Name, $"Could not read {buffer.Length} bytes at offset {offset}");
+        }
+    }
+
+    public virtual void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        RequireWritable();
+        if (data.IsEmpty)
+        {
+            return;
+        }
+
+        if (_direct is not null)
+        {
+            _direct.Write(offset, data);
+            return;
+        }
+
+        try
+        {
+            RandomAccess.Write(Handle, data, offset);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errno.Exception(e, Name, $"Could not write {data.Length} bytes at offset {offset}");
+        }
+    }
+
+    public virtual void WriteZeroes(long offset, long length, ZeroMode mode)
+    {
+        CheckRange(offset, length);
+        RequireWritable();
+        if (length == 0)
+        {
+            return;
+        }
+
+        if (!TryZero(offset, length, mode))
+        {
+            WriteZeroBytes(offset, length);
+        }
+
+        MakeDurable();
+    }
+
+    public virtual void Discard(long offset, long length)
+    {
+        CheckRange(offset, length);
+        RequireWritable();
+        if (length > 0)
+        {
+            int errno = HostFile.Allocate(Handle, LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
+            ThrowUnlessUnsupported(errno, $"Could not discard {length} bytes at offset {offset}");
+        }
+    }
+
+    public virtual void SetLength(long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        RequireWritable();
+        using (_direct?.Exclusive())
+        {
+            Guard($"Could not resize to {length} bytes", () =>
+            {
+                RandomAccess.SetLength(Handle, length);
+                return 0;
+            });
+        }
+
+        MakeDurable();
+    }
+
+    public virtual void Allocate(long offset, long length)
+    {
+        CheckRange(offset, length);
+        RequireWritable();
+        if (length == 0)
+        {
+            return;
+        }
+
+        int errno = HostFile.Allocate(Handle, 0, offset, length);
+        if (errno != 0)
+        {
+            ThrowUnlessUnsupported(errno, $"Could not preallocate {length} bytes at offset {offset}");
+            FillHoles(offset, length);
+        }
+
+        MakeDurable();
+    }
+
+    public void Flush()
+    {
+        if (_cache == CacheMode.Unsafe || !CanWrite)
+        {
+            return;
+        }
+
+        if (_flushFailure is not null)
+        {
+            // The kernel reports a failed write-back once and then forgets the pages: a later success would prove nothing.
+            throw new ImageException(_flushFailure.Kind, Name, _flushFailure.Message, _flushFailure) { Errno = _flushFailure.Errno };
+        }
+
+        try
+        {
+            int errno = HostFile.DataSync(Handle);
+            if (errno != 0)
+            {
+                throw Errno.Exception(errno, Name, "Could not flush to storage");
+            }
+        }
+        catch (Exception e) when (e is ImageException or IOException)
+        {
+            ImageException failure = e as ImageException ?? Errno.Exception(e, Name, "Could not flush to storage");
+            _flushFailure = failure;
+            throw failure;
+        }
+    }
+
+    public virtual (long Length, bool IsHole) NextRange(long offset, long length)
+    {
+        CheckRange(offset, length);
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        long data = HostFile.Seek(Handle, offset, hole: false, out int errno);
+        if (data < 0)
+        {
+            // ENXIO: no data from here to the end. Anything else: the file system cannot tell.
+            return (length, errno == Errno.NxIo);
+        }
+
+        if (data > offset)
+        {
+            return (Math.Min(length, data - offset), true);
+        }
+
+        // Below the offset: the file system contradicts itself (a file that is being cut); then it is data.
+        long hole = data < offset ? -1 : HostFile.Seek(Handle, offset, hole: true, out _);
+        return (hole > offset ? Math.Min(length, hole - offset) : length, false);
+    }
+
+    /// <inheritdoc/>
+    public virtual bool TryCopyFrom(IBlockFile source, long sourceOffset, long offset, long length)
+    {
+        CheckRange(sourceOffset, length);
+        CheckRange(offset, length);
+        RequireWritable();
+        if (source is not LocalFile from || from is LocalBlockDevice)
+        {
+            return false;
+        }
+
+        for (long done = 0; done < length;)
+        {
+            long copied = HostFile.CopyRange(from.Handle, sourceOffset + done, Handle, offset + done, length - done, out int errno);
+            if (errno is Errno.NoSpc or Errno.DQuot or Errno.IO)
+            {
+                throw Errno.Exception(errno, Name, $"Could not copy {length} bytes to offset {offset}");
+            }
+
+            if (copied <= 0)
+            {
+                return false;
+            }
+
+            done += copied;
+        }
+
+        MakeDurable();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        Handle.Dispose();
+        _direct?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected static void CheckRange(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, long.MaxValue - length, nameof(length));
+    }
+
+    private protected void RequireWritable()
+    {
+        if (!CanWrite)
+        {
+            throw new ImageException(ImageErrorKind.Io, Name, "The file is open for reading only") { Errno = Errno.Access };
+        }
+    }
+
+    private protected void ThrowUnlessUnsupported(int errno, string what)
+    {
+        if (errno != 0 && !Errno.MeansUnsupported(errno))
+        {
+            throw Errno.Exception(errno, Name, what);
+        }
+    }
+
+    /// <summary>Writes with O_DSYNC are durable by themselves; what changes lengths and extents is not.</summary>
+    private protected void MakeDurable()
+    {
+        if (HostFile.IsDurable(_cache))
+        {
+            Flush();
+        }
+    }
+
+    private protected void WriteZeroBytes(long offset, long length)
+    {
+        byte[] zeros = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, ZeroBufferLength));
+        try
+        {
+            Array.Clear(zeros);
+            while (length > 0)
+            {
+                int part = (int)Math.Min(length, zeros.Length);
+                Write(offset, zeros.AsSpan(0, part));
+                offset += part;
+                length -= part;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(zeros);
+        }
+    }
+
+    private bool TryZero(long offset, long length, ZeroMode mode)
+    {
+        string what = $"Could not zero {length} bytes at offset {offset}";
+        int errno;
+        if (mode == ZeroMode.MayUnmap)
+        {
+            ExtendTo(offset + length);
+            errno = HostFile.Allocate(Handle, LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
+            ThrowUnlessUnsupported(errno, what);
+            if (errno == 0)
+            {
+                return true;
+            }
+        }
+
+        errno = HostFile.Allocate(Handle, LibC.FallocZeroRange, offset, length);
+        ThrowUnlessUnsupported(errno, what);
+        if (errno == 0)
+        {
+            return true;
+        }
+
+        // tmpfs has no zero range: a hole, and then the space again.
+        errno = HostFile.Allocate(Handle, LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
+        ThrowUnlessUnsupported(errno, what);
+        if (errno != 0)
+        {
+            return false;
+        }
+
+        errno = HostFile.Allocate(Handle, 0, offset, length);
+        ThrowUnlessUnsupported(errno, what);
+        return errno == 0;
+    }
+
+    /// <summary>
+    /// Extends without ever shortening, whatever other threads append meanwhile: by a byte that a truncation could cut, a write cannot.
+    /// </summary>
+    private void ExtendTo(long end)
+    {
+        if (Length >= end)
+        {
+            return;
+        }
+
+        if (_direct is null)
+        {
+            Write(end - 1, [0]);
+            return;
+        }
+
+        using (_direct.Exclusive())
+        {
+            if (RandomAccess.GetLength(Handle) < end)
+            {
+                Guard($"Could not extend to {end} bytes", () =>
+                {
+                    RandomAccess.SetLength(Handle, end);
+                    return 0;
+                });
+            }
+        }
+    }
+
+    /// <summary>What posix_fallocate promises, where the file system cannot: data stays, holes and what is beyond the end get zeros.</summary>
+    private void FillHoles(long offset, long length)
+    {
+        for (long end = offset + length; offset < end;)
+        {
+            long size = Length;
+            if (offset >= size)
+            {
+                WriteZeroBytes(offset, end - offset);
+                return;
+            }
+
+            (long run, bool isHole) = NextRange(offset, Math.Min(end, size) - offset);
+            if (isHole)
+            {
+                WriteZeroBytes(offset, run);
+            }
+
+            offset += run;
+        }
+    }
+
+    private T Guard<T>(string what, Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Errno.Exception(e, Name, what);
+        }
+    }
+}
