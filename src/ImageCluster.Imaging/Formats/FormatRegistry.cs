@@ -6,6 +6,7 @@ public static class FormatRegistry
     /// <summary>In the order in which probing asks them; of equal scores the first wins.</summary>
     public static IReadOnlyList<ImageFormat> All { get; } =
     [
+        new Qcow2.Qcow2Format(),
         new Raw.RawFormat(),
     ];
 

@@ -1,0 +1,69 @@
+using System.Buffers;
+using ImageCluster.Imaging.Compression;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>Reads compressed clusters, whole or in part. Safe from any number of threads.</summary>
+internal sealed class CompressedClusters(IBlockFile file, Layout layout, IClusterCodec codec) : IDisposable
+{
+    /// <summary>The cluster that was inflated last for a part of it: who reads in small pieces mostly wants the next piece of the same.</summary>
+    private Inflated? _last;
+
+    /// <summary>Reads <paramref name="buffer"/>'s length of bytes from <paramref name="start"/> on of the cluster that an L2 entry describes.</summary>
+    public void Read(ulong entry, int start, Span<byte> buffer)
+    {
+        if (buffer.Length == layout.ClusterSize)
+        {
+            Inflate(entry, buffer);
+            return;
+        }
+
+        // Taken out while it is used, so that two threads never touch one buffer.
+        Inflated cluster = Interlocked.Exchange(ref _last, null) ?? new Inflated(layout.ClusterSize);
+        if (cluster.Entry != entry)
+        {
+            cluster.Entry = 0;
+            Inflate(entry, cluster.Bytes);
+            cluster.Entry = entry;
+        }
+
+        cluster.Bytes.AsSpan(start, buffer.Length).CopyTo(buffer);
+        Volatile.Write(ref _last, cluster);
+    }
+
+    /// <summary>What was inflated may be out of date: a writer reused room in the file.</summary>
+    public void Forget() => Volatile.Write(ref _last, null);
+
+    public void Dispose() => codec.Dispose();
+
+    private void Inflate(ulong entry, Span<byte> cluster)
+    {
+        long offset = layout.CompressedOffset(entry);
+        int length = layout.CompressedLength(entry);
+        byte[] packed = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            // The last sector may be cut off where the file ends.
+            int read = file.Read(offset, packed.AsSpan(0, length));
+            if (read == 0)
+            {
+                throw new ImageException(ImageErrorKind.Truncated, file.Name, $"Compressed cluster at offset {offset:#x} lies beyond the end of the file");
+            }
+
+            codec.Decompress(packed.AsSpan(0, read), cluster);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(packed);
+        }
+    }
+
+    private sealed class Inflated(int size)
+    {
+        public readonly byte[] Bytes = new byte[size];
+
+        /// <summary>0 while there is nothing in it.</summary>
+        public ulong Entry;
+    }
+}

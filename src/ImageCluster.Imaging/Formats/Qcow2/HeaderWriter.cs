@@ -1,0 +1,136 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>Writes a header with its extensions and the backing file's name, byte for byte as QEMU's qcow2_update_header does.</summary>
+internal ref struct HeaderWriter
+{
+    /// <summary>QEMU leaves the feature names out of clusters of 4 KiB and less, where they would leave no room for a backing file's name.</summary>
+    private const int MaxBitsWithoutFeatureNames = 12;
+
+    private readonly Span<byte> _cluster;
+    private readonly string? _file;
+    private int _at;
+
+    private HeaderWriter(Span<byte> cluster, int start, string? file)
+    {
+        _cluster = cluster;
+        _at = start;
+        _file = file;
+    }
+
+    /// <summary>The image's first cluster, whole.</summary>
+    /// <param name="header">What it is to say.</param>
+    /// <param name="file">The file's name, for the complaint.</param>
+    /// <exception cref="ImageException">It does not fit into one cluster.</exception>
+    public static byte[] Write(Header header, string? file = null)
+    {
+        byte[] cluster = new byte[1 << header.ClusterBits];
+        Write(header, cluster, file);
+        return cluster;
+    }
+
+    private static void Write(Header header, Span<byte> cluster, string? file)
+    {
+        WriteFields(header, cluster);
+        HeaderWriter writer = new(cluster, header.Version == 2 ? Header.Version2Length : Header.Version3Length, file);
+        header.UnknownFields.CopyTo(writer.Take(header.UnknownFields.Length));
+        writer.AddText(HeaderExtensionMagic.BackingFormat, header.BackingFormat);
+        if (header.HasDataFile)
+        {
+            writer.AddText(HeaderExtensionMagic.DataFile, header.DataFile);
+        }
+
+        if (header.CryptoHeader is { } crypto)
+        {
+            Span<byte> data = writer.Add(HeaderExtensionMagic.CryptoHeader, 16);
+            BinaryPrimitives.WriteInt64BigEndian(data, crypto.Offset);
+            BinaryPrimitives.WriteInt64BigEndian(data[8..], crypto.Length);
+        }
+
+        if (header.Version >= 3 && header.ClusterBits > MaxBitsWithoutFeatureNames)
+        {
+            FeatureNames.Write(writer.Add(HeaderExtensionMagic.FeatureNames, FeatureNames.Length));
+        }
+
+        if (header.Bitmaps is { } bitmaps)
+        {
+            Span<byte> data = writer.Add(HeaderExtensionMagic.Bitmaps, 24);
+            BinaryPrimitives.WriteInt32BigEndian(data, bitmaps.Count);
+            BinaryPrimitives.WriteInt64BigEndian(data[8..], bitmaps.DirectorySize);
+            BinaryPrimitives.WriteInt64BigEndian(data[16..], bitmaps.DirectoryOffset);
+        }
+
+        foreach (HeaderExtension extension in header.UnknownExtensions)
+        {
+            extension.Data.CopyTo(writer.Add(extension.Magic, extension.Data.Length));
+        }
+
+        writer.Add(HeaderExtensionMagic.End, 0);
+        if (header.BackingFile is { } backing)
+        {
+            int length = Encoding.UTF8.GetByteCount(backing);
+            if (length > Header.MaxBackingFileLength)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, file, "Backing file name too long");
+            }
+
+            BinaryPrimitives.WriteInt64BigEndian(cluster[8..], writer._at);
+            BinaryPrimitives.WriteInt32BigEndian(cluster[16..], length);
+            Encoding.UTF8.GetBytes(backing, writer.Take(length));
+        }
+    }
+
+    private static void WriteFields(Header header, Span<byte> to)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(to, Header.Magic);
+        BinaryPrimitives.WriteInt32BigEndian(to[4..], header.Version);
+        BinaryPrimitives.WriteInt32BigEndian(to[20..], header.ClusterBits);
+        BinaryPrimitives.WriteInt64BigEndian(to[24..], header.VirtualSize);
+        BinaryPrimitives.WriteUInt32BigEndian(to[32..], (uint)header.CryptMethod);
+        BinaryPrimitives.WriteInt32BigEndian(to[36..], header.L1Entries);
+        BinaryPrimitives.WriteInt64BigEndian(to[40..], header.L1Offset);
+        BinaryPrimitives.WriteInt64BigEndian(to[48..], header.RefcountTableOffset);
+        BinaryPrimitives.WriteInt32BigEndian(to[56..], header.RefcountTableClusters);
+        BinaryPrimitives.WriteInt32BigEndian(to[60..], header.SnapshotCount);
+        BinaryPrimitives.WriteInt64BigEndian(to[64..], header.SnapshotsOffset);
+        if (header.Version >= 3)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(to[72..], (ulong)header.Incompatible);
+            BinaryPrimitives.WriteUInt64BigEndian(to[80..], (ulong)header.Compatible);
+            BinaryPrimitives.WriteUInt64BigEndian(to[88..], (ulong)header.Autoclear);
+            BinaryPrimitives.WriteInt32BigEndian(to[96..], header.RefcountOrder);
+            BinaryPrimitives.WriteInt32BigEndian(to[100..], Header.Version3Length + header.UnknownFields.Length);
+            to[104] = (byte)header.CompressionType;
+        }
+    }
+
+    private void AddText(uint magic, string? text)
+    {
+        if (text is not null)
+        {
+            Encoding.UTF8.GetBytes(text, Add(magic, Encoding.UTF8.GetByteCount(text)));
+        }
+    }
+
+    private Span<byte> Add(uint magic, int length)
+    {
+        Span<byte> extension = Take(8 + ((length + 7) & ~7));
+        BinaryPrimitives.WriteUInt32BigEndian(extension, magic);
+        BinaryPrimitives.WriteInt32BigEndian(extension[4..], length);
+        return extension.Slice(8, length);
+    }
+
+    private Span<byte> Take(int length)
+    {
+        if (length > _cluster.Length - _at)
+        {
+            throw new ImageException(ImageErrorKind.NoSpace, _file, "The header, its extensions and the backing file name do not fit into one cluster");
+        }
+
+        Span<byte> part = _cluster.Slice(_at, length);
+        _at += length;
+        return part;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>qcow2, versions 2 and 3 (qemu docs/interop/qcow2.txt).</summary>
+public sealed class Qcow2Format : ImageFormat
+{
+    private const int Certain = 100;
+
+    public override string Name => "qcow2";
+
+    public override bool SupportsBacking => true;
+
+    public override int Probe(ReadOnlySpan<byte> head, string fileName) =>
+        head.Length >= Header.Version2Length
+        && BinaryPrimitives.ReadUInt32BigEndian(head) == Header.Magic
+        && BinaryPrimitives.ReadUInt32BigEndian(head[4..]) >= 2
+            ? Certain
+            : 0;
+
+    public override IImageLayer Open(OpenContext context)
+    {
+        IBlockFile? dataFile = null;
+        try
+        {
+            Header header = HeaderReader.Read(context.File, context.ForCheck);
+            if (header.IsCorrupt && context.Write && !context.ForCheck)
+            {
+                throw new ImageException(ImageErrorKind.Corrupt, context.FileName, "qcow2: Image is corrupt; cannot be opened read/write");
+            }
+
+            ImageException? unreadable = null;
+            if (header.HasDataFile)
+            {
+                dataFile = OpenDataFile(header, context, out unreadable);
+            }
+
+            if (header.CryptMethod != CryptMethod.None)
+            {
+                unreadable ??= new ImageException(ImageErrorKind.Unsupported, context.FileName,
+                    $"The data is encrypted with {(header.CryptMethod == CryptMethod.Aes ? "AES" : "LUKS")}, which is not supported");
+            }
+
+            Qcow2Image image = Assemble(new Metadata(context.File, dataFile, header), context, unreadable);
+            if (!context.ForCheck)
+            {
+                // QEMU refuses an image whose directories are broken, so their errors are found now.
+                _ = image.Snapshots;
+                _ = image.Bitmaps;
+            }
+
+            return image;
+        }
+        catch
+        {
+            dataFile?.Dispose();
+            context.File.Dispose();
+            throw;
+        }
+    }
+
+    private static Qcow2Image Assemble(Metadata metadata, OpenContext context, ImageException? unreadable)
+    {
+        if (context.Write)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, context.FileName, "Writing to a qcow2 image in place is not supported");
+        }
+
+        return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable };
+    }
+
+    private static IBlockFile? OpenDataFile(Header header, OpenContext context, out ImageException? failure)
+    {
+        failure = null;
+        try
+        {
+            string? reference = context.Options.TryGetValue("data-file.filename", out string? given) ? given : header.DataFile;
+            if (string.IsNullOrEmpty(reference))
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "'data-file' is required for this image");
+            }
+
+            string name = given is null ? context.Locator.Combine(context.FileName, reference) : reference;
+            return context.Locator.Open(name, context.Mode);
+        }
+        catch (ImageException e) when (context.DescribeOnly)
+        {
+            failure = e;
+            return null;
+        }
+    }
+}

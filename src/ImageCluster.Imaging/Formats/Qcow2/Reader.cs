@@ -1,0 +1,154 @@
+using System.Buffers;
+using ImageCluster.Imaging.Compression;
+using ImageCluster.Imaging.Extents;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>An open qcow2 image that answers for its own file: reading. The writable layer builds on it.</summary>
+internal class Qcow2Image : IImageLayer
+{
+    private const int SectorSize = 512;
+
+    private readonly CompressedClusters _compressed;
+    private readonly Lazy<IReadOnlyList<Snapshot>> _snapshots;
+    private readonly Lazy<IReadOnlyList<PersistentBitmap>> _bitmaps;
+
+    /// <param name="metadata">The image's state, owned from here on.</param>
+    /// <param name="fileName">As the caller gave it.</param>
+    public Qcow2Image(Metadata metadata, string fileName)
+    {
+        Metadata = metadata;
+        FileName = fileName;
+        IClusterCodec codec = metadata.Header.CompressionType == CompressionType.Zstd ? ClusterCodecs.Zstd(fileName) : ClusterCodecs.Deflate(fileName);
+        _compressed = new CompressedClusters(metadata.File, metadata.Layout, codec);
+        _snapshots = new(() => SnapshotTable.Read(metadata.File, metadata.Header));
+        _bitmaps = new(() => BitmapDirectory.Read(metadata.File, metadata.Header));
+    }
+
+    public string FormatName => "qcow2";
+
+    public string FileName { get; }
+
+    public long VirtualSize => Metadata.Header.VirtualSize;
+
+    public long Granularity => Metadata.Layout.ClusterSize;
+
+    public BackingReference? Backing => Metadata.Header.Backing;
+
+    /// <summary>Header, tables and files, for what changes or checks the image.</summary>
+    public Metadata Metadata { get; }
+
+    /// <summary>What the clusters are encrypted with; null where they are not, or where no password was given.</summary>
+    public ISectorCipher? Cipher { get; init; }
+
+    /// <summary>Why data cannot be read though the image can be described; null where it can.</summary>
+    public ImageException? Unreadable { get; init; }
+
+    /// <summary>Internal snapshots in the order of the table, read when they are first asked for.</summary>
+    public IReadOnlyList<Snapshot> Snapshots => _snapshots.Value;
+
+    /// <summary>Persistent bitmaps, read when they are first asked for.</summary>
+    public IReadOnlyList<PersistentBitmap> Bitmaps => _bitmaps.Value;
+
+    public Extent Map(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, VirtualSize - offset);
+        return new ClusterMap(Metadata, Metadata.L1).Find(offset, length);
+    }
+
+    public void Read(in Extent extent, Span<byte> buffer)
+    {
+        if (Unreadable is not null)
+        {
+            throw new ImageException(Unreadable.Kind, Unreadable.File, Unreadable.Message, Unreadable) { Hint = Unreadable.Hint };
+        }
+
+        if (extent.Kind == ExtentKind.Data)
+        {
+            ReadData(extent.Start, extent.HostOffset, buffer);
+        }
+        else
+        {
+            ReadCompressed(new ClusterMap(Metadata, Metadata.L1), extent.Start, buffer);
+        }
+    }
+
+    public FormatSpecificInfo? DescribeSpecific() => Describer.Describe(this);
+
+    public virtual void Dispose()
+    {
+        Cipher?.Dispose();
+        _compressed.Dispose();
+        Metadata.Dispose();
+    }
+
+    /// <summary>Room in the file was reused: nothing that was inflated before is to be trusted.</summary>
+    protected void ForgetInflated() => _compressed.Forget();
+
+    private void ReadData(long guestOffset, long hostOffset, Span<byte> buffer)
+    {
+        if (Cipher is null)
+        {
+            ReadHost(guestOffset, hostOffset, buffer);
+            return;
+        }
+
+        int before = (int)(guestOffset & (SectorSize - 1));
+        int length = (before + buffer.Length + SectorSize - 1) & -SectorSize;
+        if (length == buffer.Length)
+        {
+            ReadHost(guestOffset, hostOffset, buffer);
+            Cipher.Decrypt(guestOffset, hostOffset, buffer);
+            return;
+        }
+
+        byte[] sectors = ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> whole = sectors.AsSpan(0, length);
+        ReadHost(guestOffset - before, hostOffset - before, whole);
+        Cipher.Decrypt(guestOffset - before, hostOffset - before, whole);
+        whole.Slice(before, buffer.Length).CopyTo(buffer);
+        ArrayPool<byte>.Shared.Return(sectors);
+    }
+
+    private void ReadHost(long guestOffset, long hostOffset, Span<byte> buffer)
+    {
+        int read = Metadata.DataFile.Read(hostOffset, buffer);
+        if (read == buffer.Length)
+        {
+            return;
+        }
+
+        // The cluster in which the file ends is padded with zeros; one that starts behind the end is missing.
+        long end = Metadata.DataFile.Length;
+        long missing = Math.Max(RoundUp(end), hostOffset & -Metadata.Layout.ClusterSize);
+        if (missing >= end && missing < hostOffset + buffer.Length)
+        {
+            throw new ImageException(ImageErrorKind.Truncated, Metadata.DataFile.Name,
+                $"Image is truncated: the cluster of guest offset {guestOffset + Math.Max(0, missing - hostOffset):#x} at host offset {missing:#x} lies beyond the end of the file at {end:#x}");
+        }
+
+        buffer[read..].Clear();
+    }
+
+    private long RoundUp(long offset) => (offset + Metadata.Layout.ClusterSize - 1) & -Metadata.Layout.ClusterSize;
+
+    private void ReadCompressed(in ClusterMap map, long guestOffset, Span<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            int inCluster = Metadata.Layout.OffsetInCluster(guestOffset);
+            int length = Math.Min(buffer.Length, Metadata.Layout.ClusterSize - inCluster);
+            ulong entry = map.EntryAt(guestOffset);
+            if ((entry & Layout.CompressedFlag) == 0)
+            {
+                throw new ImageException(ImageErrorKind.Corrupt, FileName, $"The compressed cluster of guest offset {guestOffset:#x} was replaced while it was read");
+            }
+
+            _compressed.Read(entry, inCluster, buffer[..length]);
+            buffer = buffer[length..];
+            guestOffset += length;
+        }
+    }
+}
