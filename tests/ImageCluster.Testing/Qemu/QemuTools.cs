@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace ImageCluster.Testing.Qemu;
+
+/// <summary>The reference: Debian's qemu-img and qemu-io, run with the arguments given.</summary>
+public static class QemuTools
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>Skips the test, naming what is missing, where qemu-utils is not installed.</summary>
+    public static void Require()
+    {
+        Skip.IfNot(File.Exists("/usr/bin/qemu-img") && File.Exists("/usr/bin/qemu-io"), "qemu-img and qemu-io (Debian: qemu-utils) are not installed");
+    }
+
+    /// <summary>Runs qemu-img; fails the test where it fails. Returns its standard output.</summary>
+    public static string Img(params string[] arguments) => Succeed("qemu-img", arguments);
+
+    /// <summary>Runs qemu-img and returns whatever comes of it.</summary>
+    public static ToolResult TryImg(params string[] arguments) => Run("qemu-img", arguments);
+
+    /// <summary>Runs qemu-io's commands on an image of a stated format.</summary>
+    public static string Io(string image, string format, params string[] commands)
+    {
+        List<string> arguments = ["-f", format];
+        foreach (string command in commands)
+        {
+            arguments.AddRange(["-c", command]);
+        }
+
+        string output = Succeed("qemu-io", [.. arguments, image]);
+        Assert.DoesNotContain("failed", output, StringComparison.Ordinal);
+        return output;
+    }
+
+    private static string Succeed(string program, string[] arguments)
+    {
+        ToolResult result = Run(program, arguments);
+        Assert.True(result.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: exit code {result.ExitCode}\n{result.Error}{result.Output}");
+        return result.Output;
+    }
+
+    private static ToolResult Run(string program, string[] arguments)
+    {
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(Patience))
+        {
+            process.Kill();
+            Assert.Fail($"{program} {string.Join(' ', arguments)} does not end");
+        }
+
+        return new ToolResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+}
+
+/// <summary>What a program left behind.</summary>
+public sealed record ToolResult(int ExitCode, string Output, string Error);
