@@ -34,6 +34,12 @@ public sealed record OpenMode
 
     /// <summary>Leaves the file's access time as it is, where the system lets us (the owner's files).</summary>
     public bool NoAtime { get; init; }
+
+    /// <summary>
+    /// Where not null: the file, all links resolved, must lie in one of these. Local storage looks at the opened file itself, so that a link
+    /// put in place at the last moment changes nothing. Set by <see cref="Chains.ConfinedLocator"/>.
+    /// </summary>
+    public AllowedRoots? Within { get; init; }
 }
 
 /// <summary>
@@ -47,6 +53,6 @@ public enum ImageLock
     /// <summary><c>-U</c>, force-share: read while others write.</summary>
     Shared,
 
-    /// <summary>No locks: for parts of an image whose main file holds the lock, and for devices.</summary>
+    /// <summary>No locks: for parts of an image whose main file holds the lock, and for what only looks at sizes.</summary>
     None,
 }

@@ -13,14 +13,11 @@ internal static class HostFile
     public static bool IsLinux { get; } = OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
     /// <summary>
-    /// Opens a path; <paramref name="create"/> creates the file where there is none (never truncating one), <paramref name="mustBeNew"/>
-    /// fails where there is one. Unlike <see cref="File.OpenHandle"/> it takes no flock lock, which QEMU does not know of.
+    /// Opens a path, or an entry of an open directory and then never through a symbolic link. <paramref name="create"/> creates the file where
+    /// there is none (never truncating one), <paramref name="mustBeNew"/> fails where there is one. Unlike
+    /// <see cref="File.OpenHandle"/> it takes no flock lock, which QEMU does not know of. Linux only.
     /// </summary>
     /// <returns>The handle, or null with the error number.</returns>
-    public static SafeFileHandle? TryOpen(string path, OpenMode mode, bool create, bool mustBeNew, out int errno) =>
-        TryOpenAt(null, path, mode, create, mustBeNew, out errno);
-
-    /// <summary>As <see cref="TryOpen"/>, of an entry of an open directory, and never through a symbolic link (Linux only).</summary>
     public static SafeFileHandle? TryOpenAt(SafeFileHandle? directory, string path, OpenMode mode, bool create, bool mustBeNew, out int errno)
     {
         // O_NONBLOCK: opening a pipe must not wait for its other end; regular files and block devices do not mind.
