@@ -115,7 +115,7 @@ public sealed class LayeredDisk : IDisposable
     public void Write(long offset, ReadOnlySpan<byte> data)
     {
         IWritableLayer top = WritableTop;
-        long unit = top.Granularity;
+        long unit = top.WriteUnit;
         while (data.Length > 0)
         {
             Extent mapped = top.Map(offset, data.Length);
@@ -138,7 +138,7 @@ public sealed class LayeredDisk : IDisposable
     public void WriteZeroes(long offset, long length, ZeroMode mode)
     {
         IWritableLayer top = WritableTop;
-        long unit = top.Granularity;
+        long unit = top.WriteUnit;
         long end = offset + length;
         long from = Math.Min(end, RoundUp(offset, unit));
         long to = end == top.VirtualSize ? end : Math.Max(from, end / unit * unit);

@@ -8,6 +8,7 @@ public static class FormatRegistry
     [
         new Qcow2.Qcow2Format(),
         new Raw.RawFormat(),
+        new Vdi.VdiFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

@@ -9,8 +9,14 @@ namespace ImageCluster.Imaging.Formats;
 public interface IWritableLayer : IImageLayer
 {
     /// <summary>
+    /// The unit in bytes that <see cref="Write"/> needs whole where nothing is allocated yet. Smaller than the granularity where a
+    /// format without backing file fills its (large) blocks up with zeros itself.
+    /// </summary>
+    long WriteUnit => Granularity;
+
+    /// <summary>
     /// Writes guest bytes. Where <see cref="IImageLayer.Map"/> does not say data, the range must be whole units of
-    /// <see cref="IImageLayer.Granularity"/> (or end with the disk): <see cref="Chains.LayeredDisk"/> fills partial units from
+    /// <see cref="WriteUnit"/> (or end with the disk): <see cref="Chains.LayeredDisk"/> fills partial units from
     /// the chain before it calls.
     /// </summary>
     void Write(long offset, ReadOnlySpan<byte> data);
