@@ -1,0 +1,241 @@
+using System.Text.Json;
+using CsCheck;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Imaging.Tests.Formats.BlockTables;
+
+/// <summary>What holds for every format that is read and written; a format's own class says which options and sizes to try.</summary>
+public abstract class WritableFormatTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    protected WritableFormatTests(string format)
+    {
+        FormatName = format;
+        Kit = new FormatKit(format, new LocalFileLocator());
+    }
+
+    protected string FormatName { get; }
+
+    protected FormatKit Kit { get; }
+
+    /// <summary>Options of <c>-o</c>, one set a string.</summary>
+    protected abstract IReadOnlyList<string> OptionSets { get; }
+
+    /// <summary>Guest sizes in bytes; multiples of 512.</summary>
+    protected virtual IReadOnlyList<int> Sizes { get; } = [512, 1 << 20, (3 << 20) + 512, (9 << 20) - 512 * 7];
+
+    /// <summary>True where qemu-img check knows the format.</summary>
+    protected virtual bool HasCheck => true;
+
+    protected string this[string name] => _directory[name];
+
+    public void Dispose()
+    {
+        _directory.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    [SkippableFact]
+    public void ImagesMadeByQemuReadBackEqual()
+    {
+        QemuTools.Require();
+        foreach ((string options, int size) in Cases())
+        {
+            byte[] guest = WriteRaw(size, seed: size);
+            Kit.QemuMake(this["raw"], this["qemu"], options);
+            using LayeredDisk disk = Kit.Open(this["qemu"]);
+            AssertGuest(guest, FormatKit.ReadAll(disk), options);
+            AssertGuest(guest, FormatKit.ReadByExtents(disk), options);
+            Random random = new(size);
+            for (int i = 0; i < 20; i++)
+            {
+                int from = random.Next(size);
+                byte[] part = new byte[random.Next(1, size - from + 1)];
+                disk.Read(from, part);
+                Assert.True(part.AsSpan().SequenceEqual(guest.AsSpan(from, part.Length)), $"{options}: {part.Length} bytes at {from} differ");
+            }
+        }
+    }
+
+    [SkippableFact]
+    public void ImagesFilledHereSatisfyQemu()
+    {
+        QemuTools.Require();
+        foreach ((string options, int size) in Cases())
+        {
+            byte[] guest = WriteRaw(size, seed: size + 1);
+            Kit.Fill(this["ours"], guest, options);
+            AssertQemuSees(guest, this["ours"], options);
+            Kit.QemuMake(this["raw"], this["qemu"], options);
+            AssertSameInfo(this["qemu"], this["ours"], options);
+            Assert.Equal(new FileInfo(this["qemu"]).Length, new FileInfo(this["ours"]).Length);
+        }
+    }
+
+    [SkippableFact]
+    public void EmptyImagesSatisfyQemu()
+    {
+        QemuTools.Require();
+        foreach ((string options, int size) in Cases())
+        {
+            Kit.Create(this["ours"], size, options);
+            WriteRaw(new byte[size]);
+            AssertQemuSees(new byte[size], this["ours"], options);
+            QemuTools.Img(["create", "-q", "-f", FormatName, .. options.Length > 0 ? ["-o", options] : Array.Empty<string>(), this["qemu"], $"{size}"]);
+            AssertSameInfo(this["qemu"], this["ours"], options);
+            byte[] ours = File.ReadAllBytes(this["ours"]);
+            byte[] qemu = File.ReadAllBytes(this["qemu"]);
+            Normalize(ours);
+            Normalize(qemu);
+            AssertSame(qemu, ours, options);
+        }
+    }
+
+    [Fact]
+    public void FillingGivesTheSameBytesAtAnyNumberOfThreads()
+    {
+        foreach (string options in OptionSets)
+        {
+            byte[] guest = GuestContent.Make(Sizes[^1], 11);
+            byte[]? first = null;
+            foreach (int threads in (int[])[1, 2, 5])
+            {
+                Kit.Fill(this["ours"], guest, options, threads);
+                byte[] bytes = File.ReadAllBytes(this["ours"]);
+                Normalize(bytes);
+                AssertSame(first ??= bytes, bytes, $"{options} {threads} threads");
+            }
+        }
+    }
+
+    [SkippableFact]
+    public void WritingInPlaceKeepsToAModel()
+    {
+        QemuTools.Require();
+        foreach (string options in OptionSets)
+        {
+            int size = Sizes[^1];
+            byte[] model = WriteRaw(size, seed: 5);
+            Kit.QemuMake(this["raw"], this["ours"], options);
+            using (LayeredDisk opened = Kit.Open(this["ours"]))
+            {
+                Array.Resize(ref model, (int)opened.VirtualSize);
+            }
+
+            GenSteps(model.Length).Sample(steps => Play(steps, model, options), iter: 6, threads: 1);
+            File.WriteAllBytes(this["raw"], model);
+            AssertQemuSees(model, this["ours"], options);
+        }
+    }
+
+    /// <summary>Clears what is random or a date in an image, so that two can be compared.</summary>
+    protected abstract void Normalize(byte[] image);
+
+    protected byte[] WriteRaw(int size, int seed)
+    {
+        byte[] guest = GuestContent.Make(size, seed);
+        WriteRaw(guest);
+        return guest;
+    }
+
+    protected void WriteRaw(byte[] guest) => File.WriteAllBytes(this["raw"], guest);
+
+    protected void AssertQemuSees(byte[] guest, string image, string what)
+    {
+        ToolResult compared = QemuTools.TryImg("compare", "-f", "raw", "-F", FormatName, this["raw"], image);
+        Assert.True(compared.ExitCode == 0, $"{what}: {compared.Output}{compared.Error}");
+        if (HasCheck)
+        {
+            ToolResult check = QemuTools.TryImg("check", "-f", FormatName, image);
+            Assert.True(check.ExitCode == 0, $"{what}: {check.Output}{check.Error}");
+        }
+
+        using LayeredDisk disk = Kit.Open(image);
+        AssertGuest(guest, FormatKit.ReadAll(disk), what);
+    }
+
+    protected void AssertSameInfo(string expected, string actual, string what)
+    {
+        using JsonDocument a = JsonDocument.Parse(QemuTools.Img("info", "-f", FormatName, "--output=json", expected));
+        using JsonDocument b = JsonDocument.Parse(QemuTools.Img("info", "-f", FormatName, "--output=json", actual));
+        foreach (JsonProperty property in a.RootElement.EnumerateObject().Where(p => p.Name is not ("filename" or "actual-size")))
+        {
+            Assert.Equal($"{what} {property.Name} {property.Value.GetRawText()}", $"{what} {property.Name} {b.RootElement.GetProperty(property.Name).GetRawText()}");
+        }
+    }
+
+    protected static void AssertSame(ReadOnlySpan<byte> expected, ReadOnlySpan<byte> actual, string what)
+    {
+        int same = expected.CommonPrefixLength(actual);
+        Assert.True(same == expected.Length && same == actual.Length, $"{what}: {expected.Length} and {actual.Length} bytes differ from {same} (0x{same:x}) on");
+    }
+
+    // A format may round the guest's size up: what is added reads as zeros.
+    private static void AssertGuest(ReadOnlySpan<byte> expected, ReadOnlySpan<byte> actual, string what)
+    {
+        int same = expected.CommonPrefixLength(actual);
+        Assert.True(same == expected.Length, $"{what}: guest bytes differ at {same} (0x{same:x})");
+        Assert.True(actual[same..].IndexOfAnyExcept((byte)0) < 0, $"{what}: what is behind the guest's end is not zero");
+    }
+
+    private IEnumerable<(string Options, int Size)> Cases()
+    {
+        foreach (string options in OptionSets)
+        {
+            foreach (int size in Sizes)
+            {
+                yield return (options, size);
+            }
+        }
+    }
+
+    private sealed record Step(int Kind, int Offset, int Length, int Seed);
+
+    private static Gen<List<Step>> GenSteps(int size) =>
+        Gen.Select(Gen.Int[0, 9], Gen.Int[0, size - 1], Gen.Int[1, 600_000], Gen.Int, Gen.Bool)
+            .Select(t => new Step(t.Item1, t.Item5 ? t.Item2 : t.Item2 & ~511, Math.Min(t.Item3, size - (t.Item5 ? t.Item2 : t.Item2 & ~511)), t.Item4))
+            .List[1, 25];
+
+    private void Play(List<Step> steps, byte[] model, string options)
+    {
+        using (LayeredDisk disk = Kit.Open(this["ours"], write: true))
+        {
+            foreach (Step step in steps)
+            {
+                Span<byte> part = model.AsSpan(step.Offset, step.Length);
+                switch (step.Kind)
+                {
+                    case 0:
+                        part.Clear();
+                        disk.WriteZeroes(step.Offset, step.Length, ZeroMode.MayUnmap);
+                        break;
+                    case 1:
+                        part.Clear();
+                        disk.WriteZeroes(step.Offset, step.Length, ZeroMode.KeepAllocated);
+                        break;
+                    case 2:
+                        disk.Flush();
+                        break;
+                    case 3:
+                        byte[] seen = new byte[step.Length];
+                        disk.Read(step.Offset, seen);
+                        Assert.True(part.SequenceEqual(seen), $"{options}: {step.Length} bytes at {step.Offset} differ");
+                        break;
+                    default:
+                        new Random(step.Seed).NextBytes(part);
+                        disk.Write(step.Offset, part);
+                        break;
+                }
+            }
+
+            AssertSame(model, FormatKit.ReadAll(disk), options);
+        }
+
+        using LayeredDisk again = Kit.Open(this["ours"]);
+        AssertSame(model, FormatKit.ReadByExtents(again), options);
+    }
+}
