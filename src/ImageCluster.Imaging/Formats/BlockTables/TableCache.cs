@@ -27,6 +27,17 @@ internal sealed class TableCache(IBlockFile file, int capacity = TableCache.Defa
 
     public bool IsDirty => _dirty.Count > 0;
 
+    /// <summary>Before a whole table is gone through: fails where the file ends before the table does.</summary>
+    public void RequireWhole(in EntryTable table)
+    {
+        long length = file.Length;
+        if (table.Length > length || table.Offset > length - table.Length)
+        {
+            throw new ImageException(ImageErrorKind.Truncated, file.Name,
+                $"Image is truncated: {table.Name} at offset {table.Offset:#,0} needs {table.Length:#,0} bytes, the file ends at {length:#,0}");
+        }
+    }
+
     /// <summary>Reads an entry of 4 or 8 bytes.</summary>
     public ulong Read(in EntryTable table, long index)
     {

@@ -95,6 +95,9 @@ internal sealed class VdiBlockMap(IBlockFile file, VdiHeader header) : IWritable
         _next = count;
     }
 
+    /// <summary>Fails where the file does not hold the whole block map.</summary>
+    public void RequireWhole() => _cache.RequireWhole(_table);
+
     private void GrowTo(long host)
     {
         // What lies behind the last block, if anything does, is no zeros for certain.
@@ -111,6 +114,7 @@ internal sealed class VdiBlockMap(IBlockFile file, VdiHeader header) : IWritable
 
     private long FirstFree()
     {
+        RequireWhole();
         long next = _countInFile;
         for (long block = 0; block < Count; block++)
         {

@@ -20,6 +20,7 @@ internal sealed class VdiChecker(IBlockFile file, VdiBlockMap map)
 
     public CheckReport Check(CheckRepair repair)
     {
+        map.RequireWhole();
         long allocated = FindBroken();
         if (_broken.Count > 0 && repair.HasFlag(CheckRepair.Errors))
         {

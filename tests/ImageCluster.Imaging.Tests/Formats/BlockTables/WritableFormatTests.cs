@@ -126,11 +126,85 @@ public abstract class WritableFormatTests : IDisposable
                 Array.Resize(ref model, (int)opened.VirtualSize);
             }
 
-            GenSteps(model.Length).Sample(steps => Play(steps, model, options), iter: 6, threads: 1);
+            GenSteps(model.Length).Sample(steps => Play(steps, model, options), iter: 3, threads: 1);
             File.WriteAllBytes(this["raw"], model);
             AssertQemuSees(model, this["ours"], options);
         }
     }
+
+    [SkippableFact]
+    public void FieldsOutOfRangeAreRefusedAsQemuDoes()
+    {
+        QemuTools.Require();
+        byte[] image = SmallImage(out _);
+        foreach (Field field in Fields(image))
+        {
+            foreach (ulong value in field.BadValues(image))
+            {
+                string what = $"{field.Name} = 0x{value:x}";
+                byte[] bad = Reseal(field.With(image, value));
+                DamagedImages.Survive(FormatName, bad, what);
+                if (!IsBetterThanQemu(field, value))
+                {
+                    DamagedImages.AssertSameRefusal(FormatName, bad, this["bad"], what);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void TruncatedImagesAreRefusedOrReadRight()
+    {
+        byte[] image = SmallImage(out byte[] guest);
+        int[] cuts = [.. Boundaries(image), 0, 1, 511, 512, 513, 1024, 4095, 4096, 65536, image.Length / 2, image.Length - 513, image.Length - 512, image.Length - 1];
+        foreach (int cut in cuts.Distinct().Where(cut => cut >= 0 && cut < image.Length))
+        {
+            DamagedImages.Survive(FormatName, image[..cut], $"cut at {cut}", guest);
+        }
+    }
+
+    [Fact]
+    public void RandomDamageGivesNothingButClearErrors()
+    {
+        byte[] image = SmallImage(out _);
+        int metadata = Math.Min(image.Length, MetadataLength);
+        Gen.Select(Gen.Int[0, metadata - 1], Gen.Byte).Array[1, 6].Sample(
+            changes =>
+            {
+                byte[] bad = [.. image];
+                foreach ((int at, byte value) in changes)
+                {
+                    bad[at] = value;
+                }
+
+                DamagedImages.Survive(FormatName, Reseal(bad), "damage at " + string.Join(", ", changes));
+            },
+            iter: 100,
+            threads: 1);
+    }
+
+    /// <summary>A small image with data, zeros and gaps, and its guest's bytes; made here.</summary>
+    protected virtual byte[] SmallImage(out byte[] guest)
+    {
+        guest = GuestContent.Make(Sizes[^2], 77);
+        Kit.Fill(this["small"], guest, OptionSets[0]);
+        return File.ReadAllBytes(this["small"]);
+    }
+
+    /// <summary>The fields of the header that sizes, counts and places depend on.</summary>
+    protected abstract IEnumerable<Field> Fields(byte[] image);
+
+    /// <summary>Where the structures of an image end.</summary>
+    protected virtual IEnumerable<int> Boundaries(byte[] image) => [];
+
+    /// <summary>So many bytes at an image's start hold metadata.</summary>
+    protected abstract int MetadataLength { get; }
+
+    /// <summary>Makes checksums right again after a change.</summary>
+    protected virtual byte[] Reseal(byte[] image) => image;
+
+    /// <summary>True where the engine refuses what qemu-img takes, or the other way round, for a reason.</summary>
+    protected virtual bool IsBetterThanQemu(Field field, ulong value) => false;
 
     /// <summary>Clears what is random or a date in an image, so that two can be compared.</summary>
     protected abstract void Normalize(byte[] image);
