@@ -1,0 +1,42 @@
+using System.Diagnostics;
+
+namespace ImageCluster.Imaging.Tests.Storage;
+
+/// <summary>A block device over a file; skips the test where this machine does not let us make one.</summary>
+internal sealed class LoopDevice : IDisposable
+{
+    private LoopDevice(string path) => Path = path;
+
+    public string Path { get; }
+
+    public static LoopDevice Make(string file, long length)
+    {
+        using (Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(file, FileMode.Create, FileAccess.ReadWrite))
+        {
+            RandomAccess.SetLength(handle, length);
+        }
+
+        Skip.IfNot(Environment.UserName == "root" && File.Exists("/dev/loop-control"), "block devices: not root, or no loop devices here");
+        (int exitCode, string output) = Run("losetup", "--find", "--show", file);
+        Skip.IfNot(exitCode == 0, $"block devices: losetup fails here: {output}");
+        return new LoopDevice(output.Trim());
+    }
+
+    public void Dispose() => Run("losetup", "--detach", Path);
+
+    /// <summary>Runs a program of the system; -1 where it is not installed.</summary>
+    public static (int ExitCode, string Output) Run(string program, params string[] arguments)
+    {
+        try
+        {
+            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, output);
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            return (-1, e.Message);
+        }
+    }
+}
