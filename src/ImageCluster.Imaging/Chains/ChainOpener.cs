@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Chains;
@@ -26,7 +27,12 @@ public sealed class ChainOpener(IFileLocator locator)
             layers.Add(OpenLayer(name, options));
             while (options.FollowBacking && layers[^1].Backing is { } backing)
             {
-                layers.Add(OpenBacking(layers[^1], backing, layers.Count, seen, options));
+                IImageLayer overlay = layers[^1];
+                layers.Add(OpenBacking(overlay, backing, layers.Count, seen, options));
+                if (!options.DescribeOnly)
+                {
+                    (overlay as IVerifiesParent)?.VerifyParent(layers[^1]);
+                }
             }
 
             return new LayeredDisk(layers);

@@ -7,6 +7,7 @@ public static class FormatRegistry
     public static IReadOnlyList<ImageFormat> All { get; } =
     [
         new Qcow2.Qcow2Format(),
+        new Vmdk.VmdkFormat(),
         new Raw.RawFormat(),
         new Vdi.VdiFormat(),
     ];

@@ -41,6 +41,12 @@ public sealed class CheckReport
     /// <summary>First byte behind everything that is in use; 0 where the format does not say.</summary>
     public long ImageEndOffset { get; set; }
 
+    /// <summary>
+    /// Why the check stopped before its end, as the operating system would say it ("Invalid argument"); null where it did not.
+    /// qemu-img then prints no counts but <c>Check failed</c> with this.
+    /// </summary>
+    public string? Failure { get; set; }
+
     /// <summary>Findings, a line each, in QEMU's words, in the order found.</summary>
     public List<string> Messages { get; } = [];
 }
