@@ -44,11 +44,23 @@ public sealed class MemoryFile(string name, MemoryStore store, bool canWrite = t
         }
     }
 
-    public void Discard(long offset, long length) => Writable().Discard(Checked(offset, length), length);
+    public void Discard(long offset, long length)
+    {
+        if (length > 0)
+        {
+            Writable().Discard(Checked(offset, length), length);
+        }
+    }
 
     public void SetLength(long length) => Writable().SetLength(Checked(length, 0));
 
-    public void Allocate(long offset, long length) => Writable().Allocate(Checked(offset, length), length);
+    public void Allocate(long offset, long length)
+    {
+        if (length > 0)
+        {
+            Writable().Allocate(Checked(offset, length), length);
+        }
+    }
 
     public void Flush() => Alive();
 
