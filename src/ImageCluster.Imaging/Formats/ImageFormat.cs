@@ -21,13 +21,19 @@ public abstract class ImageFormat
     /// </summary>
     public abstract IImageLayer Open(OpenContext context);
 
-    /// <summary>The options of <c>create -o</c>, in the order in which qemu-img's help lists them; empty where the format is read-only.</summary>
+    /// <summary>
+    /// The options of <c>create -o</c>, in the order of the line "Formatting ..." that qemu-img prints (<c>size</c> first for most; help
+    /// sorts by name); empty where the format is read-only.
+    /// </summary>
     public virtual IReadOnlyList<CreateOption> CreateOptions => [];
 
     public virtual bool CanCreate => CreateOptions.Count > 0;
 
     /// <summary>True where the header can name a backing file.</summary>
     public virtual bool SupportsBacking => false;
+
+    /// <summary>True where payload can be compressed (<c>convert -c</c>).</summary>
+    public virtual bool SupportsCompression => false;
 
     /// <summary>Writes an empty image.</summary>
     public virtual void Create(CreateRequest request) => throw CannotCreate(request);

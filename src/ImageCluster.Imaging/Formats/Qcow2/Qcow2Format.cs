@@ -12,6 +12,8 @@ public sealed class Qcow2Format : ImageFormat
 
     public override bool SupportsBacking => true;
 
+    public override bool SupportsCompression => true;
+
     public override int Probe(ReadOnlySpan<byte> head, string fileName) =>
         head.Length >= Header.Version2Length
         && BinaryPrimitives.ReadUInt32BigEndian(head) == Header.Magic

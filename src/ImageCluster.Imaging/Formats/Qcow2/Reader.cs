@@ -1,11 +1,12 @@
 using System.Buffers;
 using ImageCluster.Imaging.Compression;
 using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats.Capabilities;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>An open qcow2 image that answers for its own file: reading. The writable layer builds on it.</summary>
-internal class Qcow2Image : IImageLayer
+internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
 {
     private const int SectorSize = 512;
 
@@ -50,6 +51,42 @@ internal class Qcow2Image : IImageLayer
     /// <summary>Persistent bitmaps, read when they are first asked for.</summary>
     public IReadOnlyList<PersistentBitmap> Bitmaps => _bitmaps.Value;
 
+    public long AllocatedBytes => Metadata.File.AllocatedBytes
+        + (ReferenceEquals(Metadata.DataFile, Metadata.File) ? 0 : Metadata.DataFile.AllocatedBytes);
+
+    public long ClusterSize => Metadata.Layout.ClusterSize;
+
+    public bool IsDirty => Metadata.Header.IsDirty;
+
+    public bool IsEncrypted => Metadata.Header.CryptMethod != CryptMethod.None;
+
+    public IReadOnlyList<ImageSnapshot> ListSnapshots() =>
+    [
+        .. Snapshots.Select(static s => new ImageSnapshot
+        {
+            Id = s.Id,
+            Name = s.Name,
+            VmStateSize = s.VmStateSize,
+            DateSeconds = s.DateSeconds,
+            DateNanoseconds = (int)s.DateNanoseconds,
+            VmClockNanoseconds = s.VmClockNanoseconds,
+            InstructionCount = s.InstructionCount == ulong.MaxValue ? null : s.InstructionCount,
+            DiskSize = s.DiskSize,
+        }),
+    ];
+
+    public IImageLayer OpenSnapshot(string id)
+    {
+        Snapshot snapshot = Snapshots.First(s => s.Id == id);
+        long entries = snapshot.L1Entries;
+        if (entries > Header.MaxL1Bytes / sizeof(ulong) || snapshot.L1Offset < 0 || !Metadata.Layout.IsClusterAligned(snapshot.L1Offset))
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, FileName, "Snapshot L1 table too large or misplaced");
+        }
+
+        return new SnapshotLayer(this, Metadata.ReadL1(Metadata.File, snapshot.L1Offset, (int)entries));
+    }
+
     public Extent Map(long offset, long length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
@@ -58,7 +95,10 @@ internal class Qcow2Image : IImageLayer
         return new ClusterMap(Metadata, Metadata.L1).Find(offset, length);
     }
 
-    public void Read(in Extent extent, Span<byte> buffer)
+    public void Read(in Extent extent, Span<byte> buffer) => Read(extent, buffer, new ClusterMap(Metadata, Metadata.L1));
+
+    /// <summary>As <see cref="Read(in Extent, Span{byte})"/>, for an extent that another map of the image (a snapshot's) gave.</summary>
+    public void Read(in Extent extent, Span<byte> buffer, in ClusterMap map)
     {
         if (Unreadable is not null)
         {
@@ -71,7 +111,7 @@ internal class Qcow2Image : IImageLayer
         }
         else
         {
-            ReadCompressed(new ClusterMap(Metadata, Metadata.L1), extent.Start, buffer);
+            ReadCompressed(map, extent.Start, buffer);
         }
     }
 

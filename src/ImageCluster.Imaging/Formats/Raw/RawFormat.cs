@@ -10,11 +10,8 @@ public sealed class RawFormat : ImageFormat
     /// <summary>1: anything can be raw, so everything else goes first (block/raw-format.c scores the same).</summary>
     public override int Probe(ReadOnlySpan<byte> head, string fileName) => 1;
 
-    public override IReadOnlyList<CreateOption> CreateOptions { get; } =
-    [
-        new("size", CreateOptionType.Size, "Virtual disk size"),
-        new("preallocation", CreateOptionType.Text, "Preallocation mode (allowed values: off, falloc, full)", "off"),
-    ];
+    /// <remarks>The preallocation of a raw image is an option of the file (the protocol level).</remarks>
+    public override IReadOnlyList<CreateOption> CreateOptions { get; } = [new("size", CreateOptionType.Size, "Virtual disk size")];
 
     public override IImageLayer Open(OpenContext context) => RawLayer.Open(context);
 

@@ -5,7 +5,7 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Raw;
 
 /// <summary>A raw image, or the part of a file that the driver options offset and size select.</summary>
-internal sealed class RawLayer : IWritableLayer, IResizable
+internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
 {
     private const int SectorSize = 512;
     private readonly IBlockFile _file;
@@ -59,6 +59,10 @@ internal sealed class RawLayer : IWritableLayer, IResizable
     public long Granularity => 1;
 
     public BackingReference? Backing => null;
+
+    public long AllocatedBytes => _file.AllocatedBytes;
+
+    public long ClusterSize => 0;
 
     public Extent Map(long offset, long length)
     {

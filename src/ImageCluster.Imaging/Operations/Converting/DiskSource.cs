@@ -9,8 +9,10 @@ namespace ImageCluster.Imaging.Operations.Converting;
 /// How many layers stand above the image that the target will have as its backing file: what none of them has is the same there.
 /// All layers, for a target without a backing file.
 /// </param>
-/// <param name="targetHasBacking">The target has a backing file.</param>
-public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxValue, bool targetHasBacking = false) : IConvertSource
+/// <param name="targetBackingSize">
+/// Bytes of the guest's disk that the target's backing file covers, null where it has none: what lies behind reads as zeros unless it is written.
+/// </param>
+public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxValue, long? targetBackingSize = null) : IConvertSource
 {
     private readonly int _layers = Math.Min(layersAboveBase, disk.Layers.Count);
 
@@ -18,15 +20,22 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
 
     public SourceRange Map(long offset, long length)
     {
-        DiskExtent found = disk.MapAbove(offset, length, _layers);
-        SourceKind kind = found.Extent.Kind switch
+        if (targetBackingSize is not { } backingSize)
         {
-            ExtentKind.Zero => SourceKind.Zero,
-            ExtentKind.Absent => targetHasBacking ? SourceKind.Same : SourceKind.Zero,
-            _ => SourceKind.Data,
-        };
-        return new SourceRange(found.Extent.Length, kind);
+            return Answer(disk.MapAbove(offset, length, _layers), zero: SourceKind.Zero, absent: SourceKind.Zero);
+        }
+
+        return offset < backingSize
+            ? Answer(disk.MapAbove(offset, Math.Min(length, backingSize - offset), _layers), zero: SourceKind.Zero, absent: SourceKind.Same)
+            : Answer(disk.Map(offset, length), zero: SourceKind.Same, absent: SourceKind.Same);
     }
 
     public void Read(long offset, Span<byte> buffer) => disk.Read(offset, buffer);
+
+    private static SourceRange Answer(in DiskExtent found, SourceKind zero, SourceKind absent) => new(found.Extent.Length, found.Extent.Kind switch
+    {
+        ExtentKind.Zero => zero,
+        ExtentKind.Absent => absent,
+        _ => SourceKind.Data,
+    });
 }
