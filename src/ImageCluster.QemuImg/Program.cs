@@ -1,1 +1,3 @@
-return 0;
+using ImageCluster.QemuImg;
+
+return QemuImgProgram.RunProcess(args);

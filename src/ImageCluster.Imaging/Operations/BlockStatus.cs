@@ -1,0 +1,69 @@
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats;
+
+namespace ImageCluster.Imaging.Operations;
+
+/// <summary>What QEMU's block layer says of a range of the guest's disk (bdrv_block_status): an entry of <c>map</c>. Units: bytes.</summary>
+/// <param name="Start">Guest offset.</param>
+/// <param name="Length">Bytes, 1 or more.</param>
+/// <param name="Depth">The layer that the answer comes from, 0 for the top.</param>
+/// <param name="Present">Some layer holds it: putting other backing files below would not change what is read.</param>
+/// <param name="Zero">Reads as zeros.</param>
+/// <param name="Data">Stands in a file as bytes (plain, encrypted or compressed).</param>
+/// <param name="HostOffset">Where in <paramref name="HostFile"/> it stands, or -1 where it stands nowhere as it is.</param>
+/// <param name="HostFile">The file's name, or null.</param>
+public readonly record struct BlockStatus(
+    long Start, long Length, int Depth, bool Present, bool Zero, bool Data, long HostOffset, string? HostFile)
+{
+    public long End => Start + Length;
+
+    /// <summary>Says what stands at <paramref name="offset"/>, and for how many bytes (1 to <paramref name="length"/>) the answer holds.</summary>
+    public static BlockStatus At(LayeredDisk disk, long offset, long length)
+    {
+        for (int depth = 0; ; depth++)
+        {
+            IImageLayer layer = disk.Layers[depth];
+            Extent extent = layer.Map(offset, length);
+            length = extent.Length;
+            if (extent.Kind != ExtentKind.Absent)
+            {
+                return Of(extent, depth);
+            }
+
+            if (depth + 1 == disk.Layers.Count)
+            {
+                // Where a format can have a backing file and has none, "absent" is zeros; another format's own word for it stays "absent".
+                bool zero = FormatRegistry.Find(layer.FormatName)?.SupportsBacking ?? false;
+                return new BlockStatus(offset, length, depth, Present: false, zero, Data: false, -1, null);
+            }
+
+            long below = disk.Layers[depth + 1].VirtualSize - offset;
+            if (below <= 0)
+            {
+                return new BlockStatus(offset, length, depth, Present: false, Zero: true, Data: false, -1, null);
+            }
+
+            length = Math.Min(length, below);
+        }
+    }
+
+    /// <summary>True where <paramref name="next"/> continues this entry in the guest and in its file and is otherwise the same.</summary>
+    public bool Joins(in BlockStatus next) =>
+        Depth == next.Depth && Present == next.Present && Zero == next.Zero && Data == next.Data && HostFile == next.HostFile
+        && (HostOffset < 0 ? next.HostOffset < 0 : next.HostOffset == HostOffset + Length);
+
+    private static BlockStatus Of(in Extent extent, int depth)
+    {
+        bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed;
+        return new BlockStatus(
+            extent.Start,
+            extent.Length,
+            depth,
+            Present: true,
+            Zero: extent.Kind == ExtentKind.Zero,
+            Data: extent.Kind is ExtentKind.Data or ExtentKind.Compressed,
+            placed ? extent.HostOffset : -1,
+            placed ? extent.File?.Name : null);
+    }
+}

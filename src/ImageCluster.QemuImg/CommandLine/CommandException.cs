@@ -1,0 +1,18 @@
+namespace ImageCluster.QemuImg.CommandLine;
+
+/// <summary>Ends a command: a message after the program's name on standard error, and an exit code.</summary>
+/// <param name="message">Without the program's name; several lines get the name before each.</param>
+internal class CommandException(string message, int exitCode = 1) : Exception(message)
+{
+    public int ExitCode { get; } = exitCode;
+
+    /// <summary>Printed as it is after the message, its own line ends included; null for none.</summary>
+    public string? Hint { get; init; }
+}
+
+/// <summary>The command line itself is wrong: points to help.</summary>
+internal class UsageException : CommandException
+{
+    public UsageException(string message)
+        : base(message) => Hint = "Try 'qemu-img --help' for more information\n";
+}

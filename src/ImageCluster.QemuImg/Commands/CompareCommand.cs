@@ -1,0 +1,110 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Operations.Comparing;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+using ImageCluster.QemuImg.Output;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary><c>compare</c>: tells whether two images show a guest the same disk.</summary>
+internal static class CompareCommand
+{
+    private const int Differ = 1;
+    private const int CannotOpen = 2;
+    private const int CannotMap = 3;
+    private const int CannotRead = 4;
+
+    public static readonly CommandSpec Spec = new(
+        "compare",
+        "[--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 filename2",
+        "Compare what a guest would see of two images.",
+        [
+            CommonOptions.Help,
+            CommonOptions.Format,
+            new('F', null, "FMT", "the second image's format") { IsFormat = true },
+            CommonOptions.SourceCache,
+            CommonOptions.Progress,
+            CommonOptions.Quiet,
+            new('s', null, null, "strict: sizes and allocation must be equal too"),
+            CommonOptions.ForceShare,
+            CommonOptions.Object,
+            CommonOptions.ImageOptions,
+        ],
+        Run)
+    {
+        ExitCodes = [(Differ, "the images differ"), (CannotOpen, "an image cannot be opened"), (CannotMap, "an image's metadata cannot be read"), (CannotRead, "an image's data cannot be read")],
+    };
+
+    private static int Run(CommandHost host, string[] arguments)
+    {
+        string? secondFormat = null;
+        string? cacheName = null;
+        bool strict = false;
+        var command = new CommandArguments(host, Spec);
+        bool goOn = command.TryParse(arguments, option =>
+        {
+            switch (option.Key)
+            {
+                case "F": secondFormat = option.Argument; break;
+                case "T": cacheName = option.Argument; break;
+                default: strict = true; break;
+            }
+        });
+        if (!goOn)
+        {
+            return 0;
+        }
+
+        if (command.Operands is not [string firstName, string secondName])
+        {
+            throw new UsageException("Expecting two image file names");
+        }
+
+        TextWriter output = command.Quiet ? TextWriter.Null : host.Out;
+        CacheMode cache = CommandArguments.ParseSourceCache(cacheName, exitCode: CannotOpen);
+        OpenSettings settings = new() { Cache = cache, ForceShare = command.ForceShare };
+        using LayeredDisk first = ImageOpener.Open(host, command.Image(firstName, command.Format, CannotOpen), settings, CannotOpen);
+        using LayeredDisk second = ImageOpener.Open(host, command.Image(secondName, secondFormat, CannotOpen), settings, CannotOpen);
+        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 2);
+        return Compare(first, second, strict, output, progress);
+    }
+
+    private static int Compare(LayeredDisk first, LayeredDisk second, bool strict, TextWriter output, ProgressMeter progress)
+    {
+        long whole = Math.Max(first.VirtualSize, second.VirtualSize);
+        long done = 0;
+        CompareResult result;
+        try
+        {
+            CompareOptions options = new() { Strict = strict, Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole) };
+            result = new Comparer(first, second, options).Run(CancellationToken.None);
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException(e.File is null ? e.Message : $"Error while reading {e.File}: {e.Message}", CannotRead);
+        }
+
+        if (result.SizesDiffer && result.Verdict is CompareVerdict.Identical or CompareVerdict.TailDiffers)
+        {
+            output.Write("Warning: Image size mismatch!\n");
+        }
+
+        switch (result.Verdict)
+        {
+            case CompareVerdict.Identical:
+                output.Write("Images are identical.\n");
+                return 0;
+            case CompareVerdict.SizeDiffers:
+                output.Write("Strict mode: Image size mismatch!\n");
+                return Differ;
+            case CompareVerdict.AllocationDiffers:
+                output.Write($"Strict mode: Offset {result.Offset} block status mismatch!\n");
+                return Differ;
+            default:
+                output.Write($"Content mismatch at offset {result.Offset}!\n");
+                return Differ;
+        }
+    }
+}

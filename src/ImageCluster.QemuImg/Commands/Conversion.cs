@@ -1,0 +1,273 @@
+using System.Globalization;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Operations.Converting;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+using ImageCluster.QemuImg.Output;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary>Carries out <c>convert</c>: opens the sources, makes or opens the target, copies.</summary>
+internal sealed class Conversion(CommandHost host, CommandArguments command, ConversionPlan plan)
+{
+    private readonly List<LayeredDisk> _sources = [];
+    private string? _backingFile;
+    private string? _backingFormat;
+
+    public void Run()
+    {
+        using ProgressMeter progress = new(host.Out, host.Errors, plan.Progress, step: 1);
+        try
+        {
+            foreach (string name in plan.SourceNames)
+            {
+                OpenSettings settings = new() { Cache = plan.SourceCache, ForceShare = command.ForceShare };
+                _sources.Add(ImageOpener.Open(host, command.Image(name), settings));
+            }
+
+            LayeredDisk? snapshot = plan.Snapshot is null ? null : OpenSnapshot(plan.Snapshot);
+            (ImageFormat Format, CreateOptionSet Options)? creation = plan.SkipsCreation ? null : PrepareCreation();
+            _backingFile ??= plan.BackingFile;
+            _backingFormat ??= plan.BackingFormat;
+            CheckBacking();
+            if (plan.Compress && creation is { } made)
+            {
+                CheckCompression(made.Format, made.Options);
+            }
+
+            if (plan.Bitmaps && _sources.Count > 1)
+            {
+                throw new CommandException("Copying bitmaps only possible with single source");
+            }
+
+            CacheMode cache = CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
+            using IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache) : OpenTarget(cache);
+            IConvertSource source = Source(snapshot);
+            Copy(source, target, progress);
+            progress.Report(100);
+        }
+        finally
+        {
+            _sources.ForEach(static disk => disk.Dispose());
+        }
+    }
+
+    private long TotalSize => _sources.Sum(static disk => disk.VirtualSize);
+
+    private LayeredDisk OpenSnapshot(SnapshotSelector selector)
+    {
+        if (_sources.Count > 1)
+        {
+            throw new CommandException("No support for concatenating multiple snapshot");
+        }
+
+        LayeredDisk disk = _sources[0];
+        if (disk.Top is not ISnapshots holder)
+        {
+            throw new CommandException(
+                $"Failed to load snapshot: Block format '{disk.Top.FormatName}' used by device '' does not support temporarily loading internal snapshots");
+        }
+
+        ImageSnapshot found = selector.Find(holder.ListSnapshots()) ?? throw new CommandException("Failed to load snapshot: Can't find snapshot");
+        try
+        {
+            return new LayeredDisk([holder.OpenSnapshot(found.Id), .. disk.Layers.Skip(1)]);
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"Failed to load snapshot: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private (ImageFormat Format, CreateOptionSet Options) PrepareCreation()
+    {
+        string name = plan.OutputFormat!;
+        ImageFormat format = FormatRegistry.Find(name) ?? throw new CommandException($"Unknown file format '{name}'");
+        if (ImagePath.ToLocal(plan.Target) is null)
+        {
+            throw new CommandException($"Unknown protocol '{ImagePath.ProtocolOf(plan.Target)}'");
+        }
+
+        if (!format.CanCreate)
+        {
+            throw new CommandException($"Format driver '{name}' does not support image creation");
+        }
+
+        CreateOptionSet options = CreateOptionSet.OfFormatAndFile(format);
+        if (plan.Options is not null)
+        {
+            options.Parse(plan.Options, "");
+        }
+
+        options.TrySet("size", TotalSize.ToString(CultureInfo.InvariantCulture));
+        if (plan.BackingFile is not null && !options.TrySet("backing_file", plan.BackingFile))
+        {
+            throw new CommandException($"Backing file not supported for file format '{name}'");
+        }
+
+        if (plan.BackingFormat is not null && !options.TrySet("backing_fmt", plan.BackingFormat))
+        {
+            throw new CommandException($"Backing file format not supported for file format '{name}'");
+        }
+
+        _backingFile = options.Get("backing_file");
+        _backingFormat = options.Get("backing_fmt");
+        return (format, options);
+    }
+
+    private void CheckBacking()
+    {
+        if (_backingFile is null)
+        {
+            return;
+        }
+
+        if (_sources.Count > 1)
+        {
+            throw new CommandException("Having a backing file for the target makes no sense when concatenating multiple input images");
+        }
+
+        if (!plan.SkipsCreation && _backingFormat is null)
+        {
+            throw new CommandException("Use of backing file requires explicit backing format");
+        }
+
+        if (plan.TargetIsZero)
+        {
+            throw new CommandException("Cannot use --target-is-zero when the destination image has a backing file");
+        }
+    }
+
+    private static void CheckCompression(ImageFormat format, CreateOptionSet options)
+    {
+        if (!format.SupportsCompression)
+        {
+            throw new CommandException("Compression not supported for this file format");
+        }
+
+        bool encrypts = options.Get("encryption") is "on" or "yes" or "true" or "y" || options.Get("encrypt.format") is not null;
+        if (encrypts)
+        {
+            throw new CommandException("Compression and encryption not supported at the same time");
+        }
+
+        if (options.Get("preallocation") is not (null or "off"))
+        {
+            throw new CommandException("Compression and preallocation not supported at the same time");
+        }
+    }
+
+    private IFillTarget Create(ImageFormat format, CreateOptionSet options, CacheMode cache)
+    {
+        try
+        {
+            return format.CreateFill(new CreateRequest
+            {
+                FileName = plan.Target,
+                Locator = host.Locator,
+                VirtualSize = TotalSize,
+                Options = options.Values,
+                Compress = plan.Compress,
+                Mode = new OpenMode { Write = true, Cache = cache },
+                Secret = host.Secrets.Lookup(options.Values, plan.Target),
+            });
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"{plan.Target}: error while converting {format.Name}: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private InPlaceTarget OpenTarget(CacheMode cache)
+    {
+        ImageReference image = plan.TargetIsOptionText
+            ? ImageReference.FromOptionText(plan.Target)
+            : ImageReference.FromName(plan.Target, plan.OutputFormat);
+        if (plan.TargetIsOptionText && plan.OutputFormat is not null)
+        {
+            throw new CommandException("--image-opts and --format are mutually exclusive");
+        }
+
+        LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
+        if (disk.VirtualSize >= TotalSize)
+        {
+            return new InPlaceTarget(disk);
+        }
+
+        disk.Dispose();
+        throw new CommandException("output file is smaller than input file");
+    }
+
+    private IConvertSource Source(LayeredDisk? snapshot)
+    {
+        if (snapshot is not null || _backingFile is not null)
+        {
+            // Over a backing file only the source's top image is copied: what lies below is taken to be the same.
+            LayeredDisk disk = snapshot ?? _sources[0];
+            return _backingFile is null ? new DiskSource(disk) : new DiskSource(disk, layersAboveBase: 1, BackingSize());
+        }
+
+        return _sources.Count == 1 ? new DiskSource(_sources[0]) : new ConcatenatedSource(_sources.Select(static disk => new DiskSource(disk)));
+    }
+
+    // Bytes of the guest's disk that the target's backing file covers.
+    private long BackingSize()
+    {
+        ImageReference target = ImageReference.FromName(plan.Target, plan.OutputFormat);
+        try
+        {
+            ImageReference backing = ImageReference.FromName(host.Locator.Combine(plan.Target, _backingFile!), _backingFormat);
+            using LayeredDisk disk = new ChainOpener(host.Locator).Open(backing.FileName, ImageOpener.Options(host, backing, new OpenSettings()));
+            return disk.VirtualSize;
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"Could not open '{target.Text}': Could not open backing file: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private void Copy(IConvertSource source, IFillTarget target, ProgressMeter progress)
+    {
+        using RateLimiter? limiter = plan.BytesPerSecond > 0 ? new RateLimiter(plan.BytesPerSecond) : null;
+        long whole = Math.Max(1, source.VirtualSize);
+        long done = 0;
+        ConvertOptions options = new()
+        {
+            SparseSize = plan.SparseSize,
+            TargetIsZero = plan.TargetIsZero,
+            OutOfOrder = plan.OutOfOrder,
+            Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
+            Throttle = limiter is null ? null : limiter.Take,
+            OnReadError = plan.Salvage ? Salvaged : null,
+        };
+        if (plan.Coroutines is { } count)
+        {
+            options = options with { Threads = Math.Min(count, Environment.ProcessorCount) };
+        }
+
+        try
+        {
+            new Converter(source, target, options).Run(CancellationToken.None);
+            target.Finish();
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"error while converting: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private bool Salvaged(long offset, ImageException failure)
+    {
+        if (!plan.Quiet)
+        {
+            host.Warning(string.Create(CultureInfo.InvariantCulture, $"error while reading offset {offset}: {failure.Message}"));
+        }
+
+        return true;
+    }
+}

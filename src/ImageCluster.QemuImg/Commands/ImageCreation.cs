@@ -1,0 +1,147 @@
+using System.Globalization;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary>Makes an empty image the way <c>create</c> does: looks at the backing file, says what it formats, creates.</summary>
+internal sealed class ImageCreation(CommandHost host, string fileName, string formatName)
+{
+    public string? BackingFile { get; init; }
+
+    public string? BackingFormat { get; init; }
+
+    /// <summary>False for <c>-u</c>: the backing file is named, not opened.</summary>
+    public bool OpensBacking { get; init; } = true;
+
+    /// <summary>The text of <c>-o</c>.</summary>
+    public string? Options { get; init; }
+
+    /// <summary>Bytes; null where it was not given.</summary>
+    public long? Size { get; init; }
+
+    public bool Quiet { get; init; }
+
+    public void Create()
+    {
+        ImageFormat format = FindFormat();
+        CreateOptionSet options = CreateOptionSet.OfFormatAndFile(format);
+        if (Options is not null)
+        {
+            options.Parse(Options, $"{fileName}: ");
+        }
+
+        TakeArguments(options);
+        string? backing = options.Get("backing_file");
+        if (backing == fileName)
+        {
+            throw Failure("Error: Trying to create an image with the same filename as the backing file");
+        }
+
+        string? backingFormat = options.Get("backing_fmt");
+        if (backingFormat is not null && FormatRegistry.Find(backingFormat) is null)
+        {
+            throw Failure($"Unknown backing file format '{backingFormat}'");
+        }
+
+        if (!string.IsNullOrEmpty(backing))
+        {
+            long? found = CheckBacking(backing, backingFormat);
+            if (found is not null && options.Get("size") is null)
+            {
+                options.TrySet("size", found.Value.ToString(CultureInfo.InvariantCulture));
+            }
+        }
+
+        string size = options.Get("size") ?? throw Failure("Image creation needs a size parameter");
+        if (!Quiet)
+        {
+            host.Out.Write($"Formatting '{fileName}', fmt={formatName} {options.Describe()}\n");
+            host.Out.Flush();
+        }
+
+        Create(format, options, long.Parse(size, CultureInfo.InvariantCulture));
+    }
+
+    private ImageFormat FindFormat()
+    {
+        ImageFormat format = FormatRegistry.Find(formatName) ?? throw Failure($"Unknown file format '{formatName}'");
+        if (ImagePath.ToLocal(fileName) is null)
+        {
+            throw Failure($"Unknown protocol '{ImagePath.ProtocolOf(fileName)}'");
+        }
+
+        return format.CanCreate ? format : throw Failure($"Format driver '{formatName}' does not support image creation");
+    }
+
+    private void TakeArguments(CreateOptionSet options)
+    {
+        if (Size is not null)
+        {
+            if (options.Get("size") is not null)
+            {
+                throw Failure("The image size must be specified only once");
+            }
+
+            options.TrySet("size", Size.Value.ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (BackingFile is not null && !options.TrySet("backing_file", BackingFile))
+        {
+            throw Failure($"Backing file not supported for file format '{formatName}'");
+        }
+
+        if (BackingFormat is not null && !options.TrySet("backing_fmt", BackingFormat))
+        {
+            throw Failure($"Backing format not supported for file format '{formatName}'");
+        }
+    }
+
+    // The backing file's size, or null where it is not opened.
+    private long? CheckBacking(string backing, string? backingFormat)
+    {
+        if (!OpensBacking)
+        {
+            return backingFormat is not null ? null : throw Failure("Backing file specified without backing format");
+        }
+
+        try
+        {
+            string name = host.Locator.Combine(fileName, backing);
+            ImageReference image = ImageReference.FromName(name, backingFormat);
+            using LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, ImageOpener.Options(host, image, new OpenSettings()));
+            return backingFormat is not null
+                ? disk.VirtualSize
+                : throw Failure("Backing file specified without backing format", $"Detected format of {disk.Top.FormatName}.");
+        }
+        catch (ImageException e)
+        {
+            throw Failure(e.Message, ImageOpener.HintText(e) + "Could not open backing image.\n");
+        }
+    }
+
+    private void Create(ImageFormat format, CreateOptionSet options, long size)
+    {
+        try
+        {
+            format.Create(new CreateRequest
+            {
+                FileName = fileName,
+                Locator = host.Locator,
+                VirtualSize = size,
+                Options = options.Values,
+                Secret = host.Secrets.Lookup(options.Values, fileName),
+            });
+        }
+        catch (ImageException e)
+        {
+            throw Failure(e.Message, ImageOpener.HintText(e));
+        }
+    }
+
+    private CommandException Failure(string message, string? hint = null) => new($"{fileName}: {message}") { Hint = hint };
+}

@@ -1,0 +1,128 @@
+using System.Globalization;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.QemuImg.CommandLine;
+
+namespace ImageCluster.QemuImg.Images;
+
+/// <summary>
+/// The values of <c>-o</c> for one format: parsed by the options' types, shown as "Formatting ..." shows them, listed by <c>-o help</c>.
+/// </summary>
+internal sealed class CreateOptionSet
+{
+    private const string SizeHint =
+        "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.\n";
+
+    // What files take whatever the format (QEMU's protocol level), behind the format's own.
+    private static readonly CreateOption[] FileOptions =
+    [
+        new("nocow", CreateOptionType.Flag, "Turn off copy-on-write (valid only on btrfs)"),
+        new("preallocation", CreateOptionType.Text, "Preallocation mode (allowed values: off, falloc, full)"),
+        new("extent_size_hint", CreateOptionType.Size, "Extent size hint for the image file, 0 to disable"),
+    ];
+
+    private readonly IReadOnlyList<CreateOption> _known;
+    private readonly Dictionary<string, string> _values = [];
+
+    /// <param name="known">In the order in which they are shown.</param>
+    public CreateOptionSet(IReadOnlyList<CreateOption> known) => _known = known;
+
+    /// <summary>A format's own options.</summary>
+    public static CreateOptionSet OfFormat(ImageFormat format) => new(format.CreateOptions);
+
+    /// <summary>A format's own options and those of files.</summary>
+    public static CreateOptionSet OfFormatAndFile(ImageFormat format) =>
+        new([.. format.CreateOptions, .. FileOptions.Where(o => format.CreateOptions.All(own => own.Name != o.Name))]);
+
+    /// <summary>The values given, by name; sizes as plain numbers.</summary>
+    public IReadOnlyDictionary<string, string> Values => _values;
+
+    public string? Get(string name) => _values.GetValueOrDefault(name);
+
+    public bool Has(string name) => _known.Any(option => option.Name == name);
+
+    /// <summary>Sets a value that did not come through <c>-o</c>; false where there is no such option.</summary>
+    public bool TrySet(string name, string value)
+    {
+        if (!Has(name))
+        {
+            return false;
+        }
+
+        _values[name] = value;
+        return true;
+    }
+
+    /// <summary>Takes the text of <c>-o</c>.</summary>
+    /// <exception cref="CommandException">An unknown option or a value that is not of its type; after <paramref name="context"/>.</exception>
+    public void Parse(string text, string context)
+    {
+        foreach (KeyValueText.Item item in KeyValueText.Split(text))
+        {
+            // A name that is known as it stands is a switch, whether or not it begins with "no".
+            KeyValueText.Item given = item.Value is null && Has(item.Name) ? new(item.Name, "on") : item.AsSwitch;
+            CreateOption option = _known.FirstOrDefault(o => o.Name == given.Name)
+                ?? throw new CommandException($"{context}Invalid parameter '{item.Name}'");
+            _values[option.Name] = Read(option, given.Value!, context);
+        }
+    }
+
+    /// <summary>The line that create prints: what is given and what is so by default, in the options' order.</summary>
+    public string Describe()
+    {
+        List<string> parts = [];
+        foreach (CreateOption option in _known)
+        {
+            if (_values.TryGetValue(option.Name, out string? value))
+            {
+                parts.Add($"{option.Name}={(option.Type == CreateOptionType.Text ? value.Replace(",", ",,", StringComparison.Ordinal) : value)}");
+            }
+            else if (option.Default is not null)
+            {
+                parts.Add($"{option.Name}={option.Default}");
+            }
+        }
+
+        return string.Join(' ', parts);
+    }
+
+    /// <summary>The lines of <c>-o help</c>, sorted.</summary>
+    public void WriteHelp(TextWriter output)
+    {
+        foreach (string line in _known.Select(HelpLine).Order(StringComparer.Ordinal))
+        {
+            output.Write(line + "\n");
+        }
+    }
+
+    private static string HelpLine(CreateOption option)
+    {
+        string type = option.Type switch
+        {
+            CreateOptionType.Size => "size",
+            CreateOptionType.Number => "num",
+            CreateOptionType.Flag => "bool (on/off)",
+            _ => "str",
+        };
+        return $"{$"  {option.Name}=<{type}>",-24} - {option.Help}";
+    }
+
+    private static string Read(CreateOption option, string value, string context)
+    {
+        switch (option.Type)
+        {
+            case CreateOptionType.Size:
+                return ByteSize.TryParse(value, out long bytes)
+                    ? bytes.ToString(CultureInfo.InvariantCulture)
+                    : throw new CommandException($"{context}Parameter '{option.Name}' expects a non-negative number below 2^64") { Hint = SizeHint };
+            case CreateOptionType.Number:
+                return CInteger.TryParse(value, out long number)
+                    ? number.ToString(CultureInfo.InvariantCulture)
+                    : throw new CommandException($"{context}Parameter '{option.Name}' expects a number");
+            case CreateOptionType.Flag when value is not ("on" or "off" or "yes" or "no" or "true" or "false" or "y" or "n"):
+                throw new CommandException($"{context}Parameter '{option.Name}' expects 'on' or 'off'");
+            default:
+                return value;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+
+namespace ImageCluster.QemuImg.Images;
+
+/// <summary>How a command opens an image.</summary>
+internal sealed record OpenSettings
+{
+    public bool Write { get; init; }
+
+    public CacheMode Cache { get; init; } = CacheMode.Writeback;
+
+    /// <summary><c>-U</c>.</summary>
+    public bool ForceShare { get; init; }
+
+    /// <summary>Open the backing files too.</summary>
+    public bool FollowBacking { get; init; } = true;
+
+    /// <summary>Metadata only (info).</summary>
+    public bool DescribeOnly { get; init; }
+
+    public bool ForCheck { get; init; }
+
+    /// <summary>How many images from the top on are opened for writing.</summary>
+    public int WritableLayers { get; init; } = 1;
+}
+
+/// <summary>Opens images for commands; failures are <see cref="CommandException"/>s in qemu-img's words.</summary>
+internal static class ImageOpener
+{
+    public static LayeredDisk Open(CommandHost host, ImageReference image, OpenSettings settings, int exitCode = 1)
+    {
+        try
+        {
+            CheckSharing(image, settings);
+            return new ChainOpener(host.Locator).Open(image.FileName, Options(host, image, settings));
+        }
+        catch (ImageException e)
+        {
+            throw Failure(image, e, exitCode);
+        }
+    }
+
+    /// <summary>The engine's options for opening an image as a command asks.</summary>
+    public static ChainOptions Options(CommandHost host, ImageReference image, OpenSettings settings) => new()
+    {
+        Format = image.Format,
+        Mode = new OpenMode
+        {
+            Write = settings.Write,
+            Cache = settings.Cache,
+            Lock = settings.ForceShare ? ImageLock.Shared : ImageLock.Default,
+        },
+        FollowBacking = settings.FollowBacking && !image.WithoutBacking,
+        DescribeOnly = settings.DescribeOnly,
+        ForCheck = settings.ForCheck,
+        WritableLayers = settings.WritableLayers,
+        Options = image.Options,
+        Secret = host.Secrets.Lookup(image.Options, image.FileName),
+    };
+
+    /// <summary>What to say where an image cannot be opened.</summary>
+    public static CommandException Failure(ImageReference image, ImageException failure, int exitCode = 1) =>
+        new($"Could not open '{image.Text}': {failure.Message}", exitCode) { Hint = HintText(failure) };
+
+    /// <summary>The engine's hint as lines.</summary>
+    public static string? HintText(ImageException failure) =>
+        failure.Hint is null || failure.Hint.EndsWith('\n') ? failure.Hint : failure.Hint + "\n";
+
+    private static void CheckSharing(ImageReference image, OpenSettings settings)
+    {
+        if (settings is { ForceShare: true, Write: true })
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "force-share=on can only be used with read-only images");
+        }
+    }
+}
