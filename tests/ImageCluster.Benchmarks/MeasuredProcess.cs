@@ -30,6 +30,7 @@ internal static partial class MeasuredProcess
                 throw new InvalidOperationException($"{program} could not be started (errno {error})");
             }
 
+            using PeakMemory memory = new(pid);
             if (Wait4(pid, out int status, 0, out ResourceUsage usage) != pid)
             {
                 throw new InvalidOperationException($"{program} could not be waited for");
@@ -42,7 +43,7 @@ internal static partial class MeasuredProcess
             }
 
             double cpu = usage.UserSeconds + usage.SystemSeconds + ((usage.UserMicroseconds + usage.SystemMicroseconds) / 1e6);
-            return new Measurement(wall, cpu, usage.MaxResidentKilobytes * 1024);
+            return new Measurement(wall, cpu, memory.Bytes);
         }
         finally
         {
@@ -58,7 +59,7 @@ internal static partial class MeasuredProcess
     [LibraryImport("libc", EntryPoint = "wait4")]
     private static partial int Wait4(int pid, out int status, int options, out ResourceUsage usage);
 
-    // struct rusage of 64-bit Linux (getrusage(2)); the fields behind ru_maxrss are not used.
+    // struct rusage of 64-bit Linux (getrusage(2)). Its ru_maxrss is of no use: it keeps the size that this process had when it spawned the child.
     [StructLayout(LayoutKind.Sequential, Size = 144)]
     private struct ResourceUsage
     {
@@ -66,6 +67,5 @@ internal static partial class MeasuredProcess
         public long UserMicroseconds;
         public long SystemSeconds;
         public long SystemMicroseconds;
-        public long MaxResidentKilobytes;
     }
 }
