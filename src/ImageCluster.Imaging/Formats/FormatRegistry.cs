@@ -10,6 +10,7 @@ public static class FormatRegistry
         new Vmdk.VmdkFormat(),
         new Raw.RawFormat(),
         new Vdi.VdiFormat(),
+        new Vpc.VpcFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

@@ -18,9 +18,7 @@ internal sealed class BlockMapWriter(IBlockFile file, IWritableBlockMap map)
             long block = offset / map.BlockSize;
             long within = offset - block * map.BlockSize;
             int length = (int)Math.Min(data.Length, map.BlockSize - within);
-            BlockPlace place = map.Find(block);
-            long host = place.HostOffset >= 0 && place.Kind == ExtentKind.Data ? place.HostOffset : map.Allocate(block);
-            file.Write(host + within, data[..length]);
+            file.Write(map.Claim(block) + within, data[..length]);
             offset += length;
             data = data[length..];
             if (map.WantsWriteBack)
@@ -38,10 +36,9 @@ internal sealed class BlockMapWriter(IBlockFile file, IWritableBlockMap map)
             long block = offset / map.BlockSize;
             long within = offset - block * map.BlockSize;
             long part = Math.Min(end - offset, map.BlockSize - within);
-            BlockPlace place = map.Find(block);
-            if (place.HostOffset >= 0 && place.Kind == ExtentKind.Data)
+            if (map.Find(block).Kind == ExtentKind.Data)
             {
-                file.WriteZeroes(place.HostOffset + within, part, mode);
+                file.WriteZeroes(map.Claim(block) + within, part, mode);
             }
 
             offset += part;

@@ -13,10 +13,10 @@ internal interface IBlockMap
 internal interface IWritableBlockMap : IBlockMap
 {
     /// <summary>
-    /// Gives a block that has no place one that reads as zeros, and returns its host offset in bytes; where another thread was faster,
-    /// the place that it got.
+    /// Says where a block may be written, bytes: its place or, where it has none, a new one that reads as zeros. Called before every
+    /// change of a block's data.
     /// </summary>
-    long Allocate(long block);
+    long Claim(long block);
 
     /// <summary>
     /// True where so much changed that the layer should write back of its own accord: what changed is kept in memory.

@@ -40,8 +40,13 @@ internal sealed class VdiBlockMap(IBlockFile file, VdiHeader header) : IWritable
     /// <summary>Where block number <paramref name="index"/> of the file starts, bytes.</summary>
     public long HostOf(long index) => header.DataOffset + index * VdiHeader.BlockSize;
 
-    public long Allocate(long block)
+    public long Claim(long block)
     {
+        if (Find(block) is { HostOffset: >= 0 } found)
+        {
+            return found.HostOffset;
+        }
+
         lock (_allocating)
         {
             if (Find(block) is { HostOffset: >= 0 } place)

@@ -95,7 +95,7 @@ internal sealed class VdiChecker(IBlockFile file, VdiBlockMap map)
         {
             if (entry < BlocksInFile)
             {
-                long host = map.Allocate(block);
+                long host = map.Claim(block);
                 Copy(map.HostOf(entry), host);
                 _used.Add(map[block]);
             }

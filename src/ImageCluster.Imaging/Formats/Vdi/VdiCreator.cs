@@ -24,11 +24,6 @@ internal static class VdiCreator
             {
                 file.SetLength(layout.LengthWith(layout.IsStatic ? layout.Blocks : 0));
             }
-            else
-            {
-                // What a device held before must not be taken for this image before it is finished.
-                file.Write(0, new byte[VdiHeader.Length]);
-            }
 
             byte[] chunk = new byte[Math.Min(Chunk, layout.DataOffset - VdiHeader.Length)];
             for (long at = VdiHeader.Length; at < layout.DataOffset; at += chunk.Length)

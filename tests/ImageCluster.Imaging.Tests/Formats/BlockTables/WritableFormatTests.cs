@@ -28,6 +28,9 @@ public abstract class WritableFormatTests : IDisposable
     /// <summary>Guest sizes in bytes; multiples of 512.</summary>
     protected virtual IReadOnlyList<int> Sizes { get; } = [512, 1 << 20, (3 << 20) + 512, (9 << 20) - 512 * 7];
 
+    /// <summary>7-Zip's name of the format, null where it has none.</summary>
+    protected virtual string? SevenZipType => null;
+
     /// <summary>True where qemu-img check knows the format.</summary>
     protected virtual bool HasCheck => true;
 
@@ -129,6 +132,19 @@ public abstract class WritableFormatTests : IDisposable
             GenSteps(model.Length).Sample(steps => Play(steps, model, options), iter: 3, threads: 1);
             File.WriteAllBytes(this["raw"], model);
             AssertQemuSees(model, this["ours"], options);
+        }
+    }
+
+    [SkippableFact]
+    public void SevenZipReadsTheSame()
+    {
+        Skip.If(SevenZipType is null, $"7-Zip does not know {FormatName}");
+        foreach (string options in OptionSets)
+        {
+            byte[] guest = GuestContent.Make(Sizes[^1], 21);
+            string directory = this["extracted-" + options];
+            Kit.Fill(this["ours"], guest, options);
+            AssertGuest(guest, SevenZip.Extract(SevenZipType, this["ours"], directory), options);
         }
     }
 

@@ -12,6 +12,8 @@ public sealed class VdiTests() : WritableFormatTests("vdi")
 
     protected override IReadOnlyList<string> OptionSets { get; } = ["", "static=on"];
 
+    protected override string? SevenZipType => "VDI";
+
     protected override int MetadataLength => 0x300;
 
     protected override void Normalize(byte[] image) => image.AsSpan(0x188, 0x20).Clear();
