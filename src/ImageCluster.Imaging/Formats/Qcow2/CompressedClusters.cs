@@ -10,6 +10,9 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
     /// <summary>The cluster that was inflated last for a part of it: who reads in small pieces mostly wants the next piece of the same.</summary>
     private Inflated? _last;
 
+    /// <summary>Goes up when what was inflated before is not to be trusted.</summary>
+    private int _generation;
+
     /// <summary>Reads <paramref name="buffer"/>'s length of bytes from <paramref name="start"/> on of the cluster that an L2 entry describes.</summary>
     public void Read(ulong entry, int start, Span<byte> buffer)
     {
@@ -21,9 +24,11 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
 
         // Taken out while it is used, so that two threads never touch one buffer.
         Inflated cluster = Interlocked.Exchange(ref _last, null) ?? new Inflated(layout.ClusterSize);
-        if (cluster.Entry != entry)
+        int generation = Volatile.Read(ref _generation);
+        if (cluster.Entry != entry || cluster.Generation != generation)
         {
             cluster.Entry = 0;
+            cluster.Generation = generation;
             Inflate(entry, cluster.Bytes);
             cluster.Entry = entry;
         }
@@ -33,7 +38,7 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
     }
 
     /// <summary>What was inflated may be out of date: a writer reused room in the file.</summary>
-    public void Forget() => Volatile.Write(ref _last, null);
+    public void Forget() => Interlocked.Increment(ref _generation);
 
     public void Dispose() => codec.Dispose();
 
@@ -65,5 +70,7 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
 
         /// <summary>0 while there is nothing in it.</summary>
         public ulong Entry;
+
+        public int Generation;
     }
 }

@@ -64,12 +64,17 @@ public sealed class Qcow2Format : ImageFormat
 
     private static Qcow2Image Assemble(Metadata metadata, OpenContext context, ImageException? unreadable)
     {
-        if (context.Write)
+        if (!context.Write)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, context.FileName, "Writing to a qcow2 image in place is not supported");
+            return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable };
         }
 
-        return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable };
+        if (metadata.Header.IsDirty && !context.ForCheck)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, context.FileName, "The image was not closed cleanly: repair it with qemu-img check -r all first");
+        }
+
+        return new WritableQcow2Image(metadata, context.FileName) { Unreadable = unreadable };
     }
 
     private static IBlockFile? OpenDataFile(Header header, OpenContext context, out ImageException? failure)

@@ -20,8 +20,8 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
     {
         Metadata = metadata;
         FileName = fileName;
-        IClusterCodec codec = metadata.Header.CompressionType == CompressionType.Zstd ? ClusterCodecs.Zstd(fileName) : ClusterCodecs.Deflate(fileName);
-        _compressed = new CompressedClusters(metadata.File, metadata.Layout, codec);
+        Codec = metadata.Header.CompressionType == CompressionType.Zstd ? ClusterCodecs.Zstd(fileName) : ClusterCodecs.Deflate(fileName);
+        _compressed = new CompressedClusters(metadata.File, metadata.Layout, Codec);
         _snapshots = new(() => SnapshotTable.Read(metadata.File, metadata.Header));
         _bitmaps = new(() => BitmapDirectory.Read(metadata.File, metadata.Header));
     }
@@ -32,7 +32,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
 
     public long VirtualSize => Metadata.Header.VirtualSize;
 
-    public long Granularity => Metadata.Layout.ClusterSize;
+    public virtual long Granularity => Metadata.Layout.ClusterSize;
 
     public BackingReference? Backing => Metadata.Header.Backing;
 
@@ -123,6 +123,9 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
         _compressed.Dispose();
         Metadata.Dispose();
     }
+
+    /// <summary>Compresses and inflates this image's clusters.</summary>
+    protected IClusterCodec Codec { get; }
 
     /// <summary>Room in the file was reused: nothing that was inflated before is to be trusted.</summary>
     protected void ForgetInflated() => _compressed.Forget();

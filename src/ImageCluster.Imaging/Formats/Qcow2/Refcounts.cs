@@ -1,0 +1,422 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>
+/// The refcounts of an image: table and blocks. Finds free clusters and grows blocks and table as QEMU does, so that images come out
+/// alike. Knows nothing of when a count may change: that is <see cref="Allocator"/>'s. For one thread at a time.
+/// </summary>
+internal sealed class Refcounts
+{
+    /// <summary>Host offsets are below 2^56.</summary>
+    private const int OffsetBits = 56;
+
+    private const ulong TableOffsetMask = ~511UL;
+
+    private readonly Metadata _metadata;
+    private readonly Layout _layout;
+    private readonly RefcountBlocks _blocks;
+    private readonly int _blockBits;
+    private ulong[] _table;
+
+    // No cluster below this one is free.
+    private long _firstFree;
+
+    // Offsets of the blocks, made when it is first asked for.
+    private HashSet<long>? _blockOffsets;
+
+    public Refcounts(Metadata metadata)
+    {
+        _metadata = metadata;
+        _layout = metadata.Layout;
+        _blocks = new RefcountBlocks(metadata.File, metadata.Layout);
+        _blockBits = _layout.RefcountBlockBits;
+        _table = ReadTable(metadata);
+    }
+
+    /// <summary>The table's entries, as far as the file has them; those behind are zero.</summary>
+    public ReadOnlySpan<ulong> Table => _table;
+
+    /// <summary>
+    /// True after a failure that leaves it open what the file holds: what is here must not be used any more.
+    /// </summary>
+    public bool Broken { get; private set; }
+
+    /// <summary>True where a refcount block stands at this offset.</summary>
+    public bool IsBlock(long offset)
+    {
+        if (_blockOffsets is null)
+        {
+            _blockOffsets = [];
+            foreach (ulong entry in _table)
+            {
+                if (entry != 0)
+                {
+                    _blockOffsets.Add((long)(entry & TableOffsetMask));
+                }
+            }
+        }
+
+        return _blockOffsets.Contains(offset);
+    }
+
+    /// <summary>0 where no block describes the cluster.</summary>
+    /// <exception cref="ImageException">The block's offset is not aligned.</exception>
+    public ulong Get(long cluster)
+    {
+        long block = BlockOffset(cluster >> _blockBits);
+        return block == 0 ? 0 : RefcountArray.Get(_blocks.Get(block), _layout.RefcountOrder, IndexInBlock(cluster));
+    }
+
+    /// <summary>Refcounts of the block with number <paramref name="index"/>; empty where there is no block.</summary>
+    public ReadOnlySpan<byte> Block(long index)
+    {
+        long offset = BlockOffset(index);
+        return offset == 0 ? [] : _blocks.Get(offset);
+    }
+
+    /// <summary>Takes the first run of <paramref name="count"/> free clusters and counts one reference to each. Returns the first cluster's number.</summary>
+    /// <param name="count">1 or more.</param>
+    /// <param name="limit">No cluster at or above this one is taken.</param>
+    public long Allocate(long count, long limit = long.MaxValue)
+    {
+        while (true)
+        {
+            long first = FindFree(count, limit);
+            if (Cover(first, count))
+            {
+                Add(first, count);
+                return first;
+            }
+
+            // Room was taken for blocks, maybe where the run lies: look again, from the same place.
+            _firstFree = Math.Min(_firstFree, first);
+        }
+    }
+
+    /// <summary>The first free cluster, not taken yet.</summary>
+    public long PeekFree(long limit)
+    {
+        long cluster = FindFree(1, limit);
+        _firstFree = cluster;
+        return cluster;
+    }
+
+    /// <summary>Counts one reference more to each cluster. False: blocks had to be made, nothing was counted, whoever searched for room must search again.</summary>
+    /// <exception cref="ImageException">A count is at its maximum; nothing was counted.</exception>
+    public bool TryIncrease(long first, long count)
+    {
+        if (!Cover(first, count))
+        {
+            return false;
+        }
+
+        for (long cluster = first; cluster < first + count; cluster++)
+        {
+            if (Get(cluster) == _layout.RefcountMax)
+            {
+                throw new ImageException(ImageErrorKind.Limit, _metadata.File.Name,
+                    $"Refcount of cluster {cluster} is at its maximum, {_layout.RefcountMax}")
+                {
+                    Hint = "Use qemu-img amend to increase the refcount entry width",
+                };
+            }
+        }
+
+        Add(first, count);
+        return true;
+    }
+
+    /// <summary>
+    /// Counts one reference less. Returns true where none is left. A cluster that has none already (a corrupt image) keeps none.
+    /// </summary>
+    public bool Decrease(long cluster)
+    {
+        ulong count = Get(cluster);
+        if (count == 0)
+        {
+            return false;
+        }
+
+        Set(cluster, count - 1);
+        return count == 1;
+    }
+
+    /// <summary>Sets the count of a cluster that a block describes.</summary>
+    public void Set(long cluster, ulong count)
+    {
+        int index = IndexInBlock(cluster);
+        int at = (int)(((long)index << _layout.RefcountOrder) >> 3);
+        Span<byte> block = _blocks.Change(BlockOffset(cluster >> _blockBits), at, Math.Max(1, _layout.RefcountBits >> 3));
+        RefcountArray.Set(block, _layout.RefcountOrder, index, count);
+        if (count == 0)
+        {
+            _firstFree = Math.Min(_firstFree, cluster);
+            _blocks.Forget(cluster << _layout.ClusterBits);
+        }
+    }
+
+    /// <summary>Writes the blocks that changed.</summary>
+    public void Write() => _blocks.WriteChanged();
+
+    private static ulong[] ReadTable(Metadata metadata)
+    {
+        Header header = metadata.Header;
+        long entries = (long)header.RefcountTableClusters << (header.ClusterBits - 3);
+        long inFile = Math.Max(0, metadata.File.Length - header.RefcountTableOffset + 7) / sizeof(ulong);
+        ulong[] table = new ulong[Math.Min(entries, inFile)];
+        metadata.File.ReadPadded(header.RefcountTableOffset, MemoryMarshal.AsBytes(table.AsSpan()));
+        if (BitConverter.IsLittleEndian)
+        {
+            BinaryPrimitives.ReverseEndianness(table, table);
+        }
+
+        return table;
+    }
+
+    private long Capacity => (long)_metadata.Header.RefcountTableClusters << (_layout.ClusterBits - 3);
+
+    private int IndexInBlock(long cluster) => (int)(cluster & ((1L << _blockBits) - 1));
+
+    private long BlockOffset(long index)
+    {
+        ulong entry = index < _table.Length ? _table[index] & TableOffsetMask : 0;
+        return (entry & (ulong)(_layout.ClusterSize - 1)) == 0 && entry <= long.MaxValue
+            ? (long)entry
+            : throw Corrupt($"Refblock offset {entry:#x} unaligned (reftable index: {index:#x})");
+    }
+
+    private void Add(long first, long count)
+    {
+        for (long cluster = first; cluster < first + count; cluster++)
+        {
+            Set(cluster, Get(cluster) + 1);
+        }
+    }
+
+    // The first run of free clusters, all of which count as taken for the next search.
+    private long FindFree(long count, long limit)
+    {
+        limit = Math.Min(limit, 1L << (OffsetBits - _layout.ClusterBits));
+        long start = _firstFree;
+        long at = start;
+        while (at - start < count)
+        {
+            if (at + (count - (at - start)) > limit)
+            {
+                throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = 27 };
+            }
+
+            ReadOnlySpan<byte> block = Block(at >> _blockBits);
+            long blockEnd = ((at >> _blockBits) + 1) << _blockBits;
+            if (block.IsEmpty)
+            {
+                at = Math.Min(blockEnd, start + count);
+                continue;
+            }
+
+            // Free up to here; on to the end of the free run in this block, or to the next free cluster.
+            int index = IndexInBlock(at);
+            int to = (int)Math.Min(1L << _blockBits, index + count - (at - start));
+            int used = RefcountArray.IndexOfNonzero(block, _layout.RefcountOrder, index, to);
+            if (used == to)
+            {
+                at += to - index;
+                continue;
+            }
+
+            int free = RefcountArray.IndexOfZero(block, _layout.RefcountOrder, used, 1 << _blockBits);
+            start = at = (at >> _blockBits << _blockBits) + free;
+        }
+
+        _firstFree = start + count;
+        return start;
+    }
+
+    // Makes sure that blocks describe the clusters; false where one had to be made.
+    private bool Cover(long first, long count)
+    {
+        for (long index = first >> _blockBits; index <= (first + count - 1) >> _blockBits; index++)
+        {
+            if (BlockOffset(index) == 0)
+            {
+                AddBlock(index, Math.Max(first, index << _blockBits));
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void AddBlock(long index, long cluster)
+    {
+        long place = FindFree(1, long.MaxValue);
+        if (place == 0)
+        {
+            throw Corrupt("Preventing invalid allocation of refcount block at offset 0");
+        }
+
+        bool describesItself = place >> _blockBits == index;
+        if (!describesItself && !TryIncrease(place, 1))
+        {
+            _firstFree = Math.Min(_firstFree, place);
+            return;
+        }
+
+        long offset = place << _layout.ClusterBits;
+        try
+        {
+            Span<byte> block = _blocks.Add(offset);
+            if (describesItself)
+            {
+                RefcountArray.Set(block, _layout.RefcountOrder, IndexInBlock(place), 1);
+            }
+
+            _blocks.WriteChanged();
+        }
+        catch
+        {
+            // Nothing points to it: it must not be written later over what may stand there then.
+            _blocks.Forget(offset);
+            if (!describesItself)
+            {
+                Decrease(place);
+            }
+
+            throw;
+        }
+
+        Broken = true;
+        _metadata.File.Flush();
+        if (index < Capacity)
+        {
+            LinkBlock(index, offset);
+        }
+        else
+        {
+            GrowTable(index, cluster, place);
+        }
+
+        _blockOffsets?.Add(offset);
+        Broken = false;
+    }
+
+    private void LinkBlock(long index, long offset)
+    {
+        Span<byte> entry = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteInt64BigEndian(entry, offset);
+        _metadata.File.Write(_metadata.Header.RefcountTableOffset + (index * sizeof(ulong)), entry);
+        _metadata.File.Flush();
+        EnsureLength(index + 1);
+        _table[index] = (ulong)offset;
+    }
+
+    private void EnsureLength(long entries)
+    {
+        if (_table.Length < entries)
+        {
+            Array.Resize(ref _table, (int)Math.Min(Capacity, Math.Max(entries, _table.Length * 2L)));
+        }
+    }
+
+    // A larger table, and blocks that describe it and themselves, behind everything that a block could describe so far; with room for half as much again.
+    private void GrowTable(long newIndex, long cluster, long newBlock)
+    {
+        long area = (Math.Max(cluster, newBlock) >> _blockBits) + 1;
+        long start = area << _blockBits;
+        long blocks = BlocksFor(start, withReserve: true);
+        int perTableCluster = _layout.ClusterSize / sizeof(ulong);
+        long tableClusters = ((blocks + (blocks + 1) / 2) + perTableCluster - 1) / perTableCluster;
+        if (tableClusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
+        {
+            throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = 27 };
+        }
+
+        ulong[] table = new ulong[tableClusters * perTableCluster];
+        _table.AsSpan().TrimEnd(0UL).CopyTo(table);
+        table[newIndex] = (ulong)newBlock << _layout.ClusterBits;
+        int added = table.AsSpan((int)area, (int)(blocks - area)).Count(0UL);
+        long tableStart = start + added;
+        long end = tableStart + tableClusters;
+        long place = start;
+        for (long i = area; i < blocks; i++)
+        {
+            if (table[i] == 0)
+            {
+                table[i] = (ulong)place << _layout.ClusterBits;
+                _blockOffsets?.Add(place << _layout.ClusterBits);
+                _blocks.Add(place++ << _layout.ClusterBits);
+            }
+
+            long from = Math.Max(start, i << _blockBits);
+            long to = Math.Min(end, (i + 1) << _blockBits);
+            for (long used = from; used < to; used++)
+            {
+                SetIn(table[i], used);
+            }
+        }
+
+        _blocks.WriteChanged();
+        WriteTable(table, tableStart << _layout.ClusterBits);
+        _metadata.File.Flush();
+        SwitchTable(table, tableStart << _layout.ClusterBits, (int)tableClusters);
+    }
+
+    private void SetIn(ulong blockOffset, long cluster)
+    {
+        int index = IndexInBlock(cluster);
+        RefcountArray.Set(_blocks.Change((long)blockOffset, 0, _layout.ClusterSize), _layout.RefcountOrder, index, 1);
+    }
+
+    private void WriteTable(ulong[] table, long offset)
+    {
+        byte[] bytes = new byte[table.Length * sizeof(ulong)];
+        for (int i = 0; i < table.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(i * sizeof(ulong)), table[i]);
+        }
+
+        _metadata.File.Write(offset, bytes);
+    }
+
+    private void SwitchTable(ulong[] table, long offset, int clusters)
+    {
+        Header old = _metadata.Header;
+        HeaderPatch.WriteRefcountTable(_metadata.File, offset, clusters);
+        _metadata.File.Flush();
+        _table = table;
+        _metadata.Header = old with { RefcountTableOffset = offset, RefcountTableClusters = clusters };
+        for (int i = 0; i < old.RefcountTableClusters; i++)
+        {
+            Decrease((old.RefcountTableOffset >> _layout.ClusterBits) + i);
+        }
+    }
+
+    // Blocks that describe this many clusters, the table's and their own.
+    private long BlocksFor(long clusters, bool withReserve)
+    {
+        long perBlock = _layout.RefcountBlockEntries;
+        long perTableCluster = _layout.ClusterSize / sizeof(ulong);
+        long table = 0;
+        long blocks = 0;
+        for (long last = -1, total = 0; total != last;)
+        {
+            last = total;
+            blocks = (clusters + table + blocks + perBlock - 1) / perBlock;
+            table = (blocks + perTableCluster - 1) / perTableCluster;
+            total = clusters + blocks + table;
+            if (total == last && withReserve)
+            {
+                clusters += (table + 1) / 2;
+                total = 0;
+                withReserve = false;
+            }
+        }
+
+        return blocks;
+    }
+
+    private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, _metadata.File.Name, message);
+}

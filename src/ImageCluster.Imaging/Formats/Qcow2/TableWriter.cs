@@ -1,0 +1,434 @@
+using System.Buffers.Binary;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>
+/// Changes the active L1 and L2 tables in memory and brings them to the file in an order that a crash cannot hurt: payload and refcounts are
+/// durable before a table points to what they are of, an L2 table before the L1 entry that points to it, and tables before room that
+/// they no longer point to is free. What a crash leaves at worst is room that nobody uses (leaks).
+/// For one thread at a time; readers see changes at once.
+/// </summary>
+internal sealed class TableWriter
+{
+    /// <summary>Memory for tables that wait to be written, unless a few tables alone take more.</summary>
+    private const long ChangedBudget = 8L << 20;
+
+    /// <summary>Room that waits to be free is not let grow beyond this, so that it is used again.</summary>
+    private const long NotedBudget = 64L << 20;
+
+    private const int SectorSize = 512;
+
+    private readonly Metadata _metadata;
+    private readonly Layout _layout;
+    private readonly int _maxChanged;
+    private readonly Dictionary<L2Table, (int From, int To)> _changedTables = [];
+    private readonly SortedSet<int> _changedEntries = [];
+    private HashSet<long>? _tableOffsets;
+    private ImageException? _failure;
+    private bool _began;
+    private bool _isDirty;
+
+    public TableWriter(Metadata metadata)
+    {
+        _metadata = metadata;
+        _layout = metadata.Layout;
+        _maxChanged = (int)Math.Max(4, ChangedBudget >> _layout.ClusterBits);
+        Refcounts = new Refcounts(metadata);
+        Allocator = new Allocator(metadata, Refcounts);
+        CompleteL1();
+    }
+
+    public Refcounts Refcounts { get; private set; }
+
+    public Allocator Allocator { get; private set; }
+
+    /// <summary>Something failed that leaves it open what the file holds; nothing more is written.</summary>
+    public bool HasFailed => _failure is not null;
+
+    /// <summary>Refcount updates may be postponed while the dirty bit is set.</summary>
+    private bool IsLazy => _metadata.Header.HasLazyRefcounts;
+
+    /// <summary>Called before anything is changed: refuses after a failure; the first time it marks the image as being written.</summary>
+    public void Begin()
+    {
+        ThrowIfFailed();
+        if (_began)
+        {
+            return;
+        }
+
+        Guard(() =>
+        {
+            Header header = _metadata.Header;
+            AutoclearFeatures known = header.Autoclear & AutoclearFeatures.Known;
+            if (known != header.Autoclear)
+            {
+                HeaderPatch.WriteAutoclear(_metadata.File, known);
+                _metadata.Header = header with { Autoclear = known };
+            }
+
+            _began = true;
+        });
+    }
+
+    /// <summary>Before room is taken: with lazy refcounts the image is marked dirty first.</summary>
+    public void BeginAllocating()
+    {
+        if (IsLazy && !_isDirty)
+        {
+            Guard(() => WriteDirtyBit(true));
+        }
+    }
+
+    /// <summary>Refuses when something failed before that leaves it open what the file holds.</summary>
+    public void ThrowIfFailed()
+    {
+        if (_failure is not null)
+        {
+            throw new ImageException(_failure.Kind, _failure.File, $"No more is written after an earlier failure: {_failure.Message}", _failure)
+            {
+                Errno = _failure.Errno,
+            };
+        }
+    }
+
+    /// <summary>Runs what must not be left half done: when it fails, everything after it fails too.</summary>
+    public void Guard(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (ImageException e)
+        {
+            _failure ??= e;
+            throw;
+        }
+    }
+
+    /// <summary>The L2 table of an L1 entry, null where there is none, for looking.</summary>
+    public L2Table? Find(int l1Index)
+    {
+        long offset = (long)(_metadata.L1[l1Index] & Layout.OffsetMask);
+        return offset == 0 ? null : _metadata.L2.Get(Aligned(offset, l1Index));
+    }
+
+    /// <summary>
+    /// The L2 table of an L1 entry, for changing: made where there is none, copied where a snapshot shares it. It stays valid until
+    /// the next call.
+    /// </summary>
+    public L2Table Open(int l1Index)
+    {
+        MakeRoom();
+        ulong entry = _metadata.L1[l1Index];
+        long offset = Aligned((long)(entry & Layout.OffsetMask), l1Index);
+        if (offset != 0 && (entry & Layout.CopiedFlag) != 0)
+        {
+            L2Table table = _metadata.L2.Pin(offset);
+            _changedTables.TryAdd(table, (int.MaxValue, 0));
+            return table;
+        }
+
+        BeginAllocating();
+        L2Table? shared = offset == 0 ? null : _metadata.L2.Get(offset);
+        long newOffset = Guarded(() => Allocator.Allocate(1));
+        CheckFree(newOffset, _layout.ClusterSize);
+        L2Table copy = _metadata.L2.PinNew(newOffset);
+        if (shared is not null)
+        {
+            shared.Raw.CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(copy.Bytes));
+            Allocator.FreeLater(offset, _layout.ClusterSize, discard: false);
+        }
+
+        _changedTables[copy] = (0, _layout.ClusterSize);
+        _tableOffsets?.Add(newOffset);
+        Volatile.Write(ref _metadata.L1[l1Index], (ulong)newOffset | Layout.CopiedFlag);
+        _changedEntries.Add(l1Index);
+        return copy;
+    }
+
+    /// <summary>Notes that the entries from <paramref name="index"/> on of a table that <see cref="Open"/> gave were changed.</summary>
+    public void Changed(L2Table table, int index, int count)
+    {
+        int from = index << _layout.L2EntryShift;
+        int to = (index + count) << _layout.L2EntryShift;
+        (int before, int after) = _changedTables[table];
+        _changedTables[table] = (Math.Min(before, from), Math.Max(after, to));
+    }
+
+    /// <summary>Allocates clusters; a failure that leaves the refcounts in doubt ends all writing.</summary>
+    public long Allocate(long clusters)
+    {
+        BeginAllocating();
+        long offset = Guarded(() => Allocator.Allocate(clusters));
+        CheckFree(offset, clusters << _layout.ClusterBits);
+        return offset;
+    }
+
+    /// <summary>As <see cref="Allocate"/>, room for a compressed cluster.</summary>
+    public long AllocateCompressed(int length)
+    {
+        BeginAllocating();
+        long offset = Guarded(() => Allocator.AllocateCompressed(length));
+        CheckFree(offset, length);
+        return offset;
+    }
+
+    /// <summary>
+    /// Refuses to write payload where metadata stands: only a corrupt image asks for it. The image is marked corrupt, as QEMU does.
+    /// </summary>
+    public void CheckFree(long offset, long length)
+    {
+        if (OverlapWith(offset, length) is not { } what)
+        {
+            return;
+        }
+
+        Guard(() =>
+        {
+            Header header = _metadata.Header;
+            if (header.Version >= 3)
+            {
+                IncompatibleFeatures features = header.Incompatible | IncompatibleFeatures.Corrupt;
+                HeaderPatch.WriteIncompatible(_metadata.File, features);
+                _metadata.File.Flush();
+                _metadata.Header = header with { Incompatible = features };
+            }
+
+            throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, $"Preventing invalid write on metadata (overlaps with {what})")
+            {
+                Hint = "Use qemu-img check to find out more, and qemu-img check -r all to repair the image",
+            };
+        });
+    }
+
+    /// <summary>Brings all tables to the file, in order; not durable yet where nothing is to follow.</summary>
+    public void Commit()
+    {
+        ThrowIfFailed();
+        if (_changedTables.Count > 0 || _changedEntries.Count > 0 || Allocator.NotedBytes > 0)
+        {
+            Guard(CommitOrdered);
+        }
+    }
+
+    /// <summary>Returns when everything is durable.</summary>
+    public void Flush()
+    {
+        Commit();
+        Guard(() =>
+        {
+            if (!IsLazy)
+            {
+                Refcounts.Write();
+            }
+
+            FlushFiles();
+        });
+    }
+
+    /// <summary>As <see cref="Flush"/>, with refcounts that were postponed, and marks the image clean.</summary>
+    public void Finish()
+    {
+        if (!_began)
+        {
+            return;
+        }
+
+        Commit();
+        Guard(() =>
+        {
+            Refcounts.Write();
+            FlushFiles();
+            if (_isDirty)
+            {
+                WriteDirtyBit(false);
+            }
+        });
+    }
+
+    /// <summary>Forgets what is cached of refcounts and tables, all of which is written: somebody else changed the file.</summary>
+    public void Reload()
+    {
+        Refcounts = new Refcounts(_metadata);
+        Allocator = new Allocator(_metadata, Refcounts);
+        _tableOffsets = null;
+        CompleteL1();
+    }
+
+    private T Guarded<T>(Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (ImageException e) when (Refcounts.Broken)
+        {
+            _failure ??= e;
+            throw;
+        }
+    }
+
+    // Entries that the file ends before are zero, but there.
+    private void CompleteL1()
+    {
+        ulong[] l1 = _metadata.L1;
+        if (l1.Length < _metadata.Header.L1Entries)
+        {
+            Array.Resize(ref l1, _metadata.Header.L1Entries);
+            _metadata.L1 = l1;
+        }
+    }
+
+    private long Aligned(long offset, int l1Index) => _layout.IsClusterAligned(offset)
+        ? offset
+        : throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, $"L2 table offset {offset:#x} unaligned (L1 index: {l1Index:#x})");
+
+    private void MakeRoom()
+    {
+        if (_changedTables.Count >= _maxChanged || Allocator.NotedBytes > NotedBudget)
+        {
+            Commit();
+        }
+    }
+
+    private void CommitOrdered()
+    {
+        if (!IsLazy)
+        {
+            Refcounts.Write();
+        }
+
+        if (_changedTables.Count > 0 || _changedEntries.Count > 0)
+        {
+            FlushFiles();
+            WriteTables();
+        }
+
+        if (_changedEntries.Count > 0)
+        {
+            _metadata.File.Flush();
+            WriteL1Entries();
+        }
+
+        if (Allocator.NotedBytes > 0)
+        {
+            _metadata.File.Flush();
+            Allocator.FreeNoted();
+        }
+    }
+
+    private void WriteTables()
+    {
+        foreach ((L2Table table, (int from, int to)) in _changedTables)
+        {
+            if (to > from)
+            {
+                int start = from & -SectorSize;
+                int end = (to + SectorSize - 1) & -SectorSize;
+                _metadata.File.Write(table.HostOffset + start, table.Bytes[start..end]);
+            }
+
+            _metadata.L2.Unpin(table.HostOffset);
+        }
+
+        _changedTables.Clear();
+    }
+
+    private void WriteL1Entries()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        foreach (int index in _changedEntries)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(bytes, _metadata.L1[index]);
+            _metadata.File.Write(_metadata.Header.L1Offset + ((long)index * sizeof(ulong)), bytes);
+        }
+
+        _changedEntries.Clear();
+    }
+
+    private void FlushFiles()
+    {
+        if (_metadata.HasDataFile)
+        {
+            _metadata.DataFile.Flush();
+        }
+
+        _metadata.File.Flush();
+    }
+
+    private void WriteDirtyBit(bool dirty)
+    {
+        Header header = _metadata.Header;
+        IncompatibleFeatures features = dirty
+            ? header.Incompatible | IncompatibleFeatures.Dirty
+            : header.Incompatible & ~IncompatibleFeatures.Dirty;
+        HeaderPatch.WriteIncompatible(_metadata.File, features);
+        _metadata.File.Flush();
+        _metadata.Header = header with { Incompatible = features };
+        _isDirty = dirty;
+    }
+
+    private string? OverlapWith(long offset, long length)
+    {
+        Header header = _metadata.Header;
+        long start = offset & -_layout.ClusterSize;
+        long end = (offset + length + _layout.ClusterSize - 1) & -_layout.ClusterSize;
+        if (start == 0)
+        {
+            return "qcow2_header";
+        }
+
+        if (Overlaps(header.L1Offset, (long)header.L1Entries * sizeof(ulong)))
+        {
+            return "active L1 table";
+        }
+
+        if (Overlaps(header.RefcountTableOffset, (long)header.RefcountTableClusters << _layout.ClusterBits))
+        {
+            return "refcount table";
+        }
+
+        if (header.SnapshotCount > 0 && Overlaps(header.SnapshotsOffset, 1))
+        {
+            return "snapshot table";
+        }
+
+        if (header.Bitmaps is { } bitmaps && Overlaps(bitmaps.DirectoryOffset, bitmaps.DirectorySize))
+        {
+            return "bitmap directory";
+        }
+
+        HashSet<long> tables = _tableOffsets ??= CollectTables();
+        for (long cluster = start; cluster < end; cluster += _layout.ClusterSize)
+        {
+            if (tables.Contains(cluster))
+            {
+                return "active L2 table";
+            }
+
+            if (Refcounts.IsBlock(cluster))
+            {
+                return "refcount block";
+            }
+        }
+
+        return null;
+
+        bool Overlaps(long from, long bytes) => from < end && from + bytes > start;
+    }
+
+    private HashSet<long> CollectTables()
+    {
+        HashSet<long> tables = [];
+        foreach (ulong entry in _metadata.L1)
+        {
+            if ((entry & Layout.OffsetMask) != 0)
+            {
+                tables.Add((long)(entry & Layout.OffsetMask));
+            }
+        }
+
+        return tables;
+    }
+}
