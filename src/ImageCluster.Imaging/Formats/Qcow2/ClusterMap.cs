@@ -43,7 +43,7 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
 
         if (!_layout.IsClusterAligned(tableOffset))
         {
-            throw Corrupt($"L2 table offset {tableOffset:#x} unaligned (L1 index: {l1Index:#x})");
+            throw Corrupt($"L2 table offset {Hex(tableOffset)} unaligned (L1 index: {Hex(l1Index)})");
         }
 
         return metadata.L2.Get(tableOffset);
@@ -131,12 +131,12 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         long host = (long)(entry & Layout.OffsetMask);
         if (!_layout.IsClusterAligned(host))
         {
-            throw Corrupt($"Cluster allocation offset {host:#x} unaligned ({At(table, index)})");
+            throw Corrupt($"Cluster allocation offset {Hex(host)} unaligned ({At(table, index)})");
         }
 
         if (metadata.HasDataFile && host != guestCluster)
         {
-            throw Corrupt($"External data file host cluster offset {host:#x} does not match guest cluster offset: {guestCluster:#x}, L2 index: {index:#x})");
+            throw Corrupt($"External data file host cluster offset {Hex(host)} does not match guest cluster offset: {Hex(guestCluster)}, L2 index: {Hex(index)})");
         }
 
         return host;
@@ -193,7 +193,10 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         return new Subclusters(kind, run, kind == ExtentKind.Absent ? -1 : host);
     }
 
-    private static string At(L2Table table, int index) => $"L2 offset: {table.HostOffset:#x}, L2 index: {index:#x}";
+    private static string At(L2Table table, int index) => $"L2 offset: {Hex(table.HostOffset)}, L2 index: {Hex(index)}";
+
+    // C's "%#x".
+    private static string Hex(long number) => number == 0 ? "0" : $"0x{number:x}";
 
     private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, metadata.File.Name, message);
 

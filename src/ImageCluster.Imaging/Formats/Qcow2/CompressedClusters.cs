@@ -53,7 +53,7 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
             int read = file.Read(offset, packed.AsSpan(0, length));
             if (read == 0)
             {
-                throw new ImageException(ImageErrorKind.Truncated, file.Name, $"Compressed cluster at offset {offset:#x} lies beyond the end of the file");
+                throw new ImageException(ImageErrorKind.Truncated, file.Name, $"Compressed cluster at offset 0x{offset:x} lies beyond the end of the file");
             }
 
             codec.Decompress(packed.AsSpan(0, read), cluster);

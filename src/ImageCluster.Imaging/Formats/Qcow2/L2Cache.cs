@@ -123,7 +123,7 @@ internal sealed class L2Cache
             int read = _file.Read(hostOffset, table.Bytes);
             if (read == 0)
             {
-                throw new ImageException(ImageErrorKind.Truncated, _file.Name, $"L2 table at offset {hostOffset:#x} lies beyond the end of the file");
+                throw new ImageException(ImageErrorKind.Truncated, _file.Name, $"L2 table at offset 0x{hostOffset:x} lies beyond the end of the file");
             }
         }
 

@@ -67,7 +67,7 @@ internal sealed class Metadata : IDisposable
         long inFile = file.Length - offset;
         if (inFile <= 0)
         {
-            throw new ImageException(ImageErrorKind.Truncated, file.Name, $"Could not read L1 table: offset {offset:#x} lies beyond the end of the file");
+            throw new ImageException(ImageErrorKind.Truncated, file.Name, $"Could not read L1 table: offset 0x{offset:x} lies beyond the end of the file");
         }
 
         ulong[] table = new ulong[Math.Min(entries, (inFile + sizeof(ulong) - 1) / sizeof(ulong))];

@@ -21,6 +21,10 @@ public sealed class Qcow2Format : ImageFormat
             ? Certain
             : 0;
 
+    public override IReadOnlyList<CreateOption> CreateOptions => Qcow2CreateOptions.All;
+
+    public override void Create(CreateRequest request) => Creator.Create(request);
+
     public override IImageLayer Open(OpenContext context)
     {
         IBlockFile? dataFile = null;

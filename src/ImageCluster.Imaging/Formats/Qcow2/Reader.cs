@@ -169,7 +169,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
         if (missing >= end && missing < hostOffset + buffer.Length)
         {
             throw new ImageException(ImageErrorKind.Truncated, Metadata.DataFile.Name,
-                $"Image is truncated: the cluster of guest offset {guestOffset + Math.Max(0, missing - hostOffset):#x} at host offset {missing:#x} lies beyond the end of the file at {end:#x}");
+                $"Image is truncated: the cluster of guest offset 0x{guestOffset + Math.Max(0, missing - hostOffset):x} at host offset 0x{missing:x} lies beyond the end of the file at 0x{end:x}");
         }
 
         buffer[read..].Clear();
@@ -186,7 +186,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
             ulong entry = map.EntryAt(guestOffset);
             if ((entry & Layout.CompressedFlag) == 0)
             {
-                throw new ImageException(ImageErrorKind.Corrupt, FileName, $"The compressed cluster of guest offset {guestOffset:#x} was replaced while it was read");
+                throw new ImageException(ImageErrorKind.Corrupt, FileName, $"The compressed cluster of guest offset 0x{guestOffset:x} was replaced while it was read");
             }
 
             _compressed.Read(entry, inCluster, buffer[..length]);

@@ -65,7 +65,7 @@ internal static class Qcow2TestImages
     {
         Assert.Equal(expected.Length, actual.Length);
         int at = expected.AsSpan().CommonPrefixLength(actual);
-        Assert.True(at == expected.Length, $"first difference at {at:#x}: {(at < expected.Length ? $"{expected[at]:x2}, not {actual[at]:x2}" : "")}");
+        Assert.True(at == expected.Length, $"first difference at 0x{at:x}: {(at < expected.Length ? $"{expected[at]:x2}, not {actual[at]:x2}" : "")}");
     }
 
     /// <summary>The extents of the image alone.</summary>
