@@ -1,0 +1,98 @@
+using ImageCluster.Cli.Text;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Jobs.Plans;
+
+namespace ImageCluster.Cli.Migrating.Gathering;
+
+/// <summary>Opens sources, for the plan and for the conversion alike: confined to the roots, under QEMU's locks, watched for changes.</summary>
+/// <param name="locator">This machine's files.</param>
+/// <param name="allowedRoots">Directories in which every file of a chain must lie.</param>
+/// <param name="allowProbedBacking">A backing file whose format the overlay does not state is probed; else the image is refused.</param>
+internal sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking)
+{
+    /// <summary>Opens a source with its chain. Whoever has the image open for writing makes this fail, and while it is open nobody else can.</summary>
+    public OpenedSource Open(FoundSource source)
+    {
+        if (source.Problem is not null)
+        {
+            throw new ImageException(ImageErrorKind.NotFound, source.Path, source.Problem);
+        }
+
+        var watch = new SourceWatch(new ConfinedLocator(locator, allowedRoots));
+        LayeredDisk disk = new ChainOpener(watch).Open(source.Path, new ChainOptions
+        {
+            Format = source.Format,
+            AllowProbedBacking = allowProbedBacking,
+        });
+        return new OpenedSource(disk, watch);
+    }
+
+    /// <summary>What the plan wants to know; an image that cannot be read has its problem in one line.</summary>
+    /// <param name="source">The file.</param>
+    /// <param name="backing">Whether chains are kept, so that only the top's own data counts.</param>
+    /// <param name="cancel">Looked at between extents.</param>
+    public SourceFacts Inspect(FoundSource source, BackingChain backing, CancellationToken cancel)
+    {
+        var facts = new SourceFacts { Image = source.Name, Identity = Identity(source.Path) };
+        try
+        {
+            using OpenedSource opened = Open(source);
+            string[] layers = [.. opened.Disk.Layers.Select(layer => locator.Canonical(layer.FileName))];
+            return facts with
+            {
+                Chain = [.. opened.Disk.Layers.Select((layer, i) => new ChainLayer(layer.FileName, layer.FormatName, layers[i]))],
+                OtherFiles = [.. opened.Watch.Files.Except(layers)],
+                VirtualSize = opened.Disk.VirtualSize,
+                AllocatedBytes = DataBytes(opened.Disk, LayersToRead(opened.Disk, backing), 0, opened.Disk.VirtualSize, cancel),
+            };
+        }
+        catch (ImageException e)
+        {
+            return facts with { Problem = ErrorText.Of(e) };
+        }
+    }
+
+    /// <summary>How many layers a conversion reads: all of them, or the top where the target stands on its base's target.</summary>
+    public static int LayersToRead(LayeredDisk disk, BackingChain backing) => backing == BackingChain.Keep ? 1 : disk.Layers.Count;
+
+    /// <summary>Guest bytes between <paramref name="start"/> and <paramref name="end"/> that the metadata says must be read.</summary>
+    public static long DataBytes(LayeredDisk disk, int layers, long start, long end, CancellationToken cancel)
+    {
+        long data = 0;
+        for (long at = start; at < end;)
+        {
+            cancel.ThrowIfCancellationRequested();
+            Extent extent = disk.MapAbove(at, end - at, layers).Extent;
+            data += extent.Kind is ExtentKind.Data or ExtentKind.Compressed ? extent.Length : 0;
+            at = extent.End;
+        }
+
+        return data;
+    }
+
+    private string Identity(string path)
+    {
+        try
+        {
+            return locator.Canonical(path);
+        }
+        catch (ImageException)
+        {
+            // A link that leads nowhere, or in circles: opening it will say so.
+            return path;
+        }
+    }
+}
+
+/// <summary>A source held open: its disk, and the watch over its files.</summary>
+internal sealed record OpenedSource(LayeredDisk Disk, SourceWatch Watch) : IDisposable
+{
+    public IImageLayer Top => Disk.Top;
+
+    public void Dispose() => Disk.Dispose();
+}
