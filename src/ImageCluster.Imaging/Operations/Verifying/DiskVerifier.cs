@@ -1,0 +1,245 @@
+using System.Buffers;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Operations.Converting;
+
+namespace ImageCluster.Imaging.Operations.Verifying;
+
+/// <summary>
+/// Reads a disk back in one pass: computes its <see cref="GuestDigest"/> and, where there is one, compares it with the disk that it was made
+/// from. Several threads take leaves of the digest in guest order; what is zeros in both by their metadata is not read. Used once; does not
+/// own the disks.
+/// </summary>
+public sealed class DiskVerifier
+{
+    private const int SectorSize = 512;
+
+    // Bytes of the disk whose leaves are folded into one hash when all are there, so that memory does not grow with the disk.
+    private const long SegmentLength = 512L << 20;
+
+    private readonly LayeredDisk _disk;
+    private readonly LayeredDisk? _source;
+    private readonly VerifyOptions _options;
+    private readonly long _end;
+
+    private readonly Lock _gate = new();
+    private readonly GuestDigestTree _tree;
+    private readonly Dictionary<long, GuestDigestShard> _segments = [];
+    private readonly ShardLedger _ledger;
+    private long _next;
+    private long _blankUntil;
+    private long _segment = -1;
+    private long _differenceAt = long.MaxValue;
+    private Exception? _failure;
+
+    /// <param name="disk">What is read back.</param>
+    /// <param name="source">What it must equal; null for the digest alone. A longer disk must hold zeros behind the end of its source.</param>
+    /// <param name="options">How.</param>
+    public DiskVerifier(LayeredDisk disk, LayeredDisk? source, VerifyOptions options)
+    {
+        _disk = disk;
+        _source = source;
+        _options = options;
+        _end = disk.VirtualSize;
+        _tree = new GuestDigestTree(_end);
+        _ledger = new ShardLedger((segment, _) => CloseSegment(segment));
+    }
+
+    public VerifyResult Run(CancellationToken cancel)
+    {
+        Thread[] helpers = new Thread[Math.Max(1, _options.Threads) - 1];
+        for (int i = 0; i < helpers.Length; i++)
+        {
+            helpers[i] = new Thread(() => Work(cancel)) { IsBackground = true, Name = $"verify-{i + 1}" };
+            helpers[i].Start();
+        }
+
+        Work(cancel);
+        foreach (Thread helper in helpers)
+        {
+            helper.Join();
+        }
+
+        if (_failure is not null)
+        {
+            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+        }
+
+        cancel.ThrowIfCancellationRequested();
+        if (_differenceAt == long.MaxValue && _source is not null && _source.VirtualSize > _end)
+        {
+            _differenceAt = _end;
+        }
+
+        return _differenceAt < long.MaxValue ? new VerifyResult(null, _differenceAt) : new VerifyResult(_tree.Finish(), null);
+    }
+
+    private void Work(CancellationToken cancel)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(GuestDigest.LeafLength);
+        byte[] expected = _source is null ? [] : ArrayPool<byte>.Shared.Rent(GuestDigest.LeafLength);
+        try
+        {
+            while (!cancel.IsCancellationRequested && TryTake(cancel, out long offset))
+            {
+                Verify(offset, buffer, expected);
+                _ledger.Done(offset / SegmentLength);
+            }
+        }
+        catch (Exception e)
+        {
+            // The first failure is the one to report; later ones follow from it.
+            Interlocked.CompareExchange(ref _failure, e, null);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            if (expected.Length > 0)
+            {
+                ArrayPool<byte>.Shared.Return(expected);
+            }
+        }
+    }
+
+    // The next leaf in which anything must be read. Blank leaves are skipped under the lock: that is metadata work only.
+    private bool TryTake(CancellationToken cancel, out long offset)
+    {
+        lock (_gate)
+        {
+            while (_next < _end && _next < _differenceAt && _failure is null && !cancel.IsCancellationRequested)
+            {
+                offset = _next;
+                long leafEnd = offset + Math.Min(GuestDigest.LeafLength, _end - offset);
+                if (BlankUntil(offset) >= leafEnd)
+                {
+                    _next = _blankUntil == _end ? _end : _blankUntil / GuestDigest.LeafLength * GuestDigest.LeafLength;
+                    continue;
+                }
+
+                _next = leafEnd;
+                Enter(offset / SegmentLength);
+                _ledger.Taken(_segment);
+                return true;
+            }
+
+            Enter(-1);
+        }
+
+        offset = 0;
+        return false;
+    }
+
+    private void Enter(long segment)
+    {
+        if (segment == _segment)
+        {
+            return;
+        }
+
+        long left = _segment;
+        _segment = segment;
+        if (segment >= 0)
+        {
+            long start = segment * SegmentLength;
+            lock (_segments)
+            {
+                _segments.Add(segment, new GuestDigestShard(start, Math.Min(SegmentLength, _end - start), _end));
+            }
+
+            _ledger.Open(segment);
+        }
+
+        if (left >= 0)
+        {
+            _ledger.AllTaken(left);
+        }
+    }
+
+    private void CloseSegment(long segment)
+    {
+        GuestDigestShard? shard;
+        lock (_segments)
+        {
+            _segments.Remove(segment, out shard);
+        }
+
+        _tree.Add(shard!.Close());
+    }
+
+    // Up to where both disks say that they hold zeros, from a leaf's start on.
+    private long BlankUntil(long at)
+    {
+        _blankUntil = Math.Max(at, _blankUntil);
+        while (_blankUntil < _end)
+        {
+            long length = BlankLength(_disk, _blankUntil, _end - _blankUntil);
+            if (_source is not null && length > 0)
+            {
+                length = BlankLength(_source, _blankUntil, length);
+            }
+
+            if (length == 0)
+            {
+                break;
+            }
+
+            _blankUntil += length;
+            if (_blankUntil - at >= SegmentLength)
+            {
+                // Often enough for the loop above to see a cancellation on a disk of exabytes.
+                break;
+            }
+        }
+
+        return _blankUntil;
+    }
+
+    private static long BlankLength(LayeredDisk disk, long at, long length)
+    {
+        if (at >= disk.VirtualSize)
+        {
+            return length;
+        }
+
+        Extent extent = disk.Map(at, Math.Min(length, disk.VirtualSize - at)).Extent;
+        return extent.Kind is ExtentKind.Absent or ExtentKind.Zero ? extent.Length : 0;
+    }
+
+    private void Verify(long offset, byte[] buffer, byte[] expected)
+    {
+        int length = (int)Math.Min(GuestDigest.LeafLength, _end - offset);
+        _options.Throttle?.Invoke(length);
+        Span<byte> leaf = buffer.AsSpan(0, length);
+        _disk.Read(offset, leaf);
+        if (_source is not null)
+        {
+            Span<byte> other = expected.AsSpan(0, length);
+            _source.Read(offset, other);
+            int same = leaf.CommonPrefixLength(other);
+            if (same < length)
+            {
+                Found(offset + (same / SectorSize * SectorSize));
+                return;
+            }
+        }
+
+        buffer.AsSpan(length, GuestDigest.LeafLength - length).Clear();
+        GuestHash hash = GuestHash.Of(buffer.AsSpan(0, GuestDigest.LeafLength));
+        GuestDigestShard segment;
+        lock (_segments)
+        {
+            segment = _segments[offset / SegmentLength];
+        }
+
+        segment.SetLeaf(offset, hash);
+        _options.Progress?.Invoke(length);
+    }
+
+    private void Found(long offset)
+    {
+        lock (_gate)
+        {
+            _differenceAt = Math.Min(_differenceAt, offset);
+        }
+    }
+}
