@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Cli.Native;
 
@@ -8,6 +9,8 @@ internal static partial class LibC
     public const int AtFdCwd = -100;
     public const uint RenameNoReplace = 1;
     public const int OpenReadCloExec = 0x80000;
+    public const int OpenReadWriteCreateCloExec = 0x80042;
+    public const int LockExclusiveNonBlocking = 6;
     public const uint BasicStats = 0x7ff;
 
     public const int Exist = 17;
@@ -28,6 +31,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int file);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int FLock(SafeFileHandle file, int operation);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int StatX(int directory, string path, int flags, uint mask, out StatXBuffer buffer);

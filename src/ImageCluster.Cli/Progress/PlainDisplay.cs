@@ -1,4 +1,4 @@
-using ImageCluster.Cli.Text;
+using ImageCluster.Cli.Wording;
 
 namespace ImageCluster.Cli.Progress;
 

@@ -1,6 +1,6 @@
 using ImageCluster.Imaging;
 
-namespace ImageCluster.Cli.Text;
+namespace ImageCluster.Cli.Wording;
 
 /// <summary>Errors as one line: the file, what is wrong, what to do.</summary>
 internal static class ErrorText

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace ImageCluster.Cli.Text;
+namespace ImageCluster.Cli.Wording;
 
 /// <summary>Bytes, rates and times as people read them.</summary>
 internal static class Quantity

@@ -1,4 +1,4 @@
-using ImageCluster.Cli.Text;
+using ImageCluster.Cli.Wording;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;

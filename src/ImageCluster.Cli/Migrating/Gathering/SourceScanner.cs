@@ -1,6 +1,6 @@
 using ImageCluster.Cli.Journal;
 using ImageCluster.Cli.Migrating.Targets;
-using ImageCluster.Cli.Text;
+using ImageCluster.Cli.Wording;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Manifests;
 
