@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filling;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
@@ -24,6 +25,42 @@ public sealed class VmdkFormat : ImageFormat
     }
 
     public override IImageLayer Open(OpenContext context) => new Reader(Opener.Open(context));
+
+    public override IReadOnlyList<CreateOption> CreateOptions { get; } =
+    [
+        new("size", CreateOptionType.Size, "Virtual disk size"),
+        new("adapter_type", CreateOptionType.Text, "Virtual adapter type, can be one of ide (default), lsilogic, buslogic or legacyESX"),
+        new("backing_file", CreateOptionType.Text, "File name of a base image"),
+        new("backing_fmt", CreateOptionType.Text, "Must be 'vmdk' if present"),
+        new("compat6", CreateOptionType.Flag, "VMDK version 6 image", "off"),
+        new("hwversion", CreateOptionType.Text, "VMDK hardware version", "undefined"),
+        new("toolsversion", CreateOptionType.Text, "VMware guest tools version"),
+        new("subformat", CreateOptionType.Text,
+            "VMDK flat extent format, can be one of {monolithicSparse (default) | monolithicFlat | twoGbMaxExtentSparse | twoGbMaxExtentFlat | streamOptimized} "),
+        new("zeroed_grain", CreateOptionType.Flag, "Enable efficient zero writes using the zeroed-grain GTE feature"),
+    ];
+
+    public override void Create(CreateRequest request) => Creator.Create(request);
+
+    public override IFillTarget CreateFill(CreateRequest request) =>
+        Filling(NewDisk.Create(request, directories: !CreateSettings.From(request).Stream));
+
+    public override IFillTarget OpenFill(CreateRequest request)
+    {
+        if (CreateSettings.From(request).Stream)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "A streamOptimized image is written from start to end: it cannot be continued");
+        }
+
+        return Filling(NewDisk.Open(request));
+    }
+
+    private static IFillTarget Filling(NewDisk disk) => disk.Settings switch
+    {
+        { Flat: true } => new FillFlat(disk),
+        { Stream: true } => new FillStream(disk),
+        _ => new FillSparse(disk),
+    };
 
     private static bool IsDescriptor(ReadOnlySpan<byte> text)
     {

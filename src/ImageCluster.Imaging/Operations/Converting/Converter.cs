@@ -31,7 +31,9 @@ public sealed class Converter
         _target = target;
         _options = options;
         _room = room ?? target.Room;
-        _byTicket = target.ReservesRoom && !options.OutOfOrder;
+
+        // A target that is one stream is filled in guest order whatever was asked for.
+        _byTicket = target.ReservesRoom && !(options.OutOfOrder && target.ShardsIndependent);
         _stateZeroes = !(target.UnwrittenIsZero || options.TargetIsZero);
         _ledger = new ShardLedger(CloseShard);
     }
