@@ -73,17 +73,16 @@ public sealed class LocalBlockDevice : LocalFile
         }
     }
 
+    /// <summary>
+    /// A device keeps its length: a smaller one is taken without effect (as QEMU's inexact truncation, so that formats need not know), a larger
+    /// one refused. Who means to resize asks <see cref="CanResize"/> first.
+    /// </summary>
     public override void SetLength(long length)
     {
-        // QEMU's words for both; a smaller image on a larger device is the caller's matter.
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
         if (length > Length)
         {
             throw new ImageException(ImageErrorKind.NoSpace, Name, "Cannot grow device files") { Errno = Errno.Inval };
-        }
-
-        if (length != Length)
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, Name, "Cannot resize device files") { Errno = Errno.OpNotSupp };
         }
     }
 

@@ -17,6 +17,7 @@ public class LocalFile : IBlockFile, IRangeCopy
     private readonly DirectIo? _direct;
     private readonly CacheMode _cache;
     private volatile ImageException? _flushFailure;
+    private bool _locked;
 
     internal LocalFile(string name, SafeFileHandle handle, OpenMode mode, DirectIo? direct)
     {
@@ -249,10 +250,19 @@ public class LocalFile : IBlockFile, IRangeCopy
 
     public void Dispose()
     {
+        if (_locked && !Handle.IsClosed)
+        {
+            ImageLocks.Release(Handle);
+        }
+
         Handle.Dispose();
         _direct?.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <param name="path">What messages name.</param>
+    /// <param name="sharing">Which of QEMU's locks.</param>
+    internal void Lock(string path, ImageLock sharing) => _locked = ImageLocks.Take(Handle, path, sharing, CanWrite);
 
     private protected static void CheckRange(long offset, long length)
     {
@@ -342,7 +352,8 @@ public class LocalFile : IBlockFile, IRangeCopy
     }
 
     /// <summary>
-    /// Extends without ever shortening, whatever other threads append meanwhile: by a byte that a truncation could cut, a write cannot.
+    /// Extends without ever shortening, whatever other threads append meanwhile: a truncation could cut what they wrote, a byte written at the
+    /// new end cannot. (Its block is punched out again; where the end lies within a block, that one block stays.)
     /// </summary>
     private void ExtendTo(long end)
     {

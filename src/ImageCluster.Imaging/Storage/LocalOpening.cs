@@ -142,8 +142,9 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
         }
 
         DirectIo? direct = HostFile.IsDirect(mode.Cache) ? OpenDirect(handle, status) : null;
-        ImageLocks.Take(handle, path, mode.Lock, mode.Write);
-        return isDevice ? new LocalBlockDevice(name, handle, mode, direct) : new LocalFile(name, handle, mode, direct);
+        LocalFile file = isDevice ? new LocalBlockDevice(name, handle, mode, direct) : new LocalFile(name, handle, mode, direct);
+        file.Lock(path, mode.Lock);
+        return file;
     }
 
     private DirectIo OpenDirect(SafeFileHandle handle, FileStatus status)

@@ -25,7 +25,8 @@ internal static class ImageLocks
     }
 
     /// <summary>Takes the locks on a file just opened, or throws <see cref="ImageErrorKind.Locked"/> in QEMU's words.</summary>
-    public static void Take(SafeFileHandle file, string path, ImageLock sharing, bool write)
+    /// <returns>False where there is nothing to <see cref="Release"/>.</returns>
+    public static bool Take(SafeFileHandle file, string path, ImageLock sharing, bool write)
     {
         if (sharing == ImageLock.Shared && write)
         {
@@ -34,17 +35,36 @@ internal static class ImageLocks
 
         if (sharing == ImageLock.None || !IsSupported(file))
         {
-            return;
+            return false;
         }
 
         Permissions wanted = Permissions.ConsistentRead | (write ? Permissions.Write | Permissions.Resize : Permissions.None);
         Permissions unshared = sharing == ImageLock.Shared ? Permissions.None : Permissions.Write | Permissions.Resize;
 
-        // First lock, then look: of two that come at once, at least one sees the other.
-        LockBytes(file, path, PermissionBase, wanted);
-        LockBytes(file, path, UnsharedBase, unshared);
-        CheckBytes(file, path, UnsharedBase, wanted, "");
-        CheckBytes(file, path, PermissionBase, unshared, "shared ");
+        try
+        {
+            // First lock, then look: of two that come at once, at least one sees the other.
+            LockBytes(file, path, PermissionBase, wanted);
+            LockBytes(file, path, UnsharedBase, unshared);
+            CheckBytes(file, path, UnsharedBase, wanted, "");
+            CheckBytes(file, path, PermissionBase, unshared, "shared ");
+            return true;
+        }
+        catch (ImageException)
+        {
+            Release(file);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Gives the locks back. Closing would do so only once the last copy of the descriptor is closed, and a process that is just being
+    /// started holds copies of all until it executes its program.
+    /// </summary>
+    public static void Release(SafeFileHandle file)
+    {
+        LibC.Flock all = new() { Type = LibC.UnLck, Start = PermissionBase, Length = UnsharedBase - PermissionBase + 4 };
+        LibC.FCntl(file, LibC.OfdSetLk, ref all);
     }
 
     /// <summary>As QEMU's locking=auto: no locks where the system or the file system has none.</summary>

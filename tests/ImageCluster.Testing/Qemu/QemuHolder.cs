@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Globalization;
+using Xunit;
+
+namespace ImageCluster.Testing.Qemu;
+
+/// <summary>A process of QEMU that holds an image open, with its locks, until disposed.</summary>
+public sealed class QemuHolder : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly Process _process;
+
+    private QemuHolder(Process process) => _process = process;
+
+    /// <summary>qemu-io on an image, waiting for commands.</summary>
+    /// <param name="flags">Such as <c>-r</c> and <c>-U</c>.</param>
+    public static QemuHolder Io(string image, string format, params string[] flags)
+    {
+        QemuHolder holder = Start("qemu-io", [.. flags, "-f", format, image]);
+        holder._process.StandardInput.WriteLine("length");
+        holder._process.StandardInput.Flush();
+        for (string? line; (line = holder.ReadLine(holder._process.StandardOutput)) is not null;)
+        {
+            // The answer follows the prompt on the same line: a number and a unit.
+            if (line.Any(char.IsAsciiDigit))
+            {
+                return holder;
+            }
+        }
+
+        throw holder.Failure("qemu-io");
+    }
+
+    /// <summary>qemu-nbd serving an image.</summary>
+    /// <param name="directory">Where its socket and the file with its process id go.</param>
+    public static QemuHolder Nbd(string image, string format, string directory, params string[] flags) => Daemonize("qemu-nbd", directory,
+        [.. flags, "--persistent", "-f", format, "--fork", "--pid-file", PidFile(directory), "--socket", Socket(directory), image]);
+
+    /// <summary>qemu-storage-daemon exporting an image for writing.</summary>
+    /// <inheritdoc cref="Nbd" path="/param"/>
+    public static QemuHolder Daemon(string image, string format, string directory) => Daemonize("qemu-storage-daemon", directory,
+    [
+        "--daemonize", "--pidfile", PidFile(directory),
+        "--blockdev", $"driver=file,filename={image},node-name=file",
+        "--blockdev", $"driver={format},file=file,node-name=disk",
+        "--nbd-server", $"addr.type=unix,addr.path={Socket(directory)}",
+        "--export", "type=nbd,id=e,node-name=disk,writable=on",
+    ]);
+
+    public void Dispose()
+    {
+        try
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended by itself.
+        }
+
+        _process.Dispose();
+    }
+
+    private static string PidFile(string directory) => Path.Combine(directory, "holder.pid");
+
+    private static string Socket(string directory) => Path.Combine(directory, "holder.sock");
+
+    // The program we start returns when the server that it leaves behind has opened the image.
+    private static QemuHolder Daemonize(string program, string directory, string[] arguments)
+    {
+        using QemuHolder starter = Start(program, arguments);
+        if (!starter._process.WaitForExit(Patience) || starter._process.ExitCode != 0)
+        {
+            throw starter.Failure(program);
+        }
+
+        int id = int.Parse(File.ReadAllText(PidFile(directory)), CultureInfo.InvariantCulture);
+        return new QemuHolder(Process.GetProcessById(id));
+    }
+
+    private static QemuHolder Start(string program, string[] arguments)
+    {
+        Skip.IfNot(File.Exists($"/usr/bin/{program}"), $"{program} (Debian: qemu-utils) is not installed");
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        return new QemuHolder(Process.Start(start)!);
+    }
+
+    private string? ReadLine(StreamReader reader)
+    {
+        Task<string?> line = reader.ReadLineAsync();
+        return line.Wait(Patience) ? line.Result : throw Failure("qemu-io");
+    }
+
+    private InvalidOperationException Failure(string program)
+    {
+        Dispose();
+        return new InvalidOperationException($"{program} did not open the image");
+    }
+}
