@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
@@ -36,6 +37,9 @@ internal sealed class Descriptor
 
     /// <summary>A value of header or disk database (<c>ddb.adapterType</c>) without its quotes, or null.</summary>
     public string? Value(string name) => _values.GetValueOrDefault(name);
+
+    /// <summary>A content id that no other disk has, by chance of 2^-32, and never <see cref="NoParent"/>.</summary>
+    public static uint NewContentId() => (uint)RandomNumberGenerator.GetInt32(int.MinValue, int.MaxValue) is var id and not NoParent ? id : NoParent - 1;
 
     /// <summary>Takes the text apart. It ends at the first zero byte.</summary>
     /// <param name="bytes">At most <see cref="VmdkLimits.MaxDescriptorBytes"/> are looked at.</param>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
 
@@ -57,7 +56,7 @@ internal sealed class NewDisk : IDisposable
     public void Complete(SparseHeader? header = null)
     {
         Flush();
-        byte[] text = DescriptorText.Build(Settings, NewContentId(), _parentContentId,
+        byte[] text = DescriptorText.Build(Settings, Descriptor.NewContentId(), _parentContentId,
             Extents.Select(extent => (extent.Length / VmdkLimits.SectorSize, extent.LineName)));
         Span<byte> sector = stackalloc byte[SparseHeader.Size];
         if (Settings.Embedded)
@@ -100,13 +99,6 @@ internal sealed class NewDisk : IDisposable
         }
 
         _main.Dispose();
-    }
-
-    private static uint NewContentId()
-    {
-        // Never the value that says "no parent".
-        uint id = (uint)RandomNumberGenerator.GetInt32(int.MinValue, int.MaxValue);
-        return id == Descriptor.NoParent ? 0xFFFFFFFE : id;
     }
 
     private static NewDisk Make(CreateRequest request, Func<string, IBlockFile> open)

@@ -10,4 +10,17 @@ namespace ImageCluster.Imaging.Formats.Vmdk;
 /// <param name="Extents">In guest order, without gaps.</param>
 /// <param name="Codec">Zlib, where an extent is compressed.</param>
 internal sealed record OpenedDisk(
-    OpenContext Context, DescriptorPlace Place, Descriptor Descriptor, string CreateType, IReadOnlyList<VmdkExtent> Extents, IClusterCodec? Codec);
+    OpenContext Context, DescriptorPlace Place, Descriptor Descriptor, string CreateType, IReadOnlyList<VmdkExtent> Extents, IClusterCodec? Codec)
+    : IDisposable
+{
+    public void Dispose()
+    {
+        foreach (VmdkExtent extent in Extents)
+        {
+            extent.Dispose();
+        }
+
+        Codec?.Dispose();
+        Context.File.Dispose();
+    }
+}

@@ -69,16 +69,7 @@ internal class Reader : IImageLayer, ICheckable, IVerifiesParent
         }
     }
 
-    public virtual void Dispose()
-    {
-        foreach (VmdkExtent extent in _extents)
-        {
-            extent.Dispose();
-        }
-
-        _disk.Codec?.Dispose();
-        _disk.Context.File.Dispose();
-    }
+    public virtual void Dispose() => _disk.Dispose();
 
     /// <summary>The number of the extent in which a guest offset lies.</summary>
     protected int FindExtent(long offset)

@@ -24,7 +24,19 @@ public sealed class VmdkFormat : ImageFormat
         return BinaryPrimitives.ReadUInt32BigEndian(head) is SparseHeader.Magic or CowdHeader.Magic || IsDescriptor(head) ? 100 : 0;
     }
 
-    public override IImageLayer Open(OpenContext context) => new Reader(Opener.Open(context));
+    public override IImageLayer Open(OpenContext context)
+    {
+        OpenedDisk disk = Opener.Open(context);
+        try
+        {
+            return context.Write ? new Writer(disk) : new Reader(disk);
+        }
+        catch
+        {
+            disk.Dispose();
+            throw;
+        }
+    }
 
     public override IReadOnlyList<CreateOption> CreateOptions { get; } =
     [

@@ -188,10 +188,11 @@ public sealed partial class CreatorTests
         for (long at = 0; at < theirs.Length;)
         {
             (long length, bool hole) = theirs.NextRange(at, theirs.Length - at);
-            (long ourLength, bool ourHole) = ours.NextRange(at, Math.Min(length, 1 << 20));
+            (long ourLength, bool ourHole) = ours.NextRange(at, length);
             length = ourLength;
             if (!hole || !ourHole)
             {
+                length = Math.Min(length, 1 << 20);
                 byte[] a = Read(theirs, at, (int)length);
                 byte[] b = Read(ours, at, (int)length);
                 if (at == 0 && a.Length >= 0x400 && a[0] == 'K')
