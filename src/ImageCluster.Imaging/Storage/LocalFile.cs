@@ -38,9 +38,16 @@ public class LocalFile : IBlockFile, IRangeCopy
     {
         get
         {
-            using (_direct?.Shared())
+            try
             {
-                return Guard("Could not get the length", () => RandomAccess.GetLength(Handle));
+                using (_direct?.Shared())
+                {
+                    return RandomAccess.GetLength(Handle);
+                }
+            }
+            catch (IOException e)
+            {
+                throw Errno.Exception(e, Name, "Could not get the length");
             }
         }
     }
@@ -127,7 +134,7 @@ public class LocalFile : IBlockFile, IRangeCopy
         RequireWritable();
         if (length > 0)
         {
-            int errno = HostFile.Allocate(Handle, LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
+            int errno = FAllocate(LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
             ThrowUnlessUnsupported(errno, $"Could not discard {length} bytes at offset {offset}");
         }
     }
@@ -138,11 +145,7 @@ public class LocalFile : IBlockFile, IRangeCopy
         RequireWritable();
         using (_direct?.Exclusive())
         {
-            Guard($"Could not resize to {length} bytes", () =>
-            {
-                RandomAccess.SetLength(Handle, length);
-                return 0;
-            });
+            Truncate(length);
         }
 
         MakeDurable();
@@ -157,7 +160,7 @@ public class LocalFile : IBlockFile, IRangeCopy
             return;
         }
 
-        int errno = HostFile.Allocate(Handle, 0, offset, length);
+        int errno = FAllocate(0, offset, length);
         if (errno != 0)
         {
             ThrowUnlessUnsupported(errno, $"Could not preallocate {length} bytes at offset {offset}");
@@ -228,6 +231,7 @@ public class LocalFile : IBlockFile, IRangeCopy
             return false;
         }
 
+        using DirectIo.Scope? scope = _direct?.Shared();
         for (long done = 0; done < length;)
         {
             long copied = HostFile.CopyRange(from.Handle, sourceOffset + done, Handle, offset + done, length - done, out int errno);
@@ -236,12 +240,12 @@ public class LocalFile : IBlockFile, IRangeCopy
                 throw Errno.Exception(errno, Name, $"Could not copy {length} bytes to offset {offset}");
             }
 
-            if (copied <= 0)
+            if (copied <= 0 && errno != Errno.Intr)
             {
                 return false;
             }
 
-            done += copied;
+            done += Math.Max(0, copied);
         }
 
         MakeDurable();
@@ -323,7 +327,7 @@ public class LocalFile : IBlockFile, IRangeCopy
         if (mode == ZeroMode.MayUnmap)
         {
             ExtendTo(offset + length);
-            errno = HostFile.Allocate(Handle, LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
+            errno = FAllocate(LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
             ThrowUnlessUnsupported(errno, what);
             if (errno == 0)
             {
@@ -331,7 +335,7 @@ public class LocalFile : IBlockFile, IRangeCopy
             }
         }
 
-        errno = HostFile.Allocate(Handle, LibC.FallocZeroRange, offset, length);
+        errno = FAllocate(LibC.FallocZeroRange, offset, length);
         ThrowUnlessUnsupported(errno, what);
         if (errno == 0)
         {
@@ -339,14 +343,14 @@ public class LocalFile : IBlockFile, IRangeCopy
         }
 
         // tmpfs has no zero range: a hole, and then the space again.
-        errno = HostFile.Allocate(Handle, LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
+        errno = FAllocate(LibC.FallocPunchHole | LibC.FallocKeepSize, offset, length);
         ThrowUnlessUnsupported(errno, what);
         if (errno != 0)
         {
             return false;
         }
 
-        errno = HostFile.Allocate(Handle, 0, offset, length);
+        errno = FAllocate(0, offset, length);
         ThrowUnlessUnsupported(errno, what);
         return errno == 0;
     }
@@ -372,11 +376,7 @@ public class LocalFile : IBlockFile, IRangeCopy
         {
             if (RandomAccess.GetLength(Handle) < end)
             {
-                Guard($"Could not extend to {end} bytes", () =>
-                {
-                    RandomAccess.SetLength(Handle, end);
-                    return 0;
-                });
+                Truncate(end);
             }
         }
     }
@@ -403,15 +403,24 @@ public class LocalFile : IBlockFile, IRangeCopy
         }
     }
 
-    private T Guard<T>(string what, Func<T> call)
+    private void Truncate(long length)
     {
         try
         {
-            return call();
+            RandomAccess.SetLength(Handle, length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Errno.Exception(e, Name, what);
+            throw Errno.Exception(e, Name, $"Could not resize to {length} bytes");
+        }
+    }
+
+    /// <summary>fallocate; not while an unaligned write past the cache puts back the bytes around its own.</summary>
+    private int FAllocate(int how, long offset, long length)
+    {
+        using (_direct?.Shared())
+        {
+            return HostFile.Allocate(Handle, how, offset, length);
         }
     }
 }

@@ -1,5 +1,8 @@
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Direct;
+using ImageCluster.Imaging.Storage.Native;
 using ImageCluster.Testing.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Imaging.Tests.Storage;
 
@@ -83,6 +86,21 @@ public sealed class CacheModeTests : IDisposable
 
         Assert.Equal("Could not open '/proc/version': filesystem does not support O_DIRECT", refused.Message);
         Assert.Equal(ImageErrorKind.Unsupported, refused.Kind);
+    }
+
+    [SkippableFact]
+    public void ProbingFindsWhatTheKernelTells()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "O_DIRECT: not Linux");
+        File.WriteAllBytes(_directory["a"], new byte[8192]);
+        OpenMode mode = OpenMode.ReadOnly with { Cache = CacheMode.None };
+        using SafeFileHandle? handle = HostFile.TryOpenAt(null, _directory["a"], mode, create: false, mustBeNew: false, out _);
+        Assert.NotNull(handle);
+        Assert.Equal(0, HostFile.Status(handle, out FileStatus status));
+        Skip.If(status.DirectAlignment is null, "O_DIRECT alignment: this kernel or file system does not tell");
+
+        int? probed = DirectAlignment.Probe(handle, status.Type);
+        Assert.Equal(status.DirectAlignment, probed);
     }
 
     [Theory]

@@ -43,6 +43,15 @@ public sealed class FileModelTests : IDisposable
     [SkippableTheory]
     [InlineData(CacheMode.Writeback)]
     [InlineData(CacheMode.None)]
+    public void FilesWhereThereIsNoFallocate(CacheMode cache)
+    {
+        using MountedFileSystem ext2 = MountedFileSystem.Ext2(4 << 20);
+        FileModel.Check(() => Create(Path.Join(ext2.Path, "a"), cache), 40);
+    }
+
+    [SkippableTheory]
+    [InlineData(CacheMode.Writeback)]
+    [InlineData(CacheMode.None)]
     public void BlockDevices(CacheMode cache)
     {
         using LoopDevice device = LoopDevice.Make(_directory["disk"], 64 << 10);

@@ -83,6 +83,25 @@ public sealed class SparseFileTests : IDisposable
     }
 
     [SkippableFact]
+    public void AllocatesByWritingZerosWhereThereIsNoFallocate()
+    {
+        using MountedFileSystem ext2 = MountedFileSystem.Ext2(4 << 20);
+        using IBlockFile file = _locator.Create(Path.Join(ext2.Path, "a"), Size, OpenMode.ReadWrite);
+        file.Write(100_000, [1, 2, 3]);
+        file.Flush();
+        Assert.InRange(file.AllocatedBytes, 1024, 32 << 10);
+
+        file.Allocate(0, 2 * Size);
+        file.Flush();
+
+        Assert.Equal(2 * Size, file.Length);
+        Assert.InRange(file.AllocatedBytes, 2 * Size, 3 * Size);
+        byte[] kept = new byte[5];
+        file.ReadExactly(99_999, kept, "what was there");
+        Assert.Equal([0, 1, 2, 3, 0], kept);
+    }
+
+    [SkippableFact]
     public void AHugeFileCostsNothing()
     {
         SkipUnlessHoles();
