@@ -158,19 +158,17 @@ public sealed partial class ConfinedLocatorTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "the check of the opened file: not Linux");
 
-        // "door" is by turns the harmless directory and a link to the secret one.
-        Directory.CreateDirectory(Path.Join(Root, "harmless"));
-        File.WriteAllBytes(Path.Join(Root, "harmless", "out"), [1]);
+        // "door" is by turns a harmless directory and a link to the secret one, exchanged in one step.
         string door = Path.Join(Root, "door");
-        Directory.CreateSymbolicLink(door, "harmless");
+        Directory.CreateDirectory(door);
+        File.WriteAllBytes(Path.Join(door, "out"), [1]);
+        Directory.CreateSymbolicLink(door + ".other", "../images-secret");
         using CancellationTokenSource done = new();
         Thread attacker = new(() =>
         {
-            for (int i = 0; !done.IsCancellationRequested; i++)
+            while (!done.IsCancellationRequested)
             {
-                // Renaming over a link replaces it in one step (File.Move does not take a link to a directory).
-                File.CreateSymbolicLink(door + ".next", i % 2 == 0 ? "../images-secret" : "harmless");
-                Rename(door + ".next", door);
+                Exchange(door, door + ".other");
             }
         });
         attacker.Start();
@@ -217,8 +215,15 @@ public sealed partial class ConfinedLocatorTests : IDisposable
         Assert.Equal("images/base", locator.Combine("images/in", "base"));
     }
 
-    [LibraryImport("libc", EntryPoint = "rename", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Rename(string from, string to);
+    private static void Exchange(string one, string other)
+    {
+        const int CurrentDirectory = -100;
+        const uint RenameExchange = 2;
+        RenameAt2(CurrentDirectory, one, CurrentDirectory, other, RenameExchange);
+    }
+
+    [LibraryImport("libc", EntryPoint = "renameat2", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameAt2(int oldDirectory, string oldName, int newDirectory, string newName, uint flags);
 
     private void MakeLinksOut()
     {

@@ -56,20 +56,24 @@ public sealed class CacheModeTests : IDisposable
     [Fact]
     public void NeighboursInOneBlockDoNotLoseEachOther()
     {
-        // Each thread owns every fourth run of 100 bytes; a block holds runs of all.
+        // Each thread owns every fourth run of 100 bytes; a block holds runs of all, and all write into it at once.
         const int Threads = 4;
         const int Run = 100;
-        const int Runs = 400;
+        const int Runs = 1200;
         using IBlockFile file = _locator.Create(_directory["a"], 0, OpenMode.ReadWrite with { Cache = CacheMode.None });
-        Parallel.For(0, Threads, new ParallelOptions { MaxDegreeOfParallelism = Threads }, thread =>
+        using Barrier together = new(Threads);
+        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(thread => new Thread(() =>
         {
             byte[] data = new byte[Run];
             data.AsSpan().Fill((byte)(thread + 1));
             for (int i = thread; i < Runs; i += Threads)
             {
+                together.SignalAndWait();
                 file.Write(i * Run, data);
             }
-        });
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
 
         byte[] content = new byte[Run * Runs];
         Assert.Equal(content.Length, file.Read(0, content));
