@@ -1,11 +1,14 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Imaging.Tests.Storage;
 
 /// <summary>Our locks against QEMU's, both ways, with real processes.</summary>
-public sealed class ImageLockTests : IDisposable
+public sealed partial class ImageLockTests : IDisposable
 {
     private const string NoWrite = "Failed to get \"write\" lock";
     private const string NoSharedWrite = "Failed to get shared \"write\" lock";
@@ -164,6 +167,21 @@ public sealed class ImageLockTests : IDisposable
     }
 
     [SkippableFact]
+    public void LocksGoThoughACopyOfTheDescriptorIsOpen()
+    {
+        // As in a child process between fork and exec.
+        Skip.IfNot(OperatingSystem.IsLinux(), "image locks: not Linux");
+        File.WriteAllBytes(Image, [1]);
+        IBlockFile file = _locator.Open(Image, OpenMode.ReadWrite);
+        string descriptor = Directory.EnumerateFiles("/proc/self/fd").Single(fd => new FileInfo(fd).LinkTarget == Image);
+        using SafeFileHandle copy = new(Duplicate(int.Parse(Path.GetFileName(descriptor), CultureInfo.InvariantCulture)), ownsHandle: true);
+        Assert.False(copy.IsInvalid);
+        file.Dispose();
+
+        _locator.Open(Image, OpenMode.ReadWrite).Dispose();
+    }
+
+    [SkippableFact]
     public void OursExcludeEachOther()
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "image locks: not Linux");
@@ -193,6 +211,9 @@ public sealed class ImageLockTests : IDisposable
         ImageException refused = Assert.Throws<ImageException>(() => _locator.Open(Image, Forced with { Write = true }));
         Assert.Equal(ImageErrorKind.InvalidArgument, refused.Kind);
     }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int Duplicate(int descriptor);
 
     private void MakeImage()
     {
