@@ -11,6 +11,7 @@ public static class FormatRegistry
         new Raw.RawFormat(),
         new Vdi.VdiFormat(),
         new Vpc.VpcFormat(),
+        new Vhdx.VhdxFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

@@ -3,7 +3,7 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats;
 
 /// <summary>What a format gets to open a file with.</summary>
-public sealed class OpenContext
+public sealed record OpenContext
 {
     public required IBlockFile File { get; init; }
 

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.BlockTables;
@@ -7,7 +8,7 @@ namespace ImageCluster.Imaging.Formats.BlockTables;
 /// An image file that is cut into equal blocks and can say of each where it stands: joins what continues, reads from the file and
 /// owns it. What remains for a format is <see cref="Look"/>.
 /// </summary>
-internal abstract class BlockReader : IImageLayer
+internal abstract class BlockReader : IImageLayer, IImageStatus
 {
     // So many blocks are looked at before an answer is given; a caller asks again for the rest.
     private const int MaxLooks = 8192;
@@ -27,6 +28,10 @@ internal abstract class BlockReader : IImageLayer
     public abstract long Granularity { get; }
 
     public virtual BackingReference? Backing => null;
+
+    public long AllocatedBytes => File.AllocatedBytes;
+
+    public virtual long ClusterSize => Granularity;
 
     protected IBlockFile File { get; }
 

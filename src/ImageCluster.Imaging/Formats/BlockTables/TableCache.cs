@@ -8,7 +8,7 @@ namespace ImageCluster.Imaging.Formats.BlockTables;
 /// <summary>
 /// An image's tables (block maps, second-level tables) in memory, piece by piece and write-back: memory is bounded whatever size a
 /// header claims. Entries are read without a lock; a piece that is not there is read under one. Changes stay here until
-/// <see cref="WriteBack()"/>, so that data can be made durable before what points to it.
+/// <see cref="WriteBack"/>, so that data can be made durable before what points to it.
 /// </summary>
 internal sealed class TableCache(IBlockFile file, int capacity = TableCache.DefaultCapacity)
 {
@@ -54,7 +54,7 @@ internal sealed class TableCache(IBlockFile file, int capacity = TableCache.Defa
         return table.BigEndian ? BinaryPrimitives.ReverseEndianness(large) : large;
     }
 
-    /// <summary>Changes an entry of 4 or 8 bytes; the file sees it at <see cref="WriteBack()"/>.</summary>
+    /// <summary>Changes an entry of 4 or 8 bytes; the file sees it at <see cref="WriteBack"/>.</summary>
     public void Write(in EntryTable table, long index, ulong value)
     {
         long position = index * table.EntrySize;
@@ -84,7 +84,7 @@ internal sealed class TableCache(IBlockFile file, int capacity = TableCache.Defa
         }
     }
 
-    /// <summary>Takes a whole new table, empty, into the cache as if it had been read; the file sees it at <see cref="WriteBack()"/>.</summary>
+    /// <summary>Takes a whole new table, empty, into the cache as if it had been read; the file sees it at <see cref="WriteBack"/>.</summary>
     public void AddEmpty(in EntryTable table)
     {
         lock (_lock)
@@ -106,29 +106,40 @@ internal sealed class TableCache(IBlockFile file, int capacity = TableCache.Defa
         }
     }
 
-    /// <summary>The ranges of the file that changed since the last <see cref="WriteBack()"/>, in the file's order, with their new bytes.</summary>
-    public void WriteBack(Action<long, ReadOnlyMemory<byte>> write)
+    /// <summary>
+    /// Shows what changed since the last write-back: ranges in the file's order, with their new bytes, which hold until the next change.
+    /// </summary>
+    public void Peek(Action<long, ReadOnlyMemory<byte>> show)
     {
         lock (_lock)
         {
             _dirty.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
-            try
+            foreach (Piece piece in _dirty)
             {
-                foreach (Piece piece in _dirty)
-                {
-                    write(piece.Offset + piece.DirtyStart, piece.Bytes.AsMemory(piece.DirtyStart, piece.DirtyEnd - piece.DirtyStart));
-                    piece.DirtyEnd = 0;
-                }
-            }
-            finally
-            {
-                _dirty.RemoveAll(static piece => piece.DirtyEnd == 0);
+                show(piece.Offset + piece.DirtyStart, piece.Bytes.AsMemory(piece.DirtyStart, piece.DirtyEnd - piece.DirtyStart));
             }
         }
     }
 
+    /// <summary>Says that the file holds everything now.</summary>
+    public void MarkClean()
+    {
+        lock (_lock)
+        {
+            _dirty.ForEach(static piece => piece.DirtyEnd = 0);
+            _dirty.Clear();
+        }
+    }
+
     /// <summary>Writes what changed to the file.</summary>
-    public void WriteBack() => WriteBack((offset, bytes) => file.Write(offset, bytes.Span));
+    public void WriteBack()
+    {
+        lock (_lock)
+        {
+            Peek((offset, bytes) => file.Write(offset, bytes.Span));
+            MarkClean();
+        }
+    }
 
     private Piece PieceAt(in EntryTable table, long position)
     {

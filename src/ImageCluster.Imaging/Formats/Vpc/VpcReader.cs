@@ -24,6 +24,8 @@ internal class VpcReader : BlockMapReader
 
     public override long Granularity => _table is null ? 1 : base.Granularity;
 
+    public override long ClusterSize => _table is null ? 0 : Granularity;
+
     public override BackingReference? Backing { get; }
 
     protected VpcFooter Footer { get; }

@@ -4,18 +4,19 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Imaging.Tests.Formats.BlockTables;
 
 /// <summary>A field of an image's metadata that is to be set to what it should not be.</summary>
 public sealed record Field(string Name, int Offset, int Width, bool BigEndian = false)
 {
-    /// <summary>0, 1, the largest, the largest signed and its neighbour, and the neighbours of what is there.</summary>
+    /// <summary>0, 1, the largest, the largest signed and its neighbour, one more and far more than what is there.</summary>
     public IEnumerable<ulong> BadValues(byte[] image)
     {
         ulong max = Width == 8 ? ulong.MaxValue : (1UL << (Width * 8)) - 1;
         ulong now = Get(image);
-        return ((ulong[])[0, 1, max, max >> 1, (max >> 1) + 1, now - 1 & max, now + 1 & max, now * 2 & max, now << 12 & max]).Distinct().Where(v => v != now);
+        return ((ulong[])[0, 1, max, max >> 1, (max >> 1) + 1, now + 1 & max, now << 12 & max]).Distinct().Where(v => v != now);
     }
 
     public ulong Get(byte[] image)
@@ -98,9 +99,10 @@ public static class DamagedImages
     /// <param name="image">The image.</param>
     /// <param name="path">Where qemu-img shall find it.</param>
     /// <param name="what">For messages.</param>
-    public static void AssertSameRefusal(string format, byte[] image, string path, string what)
+    /// <returns>What differs, or null.</returns>
+    public static string? CompareRefusal(string format, byte[] image, string path, string what)
     {
-        File.WriteAllBytes(path, image);
+        WriteSparse(path, image);
         ToolResult qemu = QemuTools.TryImg("info", "-f", format, path);
         ImageException? ours = null;
         try
@@ -115,11 +117,24 @@ public static class DamagedImages
         string expected = qemu.ExitCode == 0 ? "" : qemu.Error.Trim().Split($"'{path}': ")[^1].Split('\n')[0];
         if (expected is "" or not ("Invalid argument" or "Operation not supported" or "File too large" or "Input/output error" or "Numerical result out of range"))
         {
-            Assert.True(expected == (ours?.Message ?? ""), $"{what}: qemu-img says \"{expected}\", the engine \"{ours?.Message}\"");
+            return expected == (ours?.Message ?? "") ? null : $"{what}: qemu-img says \"{expected}\", the engine \"{ours?.Message}\"";
         }
-        else
+
+        return ours is not null ? null : $"{what}: qemu-img refuses it ({expected}), the engine does not";
+    }
+
+    private static void WriteSparse(string path, byte[] image)
+    {
+        const int Piece = 64 << 10;
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
+        RandomAccess.SetLength(file, image.Length);
+        for (int at = 0; at < image.Length; at += Piece)
         {
-            Assert.True(ours is not null, $"{what}: qemu-img refuses it ({expected}), the engine does not");
+            ReadOnlySpan<byte> piece = image.AsSpan(at, Math.Min(Piece, image.Length - at));
+            if (piece.ContainsAnyExcept((byte)0))
+            {
+                RandomAccess.Write(file, piece, at);
+            }
         }
     }
 

@@ -8,13 +8,17 @@ using ImageCluster.Testing.Qemu;
 namespace ImageCluster.Imaging.Tests.Formats.BlockTables;
 
 /// <summary>Makes, fills, opens and reads images of one format, here and by qemu-img.</summary>
+/// <remarks>
+/// Without locks: a test that starts a program in one thread would for an instant hold, in the forked process, the locks that
+/// another test has just given up.
+/// </remarks>
 public sealed class FormatKit(string formatName, IFileLocator locator)
 {
     public ImageFormat Format { get; } = FormatRegistry.Find(formatName)!;
 
     public LayeredDisk Open(string name, bool write = false, bool forCheck = false)
     {
-        OpenMode mode = write ? OpenMode.ReadWrite : OpenMode.ReadOnly;
+        OpenMode mode = new() { Write = write, Lock = ImageLock.None };
         return new LayeredDisk(Format.Open(new OpenContext
         {
             File = locator.Open(name, mode),
@@ -31,6 +35,7 @@ public sealed class FormatKit(string formatName, IFileLocator locator)
         Locator = locator,
         VirtualSize = size,
         Options = Parse(options),
+        Mode = new OpenMode { Write = true, Lock = ImageLock.None },
     };
 
     public void Create(string name, long size, string options = "") => Format.Create(Request(name, size, options));

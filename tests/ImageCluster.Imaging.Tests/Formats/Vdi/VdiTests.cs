@@ -39,6 +39,10 @@ public sealed class VdiTests() : WritableFormatTests("vdi")
 
     protected override IEnumerable<int> Boundaries(byte[] image) => [BlockMapAt, BlockMapAt + 4, 0x400, 0x400 + (1 << 20), 0x400 + (2 << 20) + 512];
 
+    // The count in the header goes first, so that no block is taken twice.
+    protected override bool MayCrashLeave(string finding) =>
+        finding.Contains("leaked blocks", StringComparison.Ordinal) || finding.Contains("allocated blocks mismatch", StringComparison.Ordinal);
+
     [SkippableFact]
     public void CheckFindsWhatQemuFinds()
     {

@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Tests.Formats.BlockTables;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Imaging.Tests.Formats.Vhdx;
+
+/// <summary>Images that crashed while their table was being changed.</summary>
+public sealed class VhdxLogTests : IDisposable
+{
+    private const int MiB = 1 << 20;
+    private const int LogAt = MiB;
+    private const int LogIdAt = 48;
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void ALogIsShownOverAFileThatIsOnlyRead()
+    {
+        byte[] dirty = DirtyImage(out byte[] guest);
+        MemoryLocator files = new() { ["a"] = dirty };
+        using (LayeredDisk disk = new FormatKit("vhdx", files).Open("a"))
+        {
+            Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(disk)));
+            CheckReport report = ((ICheckable)disk.Top).Check(CheckRepair.None);
+            Assert.Equal(1, report.Corruptions);
+        }
+
+        Assert.Equal(dirty, files["a"]);
+    }
+
+    [Fact]
+    public void ALogIsReplayedIntoAFileThatIsWritten()
+    {
+        MemoryLocator files = new() { ["a"] = DirtyImage(out byte[] guest) };
+        FormatKit kit = new("vhdx", files);
+        using (LayeredDisk disk = kit.Open("a", write: true, forCheck: true))
+        {
+            CheckReport report = ((ICheckable)disk.Top).Check(CheckRepair.All);
+            Assert.Equal((0, 1), (report.Corruptions, report.CorruptionsFixed));
+        }
+
+        Assert.True(CountingHeader(files["a"]).Slice(LogIdAt, 16).IndexOfAnyExcept((byte)0) < 0);
+        using LayeredDisk clean = kit.Open("a");
+        Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(clean)));
+    }
+
+    [SkippableFact]
+    public void QemuReplaysOurLog()
+    {
+        QemuTools.Require();
+        File.WriteAllBytes(_directory["a"], DirtyImage(out byte[] guest));
+        File.WriteAllBytes(_directory["raw"], guest);
+        Assert.Contains("needs to be replayed", QemuTools.TryImg("info", "-f", "vhdx", _directory["a"]).Error, StringComparison.Ordinal);
+        QemuTools.Img("check", "-f", "vhdx", "-r", "all", _directory["a"]);
+        QemuTools.Img("compare", "-f", "raw", "-F", "vhdx", _directory["raw"], _directory["a"]);
+    }
+
+    [Fact]
+    public void ALogThatIsDamagedAnywhereIsNotReplayed()
+    {
+        byte[] dirty = DirtyImage(out _);
+        for (int at = 0; at < 2 * 4096; at += 397)
+        {
+            byte[] damaged = [.. dirty];
+            damaged[LogAt + at] ^= 0x10;
+
+            // What the log did not bring into the table is not there: the guest sees what it saw before.
+            using LayeredDisk disk = new FormatKit("vhdx", new MemoryLocator { ["a"] = damaged }).Open("a");
+            byte[] seen = FormatKit.ReadAll(disk);
+            Assert.True(seen.AsSpan(4 * MiB).IndexOfAnyExcept((byte)0) < 0, $"byte {at}");
+        }
+    }
+
+    [Fact]
+    public void ALogOfALongerFileIsRefused()
+    {
+        byte[] dirty = DirtyImage(out _);
+        ImageException e = Assert.Throws<ImageException>(() => new FormatKit("vhdx", new MemoryLocator { ["a"] = dirty[..^MiB] }).Open("a"));
+        Assert.Equal(ImageErrorKind.Truncated, e.Kind);
+    }
+
+    [Fact]
+    public void ManyFalseEntriesDoNotTakeForever()
+    {
+        byte[] dirty = DirtyImage(out _);
+        byte[] entry = dirty.AsSpan(LogAt, 64).ToArray();
+        BinaryPrimitives.WriteInt32LittleEndian(entry.AsSpan(8), MiB);
+        for (int at = 0; at < MiB; at += 4096)
+        {
+            entry.CopyTo(dirty, LogAt + at);
+        }
+
+        DamagedImages.Survive("vhdx", dirty, "a log full of headers");
+    }
+
+    /// <summary>The image as a crash leaves it right after the header was told of the log.</summary>
+    private static byte[] DirtyImage(out byte[] guest)
+    {
+        MemoryLocator start = new();
+        guest = new byte[8 * MiB];
+        guest.AsSpan(0, MiB).Fill(1);
+        new FormatKit("vhdx", start).Fill("a", guest, "block_size=1M");
+        CrashLocator disk = new(start);
+        guest.AsSpan(4 * MiB, 100_000).Fill(2);
+        guest.AsSpan(6 * MiB + 512, 100_000).Fill(3);
+        using (LayeredDisk writer = new FormatKit("vhdx", disk).Open("a", write: true))
+        {
+            writer.Write(4 * MiB, guest.AsSpan(4 * MiB, 100_000));
+            writer.Write(6 * MiB + 512, guest.AsSpan(6 * MiB + 512, 100_000));
+        }
+
+        foreach (int instant in disk.FlushPoints)
+        {
+            byte[] image = disk.AfterCrash(instant)["a"];
+            if (CountingHeader(image).Slice(LogIdAt, 16).IndexOfAnyExcept((byte)0) >= 0)
+            {
+                return image;
+            }
+        }
+
+        throw new InvalidOperationException("The log was never used.");
+    }
+
+    private static Span<byte> CountingHeader(byte[] image)
+    {
+        Span<byte> first = image.AsSpan(64 << 10, 4096);
+        Span<byte> second = image.AsSpan(128 << 10, 4096);
+        return BinaryPrimitives.ReadUInt64LittleEndian(first[8..]) > BinaryPrimitives.ReadUInt64LittleEndian(second[8..]) ? first : second;
+    }
+}
