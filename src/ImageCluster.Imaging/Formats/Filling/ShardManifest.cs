@@ -12,5 +12,6 @@ public sealed record ShardManifest(long Shard, IReadOnlyList<long> Tables, IRead
 /// <summary>A range of the target file that a shard occupies.</summary>
 /// <param name="Start">Host offset, bytes.</param>
 /// <param name="Length">Bytes.</param>
-/// <param name="References">How many guest clusters refer to each host cluster of the range (above 1 for packed compressed clusters).</param>
+/// <param name="References">How many guest clusters refer to each host cluster of the range (above 1 for packed compressed clusters);
+/// 0 where that differs from cluster to cluster: whoever publishes counts in the shard's tables.</param>
 public readonly record struct RoomExtent(long Start, long Length, int References = 1);

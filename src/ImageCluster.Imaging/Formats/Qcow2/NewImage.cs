@@ -11,23 +11,20 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 internal sealed class NewImage
 {
     private readonly CreateSettings _settings;
-    private readonly string? _file;
     private readonly long _l1;
-    private readonly long _fileEnd;
+    private readonly long _l1Clusters;
     private readonly PreallocatedClusters _preallocated;
 
     public NewImage(CreateSettings settings, string? file)
     {
         _settings = settings;
-        _file = file;
         Layout = new Layout(settings.Header);
         Space = new NewImageSpace(Layout, file);
-        long l1Clusters = RefcountMath.DivideUp(settings.Header.L1Entries * (long)sizeof(ulong), Layout.ClusterSize);
-        _l1 = l1Clusters == 0 ? 0 : Space.Allocate(l1Clusters);
-        _fileEnd = Space.End;
+        _l1Clusters = RefcountMath.DivideUp(settings.Header.L1Entries * (long)sizeof(ulong), Layout.ClusterSize);
+        _l1 = _l1Clusters == 0 ? 0 : Space.Allocate(_l1Clusters);
         _preallocated = settings.Preallocation == Preallocation.Off
             ? new PreallocatedClusters([], [], 0)
-            : Preallocator.Allocate(settings, Layout, Space, _fileEnd);
+            : Preallocator.Allocate(settings, Layout, Space, Space.End);
     }
 
     public Layout Layout { get; }
@@ -42,6 +39,52 @@ internal sealed class NewImage
         RefcountTableOffset = Space.RefcountTable << Layout.ClusterBits,
         RefcountTableClusters = (int)Space.RefcountTableClusters,
     };
+
+    public bool IsPreallocated => _preallocated.Tables.Length > 0;
+
+    /// <summary>What the image takes before anything is filled in, refcount structures left out: header, L1 table, preallocated clusters.</summary>
+    public ClusterRanges OwnClusters()
+    {
+        ClusterRanges own = new();
+        own.Add(0, 1);
+        own.Add(_l1, _l1 + _l1Clusters);
+        foreach (long table in _preallocated.Tables)
+        {
+            own.Add(table, table + 1);
+        }
+
+        if (!_settings.Header.HasDataFile)
+        {
+            foreach ((_, long host, long count) in _preallocated.Runs)
+            {
+                own.Add(host, host + count);
+            }
+        }
+
+        return own;
+    }
+
+    /// <summary>Host offset in bytes of the preallocated L2 table with that index.</summary>
+    public long TableOffset(int index) => _preallocated.Tables[index] << Layout.ClusterBits;
+
+    /// <summary>The words, as they stand in the file, of the preallocated L2 table with that index.</summary>
+    public void FillTable(int index, Span<ulong> table)
+    {
+        table.Clear();
+        long first = (long)index << Layout.L2Bits;
+        long end = first + Layout.L2Entries;
+        List<(long Guest, long Host, long Count)> runs = _preallocated.Runs;
+        for (int i = FirstRunEndingBehind(first); i < runs.Count && runs[i].Guest < end; i++)
+        {
+            long from = Math.Max(first, runs[i].Guest);
+            long to = Math.Min(end, runs[i].Guest + runs[i].Count);
+            ulong host = (ulong)(runs[i].Host + (from - runs[i].Guest)) << Layout.ClusterBits;
+            for (; from < to; from++, host += (ulong)Layout.ClusterSize)
+            {
+                table[(int)(from - first) * Layout.L2EntryWords] = L2Table.FromRaw(host | Layout.CopiedFlag);
+            }
+        }
+    }
 
     /// <summary>Host offsets in bytes of the preallocated L2 tables, in guest order; empty where there are none.</summary>
     public long[] TableOffsets => Array.ConvertAll(_preallocated.Tables, cluster => cluster << Layout.ClusterBits);
@@ -87,29 +130,33 @@ internal sealed class NewImage
 
         ulong[] words = ArrayPool<ulong>.Shared.Rent(Layout.ClusterSize / sizeof(ulong));
         Span<ulong> table = words.AsSpan(0, Layout.ClusterSize / sizeof(ulong));
-        table.Clear();
-        int index = 0;
-        foreach ((long guest, long host, long count) in _preallocated.Runs)
+        for (int i = 0; i < _preallocated.Tables.Length; i++)
         {
-            for (long i = 0; i < count; i++)
-            {
-                int entry = (int)(guest + i) & (Layout.L2Entries - 1);
-                if (entry == 0 && guest + i > 0)
-                {
-                    WriteTable(file, index++, table);
-                }
-
-                table[entry * Layout.L2EntryWords] = L2Table.FromRaw((ulong)((host + i) << Layout.ClusterBits) | Layout.CopiedFlag);
-            }
+            FillTable(i, table);
+            file.Write(TableOffset(i), MemoryMarshal.AsBytes(table));
         }
 
-        WriteTable(file, index, table);
         ArrayPool<ulong>.Shared.Return(words);
     }
 
-    private void WriteTable(IBlockFile file, int index, Span<ulong> table)
+    private int FirstRunEndingBehind(long guestCluster)
     {
-        file.Write(_preallocated.Tables[index] << Layout.ClusterBits, MemoryMarshal.AsBytes(table));
-        table.Clear();
+        int low = 0;
+        int high = _preallocated.Runs.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (long guest, _, long count) = _preallocated.Runs[middle];
+            if (guest + count > guestCluster)
+            {
+                high = middle;
+            }
+            else
+            {
+                low = middle + 1;
+            }
+        }
+
+        return low;
     }
 }

@@ -129,11 +129,7 @@ internal sealed class NewImageSpace
         long entriesPerCluster = _layout.ClusterSize / sizeof(ulong);
         long tableSize = exact ? total : total + RefcountMath.DivideUp(total, 2);
         long tableClusters = RefcountMath.DivideUp(tableSize, entriesPerCluster);
-        if (tableClusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
-        {
-            throw new ImageException(ImageErrorKind.Limit, _file, "The image would need a larger refcount table than the format allows: File too large");
-        }
-
+        CheckTableSize(tableClusters);
         if (newBlock is { } block)
         {
             _blocks[block.Index] = block.Cluster;
@@ -155,6 +151,69 @@ internal sealed class NewImageSpace
         _used.Add(start, end);
         Free(oldTable, oldClusters);
         return end;
+    }
+
+    /// <summary>
+    /// Places, at the end, the refcount blocks that <paramref name="counted"/> clusters lack (those whose room came from elsewhere), and a
+    /// larger refcount table where they need one; adds what is placed to <paramref name="counted"/>.
+    /// </summary>
+    public void PlaceMissingBlocks(ClusterRanges counted)
+    {
+        for (bool complete = false; !complete;)
+        {
+            complete = true;
+            foreach (long index in MissingBlocks(counted))
+            {
+                long block = TakeAtEnd(1);
+                counted.Add(block, block + 1);
+                _blocks[index] = block;
+                complete = false;
+            }
+
+            long needed = _blocks.Keys.Last() + 1;
+            if (needed > TableEntries)
+            {
+                long clusters = RefcountMath.DivideUp(needed, _layout.ClusterSize / sizeof(ulong));
+                CheckTableSize(clusters);
+                counted.Remove(RefcountTable, RefcountTable + RefcountTableClusters);
+                RefcountTable = TakeAtEnd(clusters);
+                RefcountTableClusters = clusters;
+                counted.Add(RefcountTable, RefcountTable + clusters);
+                complete = false;
+            }
+        }
+    }
+
+    private List<long> MissingBlocks(ClusterRanges counted)
+    {
+        List<long> missing = [];
+        foreach ((long start, long end) in counted.Ranges)
+        {
+            for (long index = start >> _layout.RefcountBlockBits; index <= (end - 1) >> _layout.RefcountBlockBits; index++)
+            {
+                if (!_blocks.ContainsKey(index) && (missing.Count == 0 || missing[^1] != index))
+                {
+                    missing.Add(index);
+                }
+            }
+        }
+
+        return missing;
+    }
+
+    private long TakeAtEnd(long count)
+    {
+        long first = End;
+        _used.Add(first, first + count);
+        return first;
+    }
+
+    private void CheckTableSize(long tableClusters)
+    {
+        if (tableClusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
+        {
+            throw new ImageException(ImageErrorKind.Limit, _file, "The image would need a larger refcount table than the format allows: File too large");
+        }
     }
 
     private void Free(long first, long count)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -24,6 +25,41 @@ public sealed class Qcow2Format : ImageFormat
     public override IReadOnlyList<CreateOption> CreateOptions => Qcow2CreateOptions.All;
 
     public override void Create(CreateRequest request) => Creator.Create(request);
+
+    public override IFillTarget CreateFill(CreateRequest request)
+    {
+        NewImage image = PlanFill(request, out CreateSettings settings);
+        IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
+        IBlockFile? data = null;
+        try
+        {
+            data = Creator.CreateDataFile(request, settings);
+            image.WritePreallocation(file, data);
+            return new Qcow2Fill(image, file, data, request.Compress);
+        }
+        catch
+        {
+            data?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    public override IFillTarget OpenFill(CreateRequest request)
+    {
+        NewImage image = PlanFill(request, out CreateSettings settings);
+        IBlockFile file = request.Locator.Open(request.FileName, request.Mode);
+        try
+        {
+            IBlockFile? data = settings.DataFile is null ? null : request.Locator.Open(settings.DataFile, request.Mode);
+            return new Qcow2Fill(image, file, data, request.Compress);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 
     public override IImageLayer Open(OpenContext context)
     {
@@ -64,6 +100,25 @@ public sealed class Qcow2Format : ImageFormat
             context.File.Dispose();
             throw;
         }
+    }
+
+    // The header is written last; that it fits is made sure of first.
+    private static NewImage PlanFill(CreateRequest request, out CreateSettings settings)
+    {
+        settings = CreateSettings.Read(request);
+        if (request.Compress && settings.DataFile is not null)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "Compression is not supported with an external data file");
+        }
+
+        if (request.Compress && settings.Preallocation != Preallocation.Off)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "Compression and preallocation not supported at the same time");
+        }
+
+        NewImage image = new(settings, request.FileName);
+        HeaderWriter.Write(image.Header, request.FileName);
+        return image;
     }
 
     private static Qcow2Image Assemble(Metadata metadata, OpenContext context, ImageException? unreadable)

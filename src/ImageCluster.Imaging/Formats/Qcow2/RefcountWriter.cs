@@ -41,33 +41,6 @@ internal static class RefcountWriter
         file.Write(table << layout.ClusterBits, MemoryMarshal.AsBytes(entries.AsSpan()));
     }
 
-    /// <summary>Adds one to the refcount at <paramref name="index"/>; false where it is at its largest already.</summary>
-    public static bool TryIncrement(Span<byte> block, int order, int index)
-    {
-        if (order < 3)
-        {
-            int shift = (index << order) & 7;
-            int mask = (1 << (1 << order)) - 1;
-            ref byte cell = ref block[index >> (3 - order)];
-            bool full = ((cell >> shift) & mask) == mask;
-            cell += full ? (byte)0 : (byte)(1 << shift);
-            return !full;
-        }
-
-        // Big-endian, with carry.
-        int bytes = 1 << (order - 3);
-        for (int at = ((index + 1) * bytes) - 1; at >= index * bytes; at--)
-        {
-            if (++block[at] != 0)
-            {
-                return true;
-            }
-        }
-
-        block.Slice(index * bytes, bytes).Fill(0xFF);
-        return false;
-    }
-
     private static void FillOnce(Span<byte> block, Layout layout, long index, ClusterRanges once)
     {
         long first = index << layout.RefcountBlockBits;
@@ -101,14 +74,14 @@ internal static class RefcountWriter
                 byte ones = order switch { 0 => 0xFF, 1 => 0x55, _ => 0x11 };
                 for (; from < to && from % perByte != 0; from++)
                 {
-                    TryIncrement(block, order, from);
+                    RefcountArray.Set(block, order, from, 1);
                 }
 
                 int whole = (to - from) / perByte;
                 block.Slice(from / perByte, Math.Max(0, whole)).Fill(ones);
                 for (from += Math.Max(0, whole) * perByte; from < to; from++)
                 {
-                    TryIncrement(block, order, from);
+                    RefcountArray.Set(block, order, from, 1);
                 }
 
                 break;
