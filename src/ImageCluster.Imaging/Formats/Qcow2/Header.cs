@@ -90,7 +90,7 @@ internal sealed record Header
 
     public bool HasLazyRefcounts => (Compatible & CompatibleFeatures.LazyRefcounts) != 0;
 
-    public bool IsDataFileRaw => (Autoclear & AutoclearFeatures.DataFileRaw) != 0;
+    public bool IsDataFileRaw => HasDataFile && (Autoclear & AutoclearFeatures.DataFileRaw) != 0;
 
     public BackingReference? Backing => string.IsNullOrEmpty(BackingFile)
         ? null

@@ -79,11 +79,6 @@ internal ref struct HeaderReader
 
         ReadGeometry();
         ReadExtensions(headerLength, extensionsEnd, featureTableOnly: false);
-        if (!_header.HasDataFile && _header.IsDataFileRaw)
-        {
-            throw Failure(ImageErrorKind.Corrupt, "data-file-raw requires a data file");
-        }
-
         ReadBackingFile((int)backingOffset, UInt32(16));
     }
 
@@ -180,6 +175,11 @@ internal ref struct HeaderReader
         CheckTable(UInt64(40), l1Entries, sizeof(ulong), Header.MaxL1Bytes, "Active L1 table");
         ulong size = UInt64(24);
         Layout layout = new(_header);
+        if (size > ulong.MaxValue - (ulong)layout.L2TableSpan)
+        {
+            throw Failure(ImageErrorKind.Limit, "Could not refresh total sector count: File too large");
+        }
+
         ulong needed = (size >> layout.L2TableShift) + ((size & ((1UL << layout.L2TableShift) - 1)) == 0 ? 0UL : 1UL);
         if (needed > int.MaxValue || size > long.MaxValue)
         {
@@ -193,7 +193,7 @@ internal ref struct HeaderReader
 
         if (crypt > (uint)CryptMethod.Luks)
         {
-            throw Failure(ImageErrorKind.Unsupported, $"Unsupported encryption method {crypt}");
+            throw Failure(ImageErrorKind.Unsupported, $"Unsupported encryption method {(int)crypt}");
         }
 
         _header = _header with
