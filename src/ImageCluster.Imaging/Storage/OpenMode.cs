@@ -45,6 +45,11 @@ public sealed record OpenMode
 /// <summary>
 /// The sharing that an open asks of QEMU's image locks (block/file-posix.c: permission p is byte 100+p, "not shared" is 200+p).
 /// </summary>
+/// <remarks>
+/// What qemu-img 7.2 takes: a format's file for reading 100, 201, 203; for writing also 101, 103; with <c>-U</c> 100 alone. It asks less of
+/// raw images, whose file it opens as its command needs it: <c>convert</c> as any other source, but <c>map</c>, <c>compare</c> and <c>dd</c>
+/// only 100 (here <see cref="Shared"/>), <c>info</c> nothing (<see cref="None"/>).
+/// </remarks>
 public enum ImageLock
 {
     /// <summary>A reader lets readers in and no writer; a writer lets nobody else write, resize or rely on consistency.</summary>
