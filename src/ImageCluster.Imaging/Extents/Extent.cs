@@ -26,7 +26,9 @@ public enum ExtentKind : byte
 /// <param name="HostOffset">
 /// Where in <paramref name="File"/> it starts, or -1. A zero extent may have one too: space that is allocated and reads as zeros.
 /// </param>
-public readonly record struct Extent(long Start, long Length, ExtentKind Kind, IBlockFile? File = null, long HostOffset = -1)
+/// <param name="IsHole">Of a zero extent: the zeros are a hole of <paramref name="File"/> under space that is allocated as data, not a word of the metadata.</param>
+public readonly record struct Extent(
+    long Start, long Length, ExtentKind Kind, IBlockFile? File = null, long HostOffset = -1, bool IsHole = false)
 {
     /// <summary>Guest offset of the first byte behind the extent.</summary>
     public long End => Start + Length;
@@ -43,6 +45,6 @@ public readonly record struct Extent(long Start, long Length, ExtentKind Kind, I
 
     /// <summary>True where <paramref name="next"/> continues this extent in the guest, in kind and in its file.</summary>
     public bool Joins(in Extent next) =>
-        next.Start == End && next.Kind == Kind && ReferenceEquals(next.File, File) && Kind != ExtentKind.Compressed &&
+        next.Start == End && next.Kind == Kind && next.IsHole == IsHole && ReferenceEquals(next.File, File) && Kind != ExtentKind.Compressed &&
         (HostOffset < 0 ? next.HostOffset < 0 : next.HostOffset == HostOffset + Length);
 }

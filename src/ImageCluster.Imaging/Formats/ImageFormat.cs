@@ -27,6 +27,9 @@ public abstract class ImageFormat
     /// </summary>
     public virtual IReadOnlyList<CreateOption> CreateOptions => [];
 
+    /// <summary>The options of <c>amend -o</c>; empty where nothing can be amended.</summary>
+    public virtual IReadOnlyList<CreateOption> AmendOptions => [];
+
     public virtual bool CanCreate => CreateOptions.Count > 0;
 
     /// <summary>True where the header can name a backing file.</summary>
@@ -49,6 +52,9 @@ public abstract class ImageFormat
     /// read from metadata that is not yet published: the request alone determines the layout.
     /// </summary>
     public virtual IFillTarget OpenFill(CreateRequest request) => throw CannotCreate(request);
+
+    /// <summary>Calculates the size of an image's file before it is made; null where the format has no such calculation.</summary>
+    public virtual MeasureResult? Measure(MeasureRequest request) => null;
 
     private ImageException CannotCreate(CreateRequest request) =>
         new(ImageErrorKind.Unsupported, request.FileName, $"Format driver '{Name}' does not support image creation");

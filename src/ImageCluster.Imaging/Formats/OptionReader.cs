@@ -27,7 +27,10 @@ public sealed class OptionReader(IReadOnlyDictionary<string, string> options, st
 
         return ByteSize.TryParse(text, out long value)
             ? value
-            : throw Invalid($"Parameter '{name}' expects a non-negative number below 2^64");
+            : throw new ImageException(ImageErrorKind.InvalidArgument, file, $"Parameter '{name}' expects a non-negative number below 2^64")
+            {
+                Hint = "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.\n",
+            };
     }
 
     public long Number(string name, long otherwise)

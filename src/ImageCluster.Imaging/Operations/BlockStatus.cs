@@ -28,14 +28,14 @@ public readonly record struct BlockStatus(
             length = extent.Length;
             if (extent.Kind != ExtentKind.Absent)
             {
-                return Of(extent, depth);
+                return Of(layer, extent, depth);
             }
 
             if (depth + 1 == disk.Layers.Count)
             {
-                // Where a format can have a backing file and has none, "absent" is zeros; another format's own word for it stays "absent".
-                bool zero = FormatRegistry.Find(layer.FormatName)?.SupportsBacking ?? false;
-                return new BlockStatus(offset, length, depth, Present: false, zero, Data: false, -1, null);
+                // A format that knows no backing files answers for all of its disk.
+                bool present = !(FormatRegistry.Find(layer.FormatName)?.SupportsBacking ?? false);
+                return new BlockStatus(offset, length, depth, present, Zero: true, Data: false, extent.HostOffset, PlaceOf(extent));
             }
 
             long below = disk.Layers[depth + 1].VirtualSize - offset;
@@ -53,8 +53,10 @@ public readonly record struct BlockStatus(
         Depth == next.Depth && Present == next.Present && Zero == next.Zero && Data == next.Data && HostFile == next.HostFile
         && (HostOffset < 0 ? next.HostOffset < 0 : next.HostOffset == HostOffset + Length);
 
-    private static BlockStatus Of(in Extent extent, int depth)
+    private static BlockStatus Of(IImageLayer layer, in Extent extent, int depth)
     {
+        // Holes of a raw file are holes of the disk; under another format they are data that reads as zeros.
+        bool isData = extent.Kind is ExtentKind.Data or ExtentKind.Compressed || (extent.IsHole && layer.FormatName != "raw");
         bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed;
         return new BlockStatus(
             extent.Start,
@@ -62,8 +64,11 @@ public readonly record struct BlockStatus(
             depth,
             Present: true,
             Zero: extent.Kind == ExtentKind.Zero,
-            Data: extent.Kind is ExtentKind.Data or ExtentKind.Compressed,
+            Data: isData,
             placed ? extent.HostOffset : -1,
-            placed ? extent.File?.Name : null);
+            PlaceOf(extent));
     }
+
+    private static string? PlaceOf(in Extent extent) =>
+        extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed ? extent.File?.Name : null;
 }

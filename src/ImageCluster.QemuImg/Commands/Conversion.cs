@@ -196,7 +196,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
         if (disk.VirtualSize >= TotalSize)
         {
-            return new InPlaceTarget(disk);
+            return new InPlaceTarget(disk, TotalSize, plan.Compress);
         }
 
         disk.Dispose();

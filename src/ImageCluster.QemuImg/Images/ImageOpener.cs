@@ -35,7 +35,9 @@ internal static class ImageOpener
         try
         {
             CheckSharing(image, settings);
-            return new ChainOpener(host.Locator).Open(image.FileName, Options(host, image, settings));
+            LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, Options(host, image, settings));
+            WarnOfGuess(host, image, settings, disk);
+            return disk;
         }
         catch (ImageException e)
         {
@@ -68,6 +70,16 @@ internal static class ImageOpener
     /// <summary>The engine's hint as lines.</summary>
     public static string? HintText(ImageException failure) =>
         failure.Hint is null || failure.Hint.EndsWith('\n') ? failure.Hint : failure.Hint + "\n";
+
+    private static void WarnOfGuess(CommandHost host, ImageReference image, OpenSettings settings, LayeredDisk disk)
+    {
+        if (settings.Write && image.Format is null && disk.Top.FormatName == "raw")
+        {
+            host.Errors.Write($"WARNING: Image format was not specified for '{image.FileName}' and probing guessed raw.\n");
+            host.Errors.Write("         Automatically detecting the format is dangerous for raw images, write operations on block 0 will be restricted.\n");
+            host.Errors.Write("         Specify the 'raw' format explicitly to remove the restrictions.\n");
+        }
+    }
 
     private static void CheckSharing(ImageReference image, OpenSettings settings)
     {

@@ -94,12 +94,8 @@ internal static class QemuJson
             write(writer, item, level + 1);
         }
 
-        if (any)
-        {
-            writer.Write('\n');
-            Indent(writer, level);
-        }
-
+        writer.Write('\n');
+        Indent(writer, level);
         writer.Write(close);
     }
 

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Filling;
@@ -7,9 +8,12 @@ namespace ImageCluster.Imaging.Formats.Filling;
 /// An image that is there already, filled by writing in place (<c>convert -n</c>, devices, restores): the layer's own writer does what
 /// reserving and publishing do for a new image. Owns the disk.
 /// </summary>
-public sealed class InPlaceTarget(LayeredDisk disk) : IFillTarget
+/// <param name="disk">The image, open for writing.</param>
+/// <param name="compress">Store data compressed, where the layer can (<see cref="ICompressedWriter"/>).</param>
+/// <param name="length">Bytes that are filled, from the disk's start on; null for all. The rest is left as it is.</param>
+public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool compress = false) : IFillTarget
 {
-    public long VirtualSize => disk.VirtualSize;
+    public long VirtualSize { get; } = length ?? disk.VirtualSize;
 
     public int Granularity => (int)Math.Clamp(disk.Top.Granularity, 512, 2 << 20);
 
@@ -21,7 +25,8 @@ public sealed class InPlaceTarget(LayeredDisk disk) : IFillTarget
 
     public bool UnwrittenIsZero => false;
 
-    public bool ReservesRoom => false;
+    /// <summary>Where writing allocates, runs are written in order: the image's layout does not depend on the threads.</summary>
+    public bool ReservesRoom => disk.Top.Granularity > 1;
 
     public IRoom Room => NoRoom.Instance;
 
@@ -35,9 +40,33 @@ public sealed class InPlaceTarget(LayeredDisk disk) : IFillTarget
 
     public void Reserve(FillRun run, IRoom room)
     {
+        if (ReservesRoom)
+        {
+            WriteRun(run);
+        }
     }
 
     public void Write(FillRun run)
+    {
+        if (!ReservesRoom)
+        {
+            WriteRun(run);
+        }
+    }
+
+    public ShardManifest? CloseShard(long shard) => null;
+
+    public void Publish(ShardManifest manifest)
+    {
+    }
+
+    public void Flush() => disk.Flush();
+
+    public void Finish() => disk.Flush();
+
+    public void Dispose() => disk.Dispose();
+
+    private void WriteRun(FillRun run)
     {
         if (run.ExplicitZero)
         {
@@ -53,20 +82,20 @@ public sealed class InPlaceTarget(LayeredDisk disk) : IFillTarget
             }
             else
             {
-                disk.Write(run.Offset + piece.Start, run.Payload(piece));
+                WriteData(run.Offset + piece.Start, run.Payload(piece));
             }
         }
     }
 
-    public ShardManifest? CloseShard(long shard) => null;
-
-    public void Publish(ShardManifest manifest)
+    private void WriteData(long offset, ReadOnlySpan<byte> data)
     {
+        if (compress && disk.Top is ICompressedWriter writer)
+        {
+            writer.WriteCompressed(offset, data);
+        }
+        else
+        {
+            disk.Write(offset, data);
+        }
     }
-
-    public void Flush() => disk.Flush();
-
-    public void Finish() => disk.Flush();
-
-    public void Dispose() => disk.Dispose();
 }

@@ -6,6 +6,7 @@ namespace ImageCluster.Imaging.Formats.Raw;
 internal static class RawCreator
 {
     private const int SectorSize = 512;
+    private const int FirstBlock = 4096;
     private const int ZeroChunk = 1 << 20;
 
     /// <summary>QEMU counts raw images in sectors: a size is rounded up to 512 bytes.</summary>
@@ -32,6 +33,7 @@ internal static class RawCreator
                 throw new ImageException(ImageErrorKind.NoSpace, request.FileName, "Device is too small for the image");
             }
 
+            AllocateStart(file, size);
             Preallocate(file, size, preallocation);
             return file;
         }
@@ -39,6 +41,15 @@ internal static class RawCreator
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    // QEMU allocates a new file's first block: who opens it with O_DIRECT finds out by reading it what alignment the storage needs.
+    private static void AllocateStart(IBlockFile file, long size)
+    {
+        if (size > 0 && file.CanResize)
+        {
+            file.Write(0, new byte[size < FirstBlock ? SectorSize : FirstBlock]);
         }
     }
 

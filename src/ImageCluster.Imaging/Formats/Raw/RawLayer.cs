@@ -41,6 +41,11 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
                     $"The sum of offset ({start}) and size ({size}) has to be smaller or equal to the  actual size of the containing file ({length})");
             }
 
+            if (size is { } given && given % SectorSize != 0)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "Specified size is not multiple of 512");
+            }
+
             return new RawLayer(context.File, context.FileName, start, size);
         }
         catch
@@ -70,11 +75,11 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         if (inFile <= 0)
         {
             // The last sector's part that the file does not have.
-            return new Extent(offset, length, ExtentKind.Zero, _file, _start + offset);
+            return new Extent(offset, length, ExtentKind.Zero, _file, _start + offset, IsHole: true);
         }
 
         (long run, bool hole) = _file.NextRange(_start + offset, Math.Min(length, inFile));
-        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, _start + offset);
+        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, _start + offset, hole);
     }
 
     public void Read(in Extent extent, Span<byte> buffer) => _file.ReadPadded(extent.HostOffset, buffer);

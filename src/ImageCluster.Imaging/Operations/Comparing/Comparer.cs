@@ -148,7 +148,7 @@ public sealed class Comparer
 
         DiskExtent a = _first.Map(offset, limit - offset);
         DiskExtent b = _second.Map(offset, Math.Min(limit - offset, a.Extent.Length));
-        if (_options.Strict && IsAllocated(a) != IsAllocated(b))
+        if (_options.Strict && StatusDiffers(offset, limit - offset))
         {
             Found(CompareVerdict.AllocationDiffers, offset);
             return default;
@@ -166,7 +166,13 @@ public sealed class Comparer
 
     private static bool IsBlank(in Extent extent) => extent.Kind is ExtentKind.Absent or ExtentKind.Zero;
 
-    private static bool IsAllocated(in DiskExtent extent) => extent.Extent.Kind != ExtentKind.Absent;
+    // qemu-img compares what its block layer says of the two: allocation, data, zeros, and whether the data stands somewhere as it is.
+    private bool StatusDiffers(long offset, long length)
+    {
+        BlockStatus a = BlockStatus.At(_first, offset, length);
+        BlockStatus b = BlockStatus.At(_second, offset, length);
+        return (a.Present, a.Zero, a.Data, a.HostOffset >= 0) != (b.Present, b.Zero, b.Data, b.HostOffset >= 0);
+    }
 
     private void CompareBytes(Range run, byte[] a, byte[] b)
     {
