@@ -1,0 +1,2 @@
+// Ours runs within the test's process, whose current directory is one.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -1,0 +1,16 @@
+namespace ImageCluster.Conformance.Cases;
+
+/// <summary>All tables in one list.</summary>
+internal static class AllCases
+{
+    public static IReadOnlyList<ConformanceCase> List { get; } =
+    [
+        .. UsageCases.List,
+        .. InfoCases.List,
+        .. CreateCases.List,
+        .. MapCases.List,
+        .. CheckCases.List,
+        .. CompareCases.List,
+        .. ConvertCases.List,
+    ];
+}

@@ -1,0 +1,51 @@
+namespace ImageCluster.Conformance;
+
+/// <summary>How ours stands to qemu-img in a case.</summary>
+public enum Verdict
+{
+    /// <summary>Output, errors, exit code and files are the same.</summary>
+    Same,
+
+    /// <summary>It differs for the user's good; the case says how.</summary>
+    Better,
+
+    /// <summary>It differs; the case says why.</summary>
+    Differs,
+}
+
+/// <summary>One row: what is set up with qemu-img, what is then run by both, and what must come out.</summary>
+public sealed record ConformanceCase
+{
+    /// <summary>The command that the row is about.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>What of the command: an option, or a few words.</summary>
+    public required string Topic { get; init; }
+
+    /// <summary>The format that it is about; empty where it does not matter.</summary>
+    public string Format { get; init; } = "";
+
+    /// <summary>Lines that qemu-img and qemu-io (and a few shell tools) run to make the inputs; see <see cref="Inputs"/>.</summary>
+    public IReadOnlyList<string> Setup { get; init; } = [];
+
+    /// <summary>Command lines (without the program) that both run one after the other in directories of their own.</summary>
+    public required IReadOnlyList<string> Steps { get; init; }
+
+    /// <summary>Images (<c>name</c> or <c>name:format</c>) whose guest bytes, check and map must be the same afterwards.</summary>
+    public IReadOnlyList<string> Images { get; init; } = [];
+
+    /// <summary>The images' maps must agree in host offsets too.</summary>
+    public bool SameLayout { get; init; } = true;
+
+    /// <summary>Space on the host is left out of the comparison of outputs.</summary>
+    public bool IgnoresDiskSize { get; init; }
+
+    public Verdict Verdict { get; init; } = Verdict.Same;
+
+    /// <summary>Where the verdict is not Same: how and why, for the reader of the compatibility table.</summary>
+    public string Reason { get; init; } = "";
+
+    public string Name => Format.Length == 0 ? $"{Command}: {Topic}" : $"{Command} {Format}: {Topic}";
+
+    public override string ToString() => Name;
+}

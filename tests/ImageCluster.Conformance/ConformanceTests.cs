@@ -1,0 +1,27 @@
+using ImageCluster.Conformance.Cases;
+using ImageCluster.Testing.Qemu;
+
+namespace ImageCluster.Conformance;
+
+/// <summary>Every row of the tables under Cases.</summary>
+public sealed class ConformanceTests(Sandbox sandbox) : IClassFixture<Sandbox>
+{
+    public static TheoryData<string> Names => [.. AllCases.List.Select(static c => c.Name)];
+
+    [SkippableTheory]
+    [MemberData(nameof(Names))]
+    public void Case(string name)
+    {
+        QemuTools.Require();
+        ConformanceCase test = AllCases.List.Single(c => c.Name == name);
+        List<string> differences = sandbox.Differences(test);
+        if (test.Verdict == Verdict.Same)
+        {
+            Assert.True(differences.Count == 0, string.Join('\n', differences));
+        }
+        else
+        {
+            Assert.True(differences.Count > 0, $"The case says that it {test.Verdict} ({test.Reason}), but all is the same.");
+        }
+    }
+}

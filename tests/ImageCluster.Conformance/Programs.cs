@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using ImageCluster.QemuImg;
+using ImageCluster.Testing.Qemu;
+
+namespace ImageCluster.Conformance;
+
+/// <summary>Runs the programs that are compared.</summary>
+internal static class Programs
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>The reference. By its path: a bare name would find ours, which stands beside the tests.</summary>
+    public const string QemuImg = "/usr/bin/qemu-img";
+
+    /// <summary>Ours as a process of its own, from the test's output directory.</summary>
+    public static string OwnBinary => Path.Combine(AppContext.BaseDirectory, "qemu-img");
+
+    /// <summary>Runs ours within this process. The current directory is the process's, so no two of these may run at once.</summary>
+    public static ToolResult RunOurs(string directory, string[] arguments)
+    {
+        string before = Directory.GetCurrentDirectory();
+        Directory.SetCurrentDirectory(directory);
+        try
+        {
+            StringWriter output = new();
+            StringWriter errors = new();
+            int code = QemuImgProgram.Run("qemu-img", arguments, output, errors);
+            return new ToolResult(code, output.ToString(), errors.ToString());
+        }
+        finally
+        {
+            Directory.SetCurrentDirectory(before);
+        }
+    }
+
+    /// <summary>Runs any program in a directory.</summary>
+    public static ToolResult Execute(string directory, string program, params string[] arguments)
+    {
+        ProcessStartInfo start = new(program, arguments)
+        {
+            WorkingDirectory = directory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(Patience))
+        {
+            process.Kill();
+            Assert.Fail($"{program} {string.Join(' ', arguments)} does not end");
+        }
+
+        return new ToolResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+}

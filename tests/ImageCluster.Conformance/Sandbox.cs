@@ -1,0 +1,95 @@
+using System.Text.RegularExpressions;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Conformance;
+
+/// <summary>Runs cases: the same inputs in two directories, qemu-img in one, ours in the other, and everything that comes of it compared.</summary>
+public sealed partial class Sandbox : IDisposable
+{
+    private readonly TempDirectory _root = new();
+    private readonly Inputs _inputs;
+    private int _count;
+
+    public Sandbox() => _inputs = new Inputs(_root.Path);
+
+    public void Dispose() => _root.Dispose();
+
+    /// <summary>Runs a case and returns the differences, a block of text each; none where all is the same.</summary>
+    public List<string> Differences(ConformanceCase test)
+    {
+        string theirs = Path.Combine(_root.Path, $"case-{_count}", "t");
+        string ours = Path.Combine(_root.Path, $"case-{_count++}", "o");
+        _inputs.CopyTo(test.Setup, theirs);
+        _inputs.CopyTo(test.Setup, ours);
+        List<string> differences = [];
+        foreach (string step in test.Steps)
+        {
+            string[] arguments = CommandLineText.Split(step);
+            ToolResult expected = Programs.Execute(theirs, Programs.QemuImg, arguments);
+            ToolResult actual = Programs.RunOurs(ours, arguments);
+            Compare(differences, $"qemu-img {step}", Text(test, expected), Text(test, actual));
+        }
+
+        Compare(differences, "files", Files(theirs), Files(ours));
+        foreach (string image in test.Images)
+        {
+            CompareImage(differences, test, image, theirs, ours);
+        }
+
+        Directory.Delete(Path.GetDirectoryName(theirs)!, recursive: true);
+        return differences;
+    }
+
+    private static void CompareImage(List<string> differences, ConformanceCase test, string image, string theirs, string ours)
+    {
+        string name = image.Split(':')[0];
+        string[] format = image.Contains(':') ? ["-f", image.Split(':')[1]] : [];
+        string[] second = image.Contains(':') ? ["-F", image.Split(':')[1]] : [];
+        if (!File.Exists(Path.Combine(theirs, name)) || !File.Exists(Path.Combine(ours, name)))
+        {
+            differences.Add($"{name} is not there");
+            return;
+        }
+
+        ToolResult same = Programs.Execute(ours, Programs.QemuImg, ["compare", .. format, .. second, Path.Combine(theirs, name), name]);
+        if (same.ExitCode != 0)
+        {
+            differences.Add($"content of {name}: {same.Output}{same.Error}");
+            return;
+        }
+
+        Compare(differences, $"qemu-img check {name}", Inspect(theirs, "check", name, format, layout: test.SameLayout), Inspect(ours, "check", name, format, layout: test.SameLayout));
+        Compare(differences, $"qemu-img map {name}", Inspect(theirs, "map", name, format, test.SameLayout), Inspect(ours, "map", name, format, test.SameLayout));
+    }
+
+    private static string Inspect(string directory, string command, string name, string[] format, bool layout)
+    {
+        ToolResult result = Programs.Execute(directory, Programs.QemuImg, [command, "--output=json", .. format, name]);
+        string text = $"{result.Output}{result.Error}{result.ExitCode}\n";
+        return layout ? text : HostOffset().Replace(text, "");
+    }
+
+    private static string Files(string directory) =>
+        string.Join('\n', Directory.EnumerateFileSystemEntries(directory).Select(static f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+
+    private static string Text(ConformanceCase test, ToolResult result)
+    {
+        string output = test.IgnoresDiskSize ? DiskSize().Replace(result.Output, "$1") : result.Output;
+        return $"{output}--- errors ---\n{result.Error}--- exit code {result.ExitCode} ---\n";
+    }
+
+    private static void Compare(List<string> differences, string what, string expected, string actual)
+    {
+        if (expected != actual)
+        {
+            differences.Add($"{what}  (- qemu-img, + ours)\n{LineDifference.Of(expected, actual)}");
+        }
+    }
+
+    [GeneratedRegex("""(disk size: |"actual-size": ).*""")]
+    private static partial Regex DiskSize();
+
+    [GeneratedRegex("""(, "offset": \d+)|(\s*"(image-end-offset|fragmented-clusters)": \d+,)""")]
+    private static partial Regex HostOffset();
+}
