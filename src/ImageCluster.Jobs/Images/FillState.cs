@@ -1,0 +1,31 @@
+using System.Collections.Immutable;
+
+namespace ImageCluster.Jobs.Images;
+
+/// <summary>How far the filling of a target has come.</summary>
+public sealed record FillState
+{
+    /// <summary>The job that fills it; it goes on under a later lease of its own.</summary>
+    public required string Holder { get; init; }
+
+    public required FillLayout Layout { get; init; }
+
+    /// <summary>No room that was ever handed out reaches beyond this host offset; it never falls.</summary>
+    public required long HighWater { get; init; }
+
+    /// <summary>By assignment.</summary>
+    public ImmutableSortedDictionary<long, OpenRoom> Open { get; init; } = ImmutableSortedDictionary<long, OpenRoom>.Empty;
+
+    /// <summary>Assignments whose room was closed: they never get room again.</summary>
+    public RangeSet Closed { get; init; } = RangeSet.Empty;
+
+    /// <summary>What came back, by host offset.</summary>
+    public ImmutableSortedDictionary<long, FreeRoom> Free { get; init; } = ImmutableSortedDictionary<long, FreeRoom>.Empty;
+
+    public RangeSet Published { get; init; } = RangeSet.Empty;
+
+    /// <summary>From this time on no lost attempt writes to the target any more; default where none was lost.</summary>
+    public Instant QuietFrom { get; init; }
+
+    public bool AllPublished => Published.Count == Layout.Shards;
+}

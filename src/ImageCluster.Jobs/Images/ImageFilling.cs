@@ -1,0 +1,325 @@
+using System.Collections.Immutable;
+using ImageCluster.Imaging.Formats.Filling;
+
+namespace ImageCluster.Jobs.Images;
+
+/// <summary>The part of <see cref="ImageRecord"/> that is about filling a target: room, shards, the end.</summary>
+internal static class ImageFilling
+{
+    public static Decision<ImageEvent> Decide(ImageState state, ImageCommand command) => command switch
+    {
+        StartFill start => Start(state, start),
+        GrantRoom grant => Grant(state, grant),
+        PublishShards publish => Publish(state, publish),
+        CloseRoom close => Close(state, close),
+        FinishTarget finish => Finish(state, finish),
+        AbandonFill abandon => Abandon(state, abandon),
+        _ => throw new ArgumentOutOfRangeException(nameof(command), command.GetType().Name, "Not a command of an image."),
+    };
+
+    public static ImageState Apply(ImageState state, ImageEvent e)
+    {
+        FillState? fill = state.Fill;
+        return e switch
+        {
+            FillStarted started => state with
+            {
+                Fill = new FillState
+                {
+                    Holder = state.Leases[started.Token].Holder,
+                    Layout = started.Layout,
+                    HighWater = Math.Max(0, started.Layout.RoomStart),
+                },
+            },
+            RoomGranted granted => state with { Fill = Granted(fill!, granted) },
+            ShardsPublished published => state with { Fill = Published(fill!, published) },
+            RoomClosed closed => state with { Fill = Closed(fill!, closed) },
+            TargetFinished finished => state with { Fill = null, Finished = new FinishedTarget(fill!.Holder, finished.Digest, finished.At) },
+            FillAbandoned => state with { Fill = null },
+            _ => throw new ArgumentOutOfRangeException(nameof(e), e.GetType().Name, "Not an event of an image."),
+        };
+    }
+
+    /// <summary>Why the fill's lease must not be given back yet, or null.</summary>
+    public static Refusal? NotQuiet(ImageState state, Instant at)
+    {
+        if (state.Fill is not { } fill)
+        {
+            return null;
+        }
+
+        if (!fill.Open.IsEmpty)
+        {
+            return new Refusal(RefusalKind.NotQuiet, $"{state.Name}: assignment {fill.Open.Keys.First()} has not closed its room");
+        }
+
+        return fill.QuietFrom > at
+            ? new Refusal(RefusalKind.NotQuiet, $"{state.Name}: a lost attempt may still be writing until {fill.QuietFrom}")
+            : null;
+    }
+
+    /// <summary>
+    /// After a restart of the record's keeper nobody knows whether its clock went on evenly: what lost attempts may write to waits for a
+    /// full lease from then on.
+    /// </summary>
+    public static FillState Restarted(FillState fill, Instant quiet) => fill with
+    {
+        QuietFrom = fill.QuietFrom == default ? default : quiet,
+        Free = fill.Free.ToImmutableSortedDictionary(pair => pair.Key,
+            pair => pair.Value.FreeFrom == default ? pair.Value : pair.Value with { FreeFrom = quiet }),
+    };
+
+    private static Decision<ImageEvent> Start(ImageState state, StartFill start)
+    {
+        if (Check(state, start.Token, start.At, out Lease? lease) is { } refusal)
+        {
+            return Refuse(refusal);
+        }
+
+        if (lease!.Revoked is not null)
+        {
+            return ImageRecord.Refuse(RefusalKind.Stale, $"{start.Image}: lease {start.Token} was taken away {lease.Revoked}");
+        }
+
+        if (start.Layout.Problem is { } problem)
+        {
+            return ImageRecord.Refuse(RefusalKind.Invalid, $"{start.Image}: {problem}");
+        }
+
+        if (state.Fill is not null)
+        {
+            return state.Fill.Layout == start.Layout
+                ? ImageRecord.Accept([])
+                : ImageRecord.Refuse(RefusalKind.Conflict, $"{start.Image}: its filling has begun with another layout");
+        }
+
+        return state.Finished is null
+            ? ImageRecord.Accept([new FillStarted(start.Token, start.Layout)])
+            : ImageRecord.Refuse(RefusalKind.Conflict, $"{start.Image} is finished");
+    }
+
+    private static Decision<ImageEvent> Grant(ImageState state, GrantRoom grant)
+    {
+        if (Filling(state, grant.Token, grant.At, out FillState? fill) is { } refusal)
+        {
+            return Refuse(refusal);
+        }
+
+        if (fill!.Closed.Contains(grant.Assignment))
+        {
+            return ImageRecord.Refuse(RefusalKind.Stale, $"{grant.Image}: assignment {grant.Assignment} has ended; stop writing");
+        }
+
+        if (state.Leases[grant.Token].Revoked is { } revoked)
+        {
+            return ImageRecord.Refuse(RefusalKind.Stale, $"{grant.Image}: lease {grant.Token} was taken away {revoked}");
+        }
+
+        if (!fill.Layout.HandsOutRoom || grant.Assignment < 0 || grant.Request < 0 || grant.AtLeast <= 0 || grant.Wanted < grant.AtLeast)
+        {
+            return ImageRecord.Refuse(RefusalKind.Invalid, $"{grant.Image}: a request for {grant.Wanted} bytes of room ({grant.AtLeast} at least) makes no sense here");
+        }
+
+        if (ImageRecord.FindRoom(state, grant.Assignment, grant.Request) is not null)
+        {
+            return ImageRecord.Accept([]);
+        }
+
+        return FindRoom(fill, grant) is { } room
+            ? ImageRecord.Accept([new RoomGranted(grant.Assignment, room)])
+            : ImageRecord.Refuse(RefusalKind.Conflict, $"{grant.Image}: no room for {grant.Wanted} bytes below offset {fill.Layout.RoomEnd:#,0}");
+    }
+
+    // The lowest room that came back and is large enough, else what lies behind the high-water mark.
+    private static RoomGrant? FindRoom(FillState fill, GrantRoom grant)
+    {
+        Int128 wanted = RoundUp(grant.Wanted, fill.Layout.RoomAlignment);
+        foreach (FreeRoom free in fill.Free.Values)
+        {
+            if (free.FreeFrom <= grant.At && free.Length >= grant.AtLeast)
+            {
+                return new RoomGrant(grant.Request, free.Start, (long)Int128.Min(free.Length, wanted), free.Dirty);
+            }
+        }
+
+        Int128 start = RoundUp(fill.HighWater, fill.Layout.RoomAlignment);
+        return start + wanted <= fill.Layout.RoomEnd ? new RoomGrant(grant.Request, (long)start, (long)wanted, Dirty: false) : null;
+    }
+
+    private static Decision<ImageEvent> Publish(ImageState state, PublishShards publish)
+    {
+        if (Filling(state, publish.Token, publish.At, out FillState? fill) is { } refusal)
+        {
+            return Refuse(refusal);
+        }
+
+        ImmutableList<PublishedShard>.Builder shards = ImmutableList.CreateBuilder<PublishedShard>();
+        RangeSet published = fill!.Published;
+        OpenRoom open = fill.Open.GetValueOrDefault(publish.Assignment) ?? OpenRoom.Empty;
+        RangeSet used = open.Used;
+        foreach (ShardManifest manifest in publish.Manifests)
+        {
+            if (manifest.Shard < 0 || manifest.Shard >= fill.Layout.Shards)
+            {
+                return ImageRecord.Refuse(RefusalKind.Invalid, $"{publish.Image} has no shard {manifest.Shard}");
+            }
+
+            if (published.Contains(manifest.Shard))
+            {
+                continue;
+            }
+
+            foreach (RoomExtent room in manifest.Rooms)
+            {
+                // Where room is handed out, nothing may stand anywhere else: it would be another shard's, now or later.
+                if (room.Length <= 0 || room.Start < 0 || room.Start > long.MaxValue - room.Length ||
+                    (fill.Layout.HandsOutRoom && (!open.Holds(room.Start, room.Start + room.Length) || used.Overlaps(room.Start, room.Start + room.Length))))
+                {
+                    return fill.Closed.Contains(publish.Assignment)
+                        ? ImageRecord.Refuse(RefusalKind.Stale, $"{publish.Image}: assignment {publish.Assignment} has ended")
+                        : ImageRecord.Refuse(RefusalKind.Invalid,
+                            $"{publish.Image}: shard {manifest.Shard} occupies {room.Length:#,0} bytes at {room.Start:#,0}, which assignment {publish.Assignment} has no room for");
+                }
+
+                used = fill.Layout.HandsOutRoom ? used.Add(room.Start, room.Start + room.Length) : used;
+            }
+
+            published = published.Add(manifest.Shard);
+            shards.Add(new PublishedShard(manifest.Shard, fill.Layout.HandsOutRoom ? [.. manifest.Rooms] : []));
+        }
+
+        return ImageRecord.Accept(shards.Count == 0 ? [] : [new ShardsPublished(publish.Assignment, shards.ToImmutable())]);
+    }
+
+    private static Decision<ImageEvent> Close(ImageState state, CloseRoom close)
+    {
+        if (Filling(state, close.Token, close.At, out FillState? fill) is { } refusal)
+        {
+            return Refuse(refusal);
+        }
+
+        // Also for an assignment that asked for no room: from now on it gets none.
+        return ImageRecord.Accept(fill!.Closed.Contains(close.Assignment) || close.Assignment < 0
+            ? []
+            : [new RoomClosed(close.Assignment, close.CleanFrom, close.QuietFrom)]);
+    }
+
+    private static Decision<ImageEvent> Finish(ImageState state, FinishTarget finish)
+    {
+        if (Check(state, finish.Token, finish.At, out Lease? lease) is { } refusal)
+        {
+            return Refuse(refusal);
+        }
+
+        if (state.Fill is not { } fill)
+        {
+            return state.Finished is { } done && done.Holder == lease!.Holder
+                ? ImageRecord.Accept([])
+                : ImageRecord.Refuse(RefusalKind.Conflict, $"{finish.Image} is not being filled");
+        }
+
+        if (!fill.AllPublished)
+        {
+            return ImageRecord.Refuse(RefusalKind.Conflict,
+                $"{finish.Image}: {fill.Layout.Shards - fill.Published.Count:#,0} of {fill.Layout.Shards:#,0} shards are not published");
+        }
+
+        return NotQuiet(state, finish.At) is { } notQuiet
+            ? Refuse(notQuiet)
+            : ImageRecord.Accept([new TargetFinished(finish.Digest, finish.At)]);
+    }
+
+    private static Decision<ImageEvent> Abandon(ImageState state, AbandonFill abandon)
+    {
+        if (Check(state, abandon.Token, abandon.At, out _) is { } refusal)
+        {
+            return Refuse(refusal);
+        }
+
+        return state.Fill is null ? ImageRecord.Accept([])
+            : NotQuiet(state, abandon.At) is { } notQuiet ? Refuse(notQuiet)
+            : ImageRecord.Accept([new FillAbandoned(abandon.At)]);
+    }
+
+    private static FillState Granted(FillState fill, RoomGranted granted)
+    {
+        RoomGrant room = granted.Room;
+        OpenRoom open = fill.Open.GetValueOrDefault(granted.Assignment) ?? OpenRoom.Empty;
+        ImmutableSortedDictionary<long, FreeRoom> free = fill.Free;
+        if (free.TryGetValue(room.Start, out FreeRoom? source))
+        {
+            free = free.Remove(room.Start);
+            free = source.Length > room.Length
+                ? free.Add(room.End, source with { Start = room.End, Length = source.Length - room.Length })
+                : free;
+        }
+
+        return fill with
+        {
+            HighWater = Math.Max(fill.HighWater, room.End),
+            Open = fill.Open.SetItem(granted.Assignment, open with { Grants = open.Grants.Add(room) }),
+            Free = free,
+        };
+    }
+
+    private static FillState Published(FillState fill, ShardsPublished published)
+    {
+        fill = fill with { Published = published.Shards.Aggregate(fill.Published, (set, shard) => set.Add(shard.Shard)) };
+        if (!fill.Open.TryGetValue(published.Assignment, out OpenRoom? open))
+        {
+            return fill;
+        }
+
+        RangeSet used = published.Shards.SelectMany(shard => shard.Rooms).Aggregate(open.Used, (set, room) => set.Add(room.Start, room.Start + room.Length));
+        return fill with { Open = fill.Open.SetItem(published.Assignment, open with { Used = used }) };
+    }
+
+    private static FillState Closed(FillState fill, RoomClosed closed)
+    {
+        OpenRoom open = fill.Open.GetValueOrDefault(closed.Assignment) ?? OpenRoom.Empty;
+        long unit = fill.Layout.RoomAlignment;
+        ImmutableSortedDictionary<long, FreeRoom> free = fill.Free;
+        foreach (RoomGrant grant in open.Grants)
+        {
+            // Units of which a part is in use are wholly in use.
+            RangeSet rest = open.Used.Aggregate(RangeSet.Of(grant.Start, grant.End),
+                (set, used) => set.Remove(used.Start / unit * unit, (long)Int128.Min(RoundUp(used.End, unit), long.MaxValue)));
+            long cleanFrom = closed.CleanFrom.TryGetValue(grant.Request, out long from)
+                ? (long)Int128.Min(RoundUp(Math.Max(from, grant.Start), unit), grant.End)
+                : grant.End;
+            free = Add(free, rest.Remove(cleanFrom, grant.End), dirty: true, closed.QuietFrom ?? default);
+            free = Add(free, rest.Remove(grant.Start, cleanFrom), dirty: false, closed.QuietFrom ?? default);
+        }
+
+        return fill with
+        {
+            Open = fill.Open.Remove(closed.Assignment),
+            Closed = fill.Closed.Add(closed.Assignment),
+            Free = free,
+            QuietFrom = Instant.Max(fill.QuietFrom, closed.QuietFrom ?? default),
+        };
+    }
+
+    private static ImmutableSortedDictionary<long, FreeRoom> Add(
+        ImmutableSortedDictionary<long, FreeRoom> free, RangeSet ranges, bool dirty, Instant freeFrom) =>
+        ranges.Aggregate(free, (rooms, range) => rooms.Add(range.Start, new FreeRoom(range.Start, range.Length, dirty, freeFrom)));
+
+    private static Refusal? Check(ImageState state, long token, Instant at, out Lease? lease)
+    {
+        Refusal? refusal = ImageRecord.Check(state, token, at, out lease);
+        return refusal ?? (lease!.Purpose == UsePurpose.Fill
+            ? null
+            : new Refusal(RefusalKind.Invalid, $"{state.Name}: lease {token} is not for filling"));
+    }
+
+    private static Refusal? Filling(ImageState state, long token, Instant at, out FillState? fill)
+    {
+        fill = state.Fill;
+        return Check(state, token, at, out _) ??
+            (fill is null ? new Refusal(RefusalKind.Conflict, $"{state.Name} is not being filled") : null);
+    }
+
+    private static Decision<ImageEvent> Refuse(Refusal refusal) => new(refusal);
+
+    private static Int128 RoundUp(Int128 value, long unit) => (value + unit - 1) / unit * unit;
+}
