@@ -1,0 +1,108 @@
+using System.Collections.Immutable;
+using ImageCluster.Jobs.Manifests;
+
+namespace ImageCluster.Jobs.Execution;
+
+/// <summary>What a job is to do. Formats are names as qemu-img says them; empty where they are to be probed.</summary>
+public abstract record JobSpec
+{
+    /// <summary>The images that it names; chains add more once they are known.</summary>
+    public abstract IReadOnlyList<ImageName> Images { get; }
+
+    /// <summary>The operation's name.</summary>
+    public abstract string Operation { get; }
+
+    /// <summary>True where the other says the same.</summary>
+    public virtual bool SameAs(JobSpec other) => Equals(other);
+}
+
+/// <summary>Converts a source with its whole chain into a new target.</summary>
+public sealed record ConvertSpec : JobSpec
+{
+    public required ImageName Source { get; init; }
+
+    public string SourceFormat { get; init; } = "";
+
+    public required ImageName Target { get; init; }
+
+    public required string TargetFormat { get; init; }
+
+    /// <summary>Create options by name.</summary>
+    public ImmutableSortedDictionary<string, string> Options { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    public bool Compress { get; init; }
+
+    /// <summary>The image that the target stands on (the source's chain is kept), or null.</summary>
+    public ImageName? Backing { get; init; }
+
+    public string BackingFormat { get; init; } = "";
+
+    /// <summary>A finished target may take the place of a file of its name.</summary>
+    public bool Replace { get; init; }
+
+    public VerifyMode Verify { get; init; }
+
+    public override IReadOnlyList<ImageName> Images => Backing is null ? [Source, Target] : [Source, Target, Backing];
+
+    public override string Operation => "convert";
+
+    public override bool SameAs(JobSpec other) =>
+        other is ConvertSpec convert && Options.SequenceEqual(convert.Options) && Equals(convert with { Options = Options });
+}
+
+/// <summary>Compares what the guests of two images see.</summary>
+public sealed record CompareSpec : JobSpec
+{
+    public required ImageName First { get; init; }
+
+    public string FirstFormat { get; init; } = "";
+
+    public required ImageName Second { get; init; }
+
+    public string SecondFormat { get; init; } = "";
+
+    /// <summary>Sizes and allocation count too (<c>-s</c>).</summary>
+    public bool Strict { get; init; }
+
+    public override IReadOnlyList<ImageName> Images => [First, Second];
+
+    public override string Operation => "compare";
+}
+
+/// <summary>Writes the data of a chain's top into an image below it.</summary>
+public sealed record CommitSpec : JobSpec
+{
+    public required ImageName Top { get; init; }
+
+    public string TopFormat { get; init; } = "";
+
+    /// <summary>An image of the top's chain; null for the one that the top stands on.</summary>
+    public ImageName? Base { get; init; }
+
+    /// <summary>The top is not emptied afterwards (<c>-d</c>).</summary>
+    public bool KeepTop { get; init; }
+
+    public override IReadOnlyList<ImageName> Images => Base is null ? [Top] : [Top, Base];
+
+    public override string Operation => "commit";
+}
+
+/// <summary>Gives an image another backing file.</summary>
+public sealed record RebaseSpec : JobSpec
+{
+    public required ImageName Image { get; init; }
+
+    public string Format { get; init; } = "";
+
+    /// <summary>Null where the image shall stand on nothing.</summary>
+    public ImageName? Backing { get; init; }
+
+    public string BackingFormat { get; init; } = "";
+
+    /// <summary>Only the name is changed (<c>-u</c>): what differs is not merged.</summary>
+    public bool Unsafe { get; init; }
+
+    public override IReadOnlyList<ImageName> Images => Backing is null ? [Image] : [Image, Backing];
+
+    public override string Operation => "rebase";
+}
