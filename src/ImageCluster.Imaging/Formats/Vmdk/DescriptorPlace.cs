@@ -77,7 +77,8 @@ internal sealed record DescriptorPlace(IBlockFile File, long Offset, int Room, b
         Write(old);
     }
 
-    private static ImageException NoDescriptor(IBlockFile file) =>
+    /// <summary>The file is a part of an image and cannot be opened by itself.</summary>
+    public static ImageException NoDescriptor(IBlockFile file) =>
         new(ImageErrorKind.Unsupported, file.Name, "invalid VMDK image descriptor: the file has none, so it is an extent of another image")
         {
             Hint = "Open the file that holds the descriptor.",

@@ -80,6 +80,8 @@ internal sealed class Opener
             case SparseHeader.Magic:
                 header = SparseOpener.ReadHeader(file);
                 return DescriptorPlace.Embedded(file, header);
+            case CowdHeader.Magic:
+                throw DescriptorPlace.NoDescriptor(file);
             default:
                 return DescriptorPlace.WholeFile(file);
         }
@@ -107,7 +109,7 @@ internal sealed class Opener
                     ReadOnly = line.ReadOnly,
                 },
                 ExtentType.Sparse or ExtentType.VmfsSparse => OpenSparse(file, line, start),
-                _ => throw new ImageException(ImageErrorKind.Unsupported, _context.FileName, $"Unsupported extent type '{line.TypeName}'"),
+                _ => SeSparseHeader.Read(file).ToExtent(file, start, line.TypeName),
             };
         }
         catch
@@ -119,9 +121,14 @@ internal sealed class Opener
 
     private SparseExtent OpenSparse(IBlockFile file, ExtentLine line, long start)
     {
-        if (ReadMagic(file) != SparseHeader.Magic)
+        switch (ReadMagic(file))
         {
-            throw new ImageException(ImageErrorKind.NotThisFormat, file.Name, NotVmdk);
+            case CowdHeader.Magic:
+                return CowdHeader.Read(file).ToExtent(file, start, line.TypeName);
+            case SparseHeader.Magic:
+                break;
+            default:
+                throw new ImageException(ImageErrorKind.NotThisFormat, file.Name, NotVmdk);
         }
 
         SparseHeader header = SparseOpener.ReadHeader(file);

@@ -23,6 +23,9 @@ internal sealed class SparseExtent : VmdkExtent
         _grainsPerTable = directory.EntriesPerTable;
     }
 
+    /// <summary>What kind of extent it is, for messages.</summary>
+    public string KindName { get; init; } = "sparse";
+
     /// <summary>The header of a hosted sparse extent; null for other kinds.</summary>
     public SparseHeader? Header { get; init; }
 

@@ -86,7 +86,7 @@ internal sealed class Writer : Reader, IWritableLayer
         SparseExtent sparse = (SparseExtent)extent;
         if (sparse.Header is null)
         {
-            throw Refused($"No write support for {disk.CreateType} images available");
+            throw Refused($"No write support for {sparse.KindName} images available");
         }
 
         if (sparse.IsStream)

@@ -260,7 +260,7 @@ public sealed class FillTests
     private static DiskSource Source(IFileLocator locator, string name) =>
         new(new LayeredDisk(new RawFormat().Open(new OpenContext { File = locator.Open(name, OpenMode.ReadOnly), FileName = name, Locator = locator })));
 
-    private static Converter Converter(IFileLocator locator, string source, IFillTarget target, int threads) =>
+    internal static Converter Converter(IFileLocator locator, string source, IFillTarget target, int threads) =>
         new(Source(locator, source), target, new ConvertOptions { Threads = threads });
 
     private static void AssertNoImage(MemoryLocator files)
