@@ -17,7 +17,7 @@ internal sealed class FillFlat(NewDisk disk) : IFillTarget
 
     public bool ShardsIndependent => true;
 
-    public bool UnwrittenIsZero => true;
+    public bool UnwrittenIsZero => disk.Extents.All(static extent => extent.File.CanResize);
 
     public bool ReservesRoom => false;
 

@@ -12,11 +12,12 @@ internal abstract class GrainDirectory
 {
     private const int PageEntries = 1024;
     private const int PageLines = 64;
+    private const int TableLines = 1024;
     private const int CachedEntries = 1 << 19;
 
     private readonly long _offset;
     private readonly int _entryBytes;
-    private readonly DirectMappedCache<Page> _pages = new(PageLines);
+    private readonly DirectMappedCache<Page> _pages;
     private readonly DirectMappedCache<GrainTable> _tables;
     private readonly Dictionary<long, GrainTable> _pinned = [];
     private readonly Lock _gate = new();
@@ -33,8 +34,8 @@ internal abstract class GrainDirectory
         _entryBytes = entryBytes;
         TableCount = tableCount;
         EntriesPerTable = entriesPerTable;
-        int lines = (int)BitOperations.RoundUpToPowerOf2((uint)(CachedEntries / entriesPerTable));
-        _tables = new DirectMappedCache<GrainTable>(Math.Min(lines, 1024));
+        _pages = new DirectMappedCache<Page>(Lines(VmdkLimits.DivideUp(tableCount, PageEntries), PageLines));
+        _tables = new DirectMappedCache<GrainTable>(Lines(tableCount, Math.Clamp(CachedEntries / entriesPerTable, 1, TableLines)));
     }
 
     public IBlockFile File { get; }
@@ -128,6 +129,8 @@ internal abstract class GrainDirectory
 
     /// <summary>The byte offset of a grain from a table entry, or one of <see cref="GrainTable"/>'s constants.</summary>
     protected abstract long DecodeTableEntry(ReadOnlySpan<byte> entry);
+
+    private static int Lines(long needed, int limit) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(needed, 1, limit));
 
     private Page FindPage(long number)
     {

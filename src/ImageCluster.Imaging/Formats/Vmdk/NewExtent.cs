@@ -27,12 +27,22 @@ internal sealed class NewExtent(IBlockFile file, long start, long length, string
     {
         if (layout is null)
         {
-            file.SetLength(length);
+            SetLength(length);
         }
         else if (directories)
         {
-            file.SetLength(layout.GrainOffset);
+            SetLength(layout.GrainOffset);
+            if (!file.CanResize)
+            {
+                // What a device held before would be taken for grain tables.
+                file.WriteZeroes(0, layout.GrainOffset, ZeroMode.KeepAllocated);
+            }
+
             layout.WriteDirectories(file);
+        }
+        else if (!file.CanResize)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, file.Name, "A streamOptimized image ends where its file ends: it cannot be written to a device");
         }
 
         Touch();
@@ -46,6 +56,18 @@ internal sealed class NewExtent(IBlockFile file, long start, long length, string
         if (Interlocked.Exchange(ref _touched, 0) != 0)
         {
             file.Flush();
+        }
+    }
+
+    private void SetLength(long bytes)
+    {
+        if (file.CanResize)
+        {
+            file.SetLength(bytes);
+        }
+        else if (file.Length < bytes)
+        {
+            throw new ImageException(ImageErrorKind.NoSpace, file.Name, "Device is too small for the image");
         }
     }
 }

@@ -1,10 +1,11 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
 /// <summary>A VMware disk, opened for reading.</summary>
-internal class Reader : IImageLayer, ICheckable, IVerifiesParent
+internal class Reader : IImageLayer, IImageStatus, ICheckable, IVerifiesParent
 {
     private readonly OpenedDisk _disk;
     private readonly VmdkExtent[] _extents;
@@ -28,6 +29,23 @@ internal class Reader : IImageLayer, ICheckable, IVerifiesParent
     public long Granularity { get; }
 
     public BackingReference? Backing { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>The descriptor's file and the extents' own.</remarks>
+    public long AllocatedBytes
+    {
+        get
+        {
+            IBlockFile main = _disk.Context.File;
+            return main.AllocatedBytes + _extents.Where(extent => extent.File is not null && extent.File != main).Sum(static extent => extent.File!.AllocatedBytes);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>That of the extents where all are of one kind.</remarks>
+    public long ClusterSize => _extents.Length > 0 && _extents.All(extent => extent.GrainBytes == _extents[0].GrainBytes && extent.Compressed == _extents[0].Compressed)
+        ? _extents[0].GrainBytes
+        : 0;
 
     /// <summary>What the content is known by; a child repeats it.</summary>
     public uint ContentId { get; protected set; }

@@ -1,10 +1,13 @@
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
 /// <summary>A VMware disk opened for writing in place. Its content id changes with the first write, so that children know.</summary>
-internal sealed class Writer : Reader, IWritableLayer
+internal sealed class Writer : Reader, IWritableLayer, ICompressedWriter
 {
+    private const long MaxGrainBytes = 16 << 20;
+
     private readonly IWritableExtent[] _writers;
     private readonly Lock _gate = new();
     private volatile bool _contentIdChanged;
@@ -25,6 +28,10 @@ internal sealed class Writer : Reader, IWritableLayer
             data = data[(int)part..];
         }
     }
+
+    /// <inheritdoc/>
+    /// <remarks>Streams store nothing but compressed grains, other subformats none.</remarks>
+    public void WriteCompressed(long offset, ReadOnlySpan<byte> data) => Write(offset, data);
 
     public void WriteZeroes(long offset, long length, ZeroMode mode)
     {
@@ -97,6 +104,12 @@ internal sealed class Writer : Reader, IWritableLayer
         if (sparse.Grains is { HasMarkers: false })
         {
             throw Refused("Compressed grains without markers must be read only");
+        }
+
+        // A part of a grain is written by filling up the whole of it.
+        if (sparse.GrainBytes > MaxGrainBytes)
+        {
+            throw Refused($"An image with grains of {sparse.GrainBytes:#,0} bytes must be read only");
         }
 
         // The caller fills grains up from the backing file by the disk's own raster.

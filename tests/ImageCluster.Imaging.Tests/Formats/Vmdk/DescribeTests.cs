@@ -95,6 +95,9 @@ public sealed class DescribeTests
         FormatSpecificInfo ours = layer.DescribeSpecific()!;
         Assert.Equal(specific.GetProperty("type").GetString(), ours.Type);
         AssertSame(specific.GetProperty("data"), ours);
+        IImageStatus status = (IImageStatus)layer;
+        Assert.Equal(theirs.RootElement.GetProperty("actual-size").GetInt64(), status.AllocatedBytes);
+        Assert.Equal(theirs.RootElement.TryGetProperty("cluster-size", out JsonElement size) ? size.GetInt64() : 0, status.ClusterSize);
     }
 
     private static void AssertSame(JsonElement theirs, FormatSpecificInfo ours)
