@@ -16,7 +16,7 @@ public sealed partial class CreatorTests
         TheoryData<string, string> data = [];
         foreach (string subformat in VmdkImages.Subformats)
         {
-            foreach (string size in (string[])["512", "1M", "33554432", "33555000", "4294967296", "5000M", "100G"])
+            foreach (string size in (string[])["512", "33555000", "5000M"])
             {
                 data.Add($"subformat={subformat}", size);
             }
@@ -29,7 +29,9 @@ public sealed partial class CreatorTests
             data.Add(options, "3000M");
         }
 
-        data.Add("", "64T");
+        data.Add("", "33554432");
+        data.Add("subformat=twoGbMaxExtentSparse", "4294967296");
+        data.Add("", "8T");
         data.Add("", "0");
         data.Add("subformat=monolithicFlat", "0");
         return data;

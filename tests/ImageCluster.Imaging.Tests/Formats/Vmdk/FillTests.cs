@@ -22,7 +22,7 @@ public sealed class FillTests
     {
         QemuTools.Require();
         using TempDirectory temp = new();
-        byte[] guest = GuestContent.Make((size + 511) & -512, size);
+        byte[] guest = VmdkImages.Guest((size + 511) & -512, size);
         File.WriteAllBytes(temp["source.raw"], guest);
         Convert(temp["source.raw"], temp["disk.vmdk"], subformat, threads: 3);
         QemuTools.Img("compare", "-f", "raw", "-F", "vmdk", temp["source.raw"], temp["disk.vmdk"]);
@@ -38,7 +38,7 @@ public sealed class FillTests
     {
         QemuTools.Require();
         using TempDirectory temp = new();
-        File.WriteAllBytes(temp["source.raw"], GuestContent.Make((40 << 20) + 512, 7));
+        File.WriteAllBytes(temp["source.raw"], VmdkImages.Guest((34 << 20) + 512, 7));
         string theirs = Directory.CreateDirectory(temp["theirs"]).FullName;
         QemuTools.Img("convert", "-O", "vmdk", "-o", $"subformat={subformat}", temp["source.raw"], Path.Combine(theirs, "disk.vmdk"));
         foreach (int threads in (int[])[1, 4])
@@ -191,10 +191,10 @@ public sealed class FillTests
     {
         QemuTools.Require();
         using TempDirectory temp = new();
-        byte[] below = GuestContent.Make(40 << 20, 21);
+        byte[] below = VmdkImages.Guest(3 << 20, 21);
         File.WriteAllBytes(temp["base.raw"], below);
         QemuTools.Img("convert", "-O", "vmdk", temp["base.raw"], temp["base.vmdk"]);
-        byte[] guest = GuestContent.Make(40 << 20, 22);
+        byte[] guest = VmdkImages.Guest(3 << 20, 23);
         File.WriteAllBytes(temp["source.raw"], guest);
 
         string options = $"subformat={subformat},backing_file=base.vmdk,backing_fmt=vmdk,zeroed_grain={(zeroedGrain ? "on" : "off")}";

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Formats.Vmdk;
@@ -7,7 +6,7 @@ namespace ImageCluster.Imaging.Tests.Formats.Vmdk;
 /// <summary>Readers that are neither QEMU's nor ours agree on what we wrote: 7-Zip and libvmdk.</summary>
 public sealed class IndependentReaderTests
 {
-    private const int Size = (40 << 20) + 512;
+    private const int Size = (33 << 20) + 512;
 
     [SkippableTheory]
     [MemberData(nameof(VmdkImages.SubformatData), MemberType = typeof(VmdkImages))]
@@ -40,7 +39,7 @@ public sealed class IndependentReaderTests
 
     private static byte[] Write(TempDirectory temp, string subformat)
     {
-        byte[] guest = GuestContent.Make(Size, 8);
+        byte[] guest = VmdkImages.Guest(Size, 8);
         File.WriteAllBytes(temp["source.raw"], guest);
         FillTests.Convert(temp["source.raw"], temp["disk.vmdk"], subformat, threads: 2);
         File.Delete(temp["source.raw"]);

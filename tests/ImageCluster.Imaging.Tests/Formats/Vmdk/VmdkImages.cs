@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Vmdk;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Testing.Qemu;
 
 namespace ImageCluster.Imaging.Tests.Formats.Vmdk;
 
@@ -24,6 +25,22 @@ internal static class VmdkImages
 
     public static LayeredDisk OpenChain(string path, bool write = false) =>
         new ChainOpener(Local).Open(path, new ChainOptions { Mode = write ? OpenMode.ReadWrite : OpenMode.ReadOnly });
+
+    /// <summary>Guest bytes of every kind at the start and around what a grain table maps (32 MiB); zeros between.</summary>
+    public static byte[] Guest(int size, int seed)
+    {
+        byte[] guest = new byte[size];
+        int first = Math.Min(size, 3 << 19);
+        GuestContent.Make(first, seed).CopyTo(guest, 0);
+        int second = Math.Max(first, (32 << 20) - (1 << 19));
+        if (second < size)
+        {
+            GuestContent.Make(Math.Min(size - second, 1 << 20), seed + 1).CopyTo(guest, second);
+            guest[^1] = 1;
+        }
+
+        return guest;
+    }
 
     public static byte[] ReadAll(string path)
     {
