@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using ImageCluster.Cli.Reports;
 
 namespace ImageCluster.Cli.Progress;
 
@@ -11,9 +11,6 @@ namespace ImageCluster.Cli.Progress;
 /// <param name="interval">Time between two progress lines.</param>
 internal sealed class JsonLinesDisplay(TextWriter output, TimeSpan interval) : IProgressDisplay
 {
-    // As people write JSON: names of files are not for HTML.
-    internal static readonly JsonSerializerOptions Compact = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public void Follow(ProgressBoard board, Task work)
     {
         void OnStage(ImageProgress image) => Write(Describe(image, board));
@@ -39,7 +36,7 @@ internal sealed class JsonLinesDisplay(TextWriter output, TimeSpan interval) : I
     {
         lock (output)
         {
-            output.WriteLine(line.ToJsonString(Compact));
+            output.WriteLine(line.ToJsonString(JsonOutput.Line));
             output.Flush();
         }
     }

@@ -33,6 +33,40 @@ public sealed class DiskVerifierTests
         Assert.Equal(result, new DiskVerifier(full, null, new VerifyOptions { Threads = c.Threads }).Run(CancellationToken.None));
     }, iter: 25, threads: 1);
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void ShardsThatAreDoneAreLeftOutAndTheOthersReportedOnce(int shardLeaves) => Cases.Sample(c =>
+    {
+        byte[] bytes = Bytes(c);
+        long shardLength = (long)shardLeaves * Leaf;
+        long shards = (bytes.Length + shardLength - 1) / shardLength;
+        using LayeredDisk disk = Disk(Sparse(bytes));
+        GuestDigestTree tree = new(bytes.Length);
+        List<long> reported = [];
+        for (int pass = 0; pass < 2; pass++)
+        {
+            HashSet<long> done = [.. reported];
+            int half = pass;
+            VerifyResult result = new DiskVerifier(disk, disk, new VerifyOptions
+            {
+                Threads = c.Threads,
+                ShardLength = shardLength,
+                IsShardDone = shard => done.Contains(shard) || shard % 2 != half,
+                ShardVerified = (shard, parts) =>
+                {
+                    reported.Add(shard);
+                    tree.Add(parts);
+                },
+            }).Run(CancellationToken.None);
+            Assert.True(result.Identical);
+            Assert.Equal(shards == 1 && pass == 0, result.Digest is not null);
+        }
+
+        Assert.Equal(Enumerable.Range(0, (int)shards).Select(i => (long)i), reported.Order());
+        Assert.Equal(Naive(bytes), tree.Finish().ToString());
+    }, iter: 25, threads: 1);
+
     [Fact]
     public void TheLowestDifferenceIsFound() => Cases.Sample(c =>
     {

@@ -14,9 +14,6 @@ public sealed class DiskVerifier
 {
     private const int SectorSize = 512;
 
-    // Bytes of the disk whose leaves are folded into one hash when all are there, so that memory does not grow with the disk.
-    private const long SegmentLength = 512L << 20;
-
     private readonly LayeredDisk _disk;
     private readonly LayeredDisk? _source;
     private readonly VerifyOptions _options;
@@ -24,11 +21,12 @@ public sealed class DiskVerifier
 
     private readonly Lock _gate = new();
     private readonly GuestDigestTree _tree;
-    private readonly Dictionary<long, GuestDigestShard> _segments = [];
+    private readonly Dictionary<long, GuestDigestShard> _open = [];
     private readonly ShardLedger _ledger;
     private long _next;
     private long _blankUntil;
-    private long _segment = -1;
+    private long _shard = -1;
+    private bool _leftOut;
     private long _differenceAt = long.MaxValue;
     private Exception? _failure;
 
@@ -37,12 +35,14 @@ public sealed class DiskVerifier
     /// <param name="options">How.</param>
     public DiskVerifier(LayeredDisk disk, LayeredDisk? source, VerifyOptions options)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.ShardLength);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(options.ShardLength % GuestDigest.LeafLength, 0, nameof(options));
         _disk = disk;
         _source = source;
         _options = options;
         _end = disk.VirtualSize;
         _tree = new GuestDigestTree(_end);
-        _ledger = new ShardLedger((segment, _) => CloseSegment(segment));
+        _ledger = new ShardLedger((shard, _) => CloseShard(shard));
     }
 
     public VerifyResult Run(CancellationToken cancel)
@@ -71,7 +71,7 @@ public sealed class DiskVerifier
             _differenceAt = _end;
         }
 
-        return _differenceAt < long.MaxValue ? new VerifyResult(null, _differenceAt) : new VerifyResult(_tree.Finish(), null);
+        return _differenceAt < long.MaxValue ? new VerifyResult(null, _differenceAt) : new VerifyResult(_leftOut ? null : _tree.Finish(), null);
     }
 
     private void Work(CancellationToken cancel)
@@ -82,8 +82,10 @@ public sealed class DiskVerifier
         {
             while (!cancel.IsCancellationRequested && TryTake(cancel, out long offset))
             {
-                Verify(offset, buffer, expected);
-                _ledger.Done(offset / SegmentLength);
+                if (Verify(offset, buffer, expected))
+                {
+                    _ledger.Done(offset / _options.ShardLength);
+                }
             }
         }
         catch (Exception e)
@@ -109,68 +111,91 @@ public sealed class DiskVerifier
             while (_next < _end && _next < _differenceAt && _failure is null && !cancel.IsCancellationRequested)
             {
                 offset = _next;
+                if (!Enter(offset / _options.ShardLength))
+                {
+                    _next = ShardEnd(offset);
+                    _leftOut = true;
+                    continue;
+                }
+
                 long leafEnd = offset + Math.Min(GuestDigest.LeafLength, _end - offset);
                 if (BlankUntil(offset) >= leafEnd)
                 {
-                    _next = _blankUntil == _end ? _end : _blankUntil / GuestDigest.LeafLength * GuestDigest.LeafLength;
+                    _next = Math.Min(ShardEnd(offset), _blankUntil == _end ? _end : _blankUntil / GuestDigest.LeafLength * GuestDigest.LeafLength);
                     continue;
                 }
 
                 _next = leafEnd;
-                Enter(offset / SegmentLength);
-                _ledger.Taken(_segment);
+                _ledger.Taken(_shard);
                 return true;
             }
 
-            Enter(-1);
+            if (_next == _end)
+            {
+                Leave();
+            }
         }
 
         offset = 0;
         return false;
     }
 
-    private void Enter(long segment)
+    private long ShardEnd(long offset) =>
+        (long)Int128.Min(_end, ((Int128)(offset / _options.ShardLength) + 1) * _options.ShardLength);
+
+    // False where the shard was done before.
+    private bool Enter(long shard)
     {
-        if (segment == _segment)
+        if (shard == _shard)
         {
-            return;
+            return true;
         }
 
-        long left = _segment;
-        _segment = segment;
-        if (segment >= 0)
+        Leave();
+        if (_options.IsShardDone(shard))
         {
-            long start = segment * SegmentLength;
-            lock (_segments)
-            {
-                _segments.Add(segment, new GuestDigestShard(start, Math.Min(SegmentLength, _end - start), _end));
-            }
-
-            _ledger.Open(segment);
+            return false;
         }
 
-        if (left >= 0)
+        long start = shard * _options.ShardLength;
+        lock (_open)
         {
-            _ledger.AllTaken(left);
+            _open.Add(shard, new GuestDigestShard(start, ShardEnd(start) - start, _end));
+        }
+
+        _shard = shard;
+        _ledger.Open(shard);
+        return true;
+    }
+
+    private void Leave()
+    {
+        if (_shard >= 0)
+        {
+            _ledger.AllTaken(_shard);
+            _shard = -1;
         }
     }
 
-    private void CloseSegment(long segment)
+    private void CloseShard(long shard)
     {
-        GuestDigestShard? shard;
-        lock (_segments)
+        GuestDigestShard? closed;
+        lock (_open)
         {
-            _segments.Remove(segment, out shard);
+            _open.Remove(shard, out closed);
         }
 
-        _tree.Add(shard!.Close());
+        IReadOnlyList<GuestDigestPart> parts = closed!.Close();
+        _tree.Add(parts);
+        _options.ShardVerified?.Invoke(shard, parts);
     }
 
     // Up to where both disks say that they hold zeros, from a leaf's start on.
     private long BlankUntil(long at)
     {
         _blankUntil = Math.Max(at, _blankUntil);
-        while (_blankUntil < _end)
+        long enough = ShardEnd(at);
+        while (_blankUntil < enough)
         {
             long length = BlankLength(_disk, _blankUntil, _end - _blankUntil);
             if (_source is not null && length > 0)
@@ -184,11 +209,6 @@ public sealed class DiskVerifier
             }
 
             _blankUntil += length;
-            if (_blankUntil - at >= SegmentLength)
-            {
-                // Often enough for the loop above to see a cancellation on a disk of exabytes.
-                break;
-            }
         }
 
         return _blankUntil;
@@ -205,7 +225,8 @@ public sealed class DiskVerifier
         return extent.Kind is ExtentKind.Absent or ExtentKind.Zero ? extent.Length : 0;
     }
 
-    private void Verify(long offset, byte[] buffer, byte[] expected)
+    // False where a difference was found: the shard is then never closed.
+    private bool Verify(long offset, byte[] buffer, byte[] expected)
     {
         int length = (int)Math.Min(GuestDigest.LeafLength, _end - offset);
         _options.Throttle?.Invoke(length);
@@ -219,20 +240,21 @@ public sealed class DiskVerifier
             if (same < length)
             {
                 Found(offset + (same / SectorSize * SectorSize));
-                return;
+                return false;
             }
         }
 
         buffer.AsSpan(length, GuestDigest.LeafLength - length).Clear();
         GuestHash hash = GuestHash.Of(buffer.AsSpan(0, GuestDigest.LeafLength));
-        GuestDigestShard segment;
-        lock (_segments)
+        GuestDigestShard shard;
+        lock (_open)
         {
-            segment = _segments[offset / SegmentLength];
+            shard = _open[offset / _options.ShardLength];
         }
 
-        segment.SetLeaf(offset, hash);
+        shard.SetLeaf(offset, hash);
         _options.Progress?.Invoke(length);
+        return true;
     }
 
     private void Found(long offset)

@@ -11,4 +11,16 @@ public sealed record VerifyOptions
 
     /// <summary>Called before so many guest bytes are read, from any thread; returns when they may be (rate limit).</summary>
     public Action<int>? Throttle { get; init; }
+
+    /// <summary>
+    /// Bytes of the disk that are reported, and whose hashes are folded, together: a multiple of <see cref="GuestDigest.LeafLength"/>. Memory
+    /// is about a ten-thousandth of it.
+    /// </summary>
+    public long ShardLength { get; init; } = 512L << 20;
+
+    /// <summary>True for shards that were read back before and must not be again; the whole digest is then the caller's to put together.</summary>
+    public Func<long, bool> IsShardDone { get; init; } = static _ => false;
+
+    /// <summary>Called, from any thread but one at a time, with the hashes of a shard that was read back and is as it must be.</summary>
+    public Action<long, IReadOnlyList<GuestDigestPart>>? ShardVerified { get; init; }
 }

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using ImageCluster.Cli.Commands;
+using ImageCluster.Cli.Wording;
+using ImageCluster.Imaging;
+
+namespace ImageCluster.Cli;
+
+/// <summary>The command line: every command in one list, and how what goes wrong becomes one line and an exit code.</summary>
+internal static class CliProgram
+{
+    public static int Run(string[] args, CliHost host)
+    {
+        try
+        {
+            ParseResult parsed = Root(host).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+            {
+                string command = CommandLineOf(parsed);
+                host.Error.WriteLine($"imagecluster: {ErrorText.Join(parsed.Errors[0].Message, $"try '{command} --help'")}");
+                return ExitCode.Usage;
+            }
+
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = host.Out,
+                Error = host.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
+        }
+        catch (CliException e)
+        {
+            host.Error.WriteLine($"imagecluster: {ErrorText.Join(e.Message, e.Hint)}");
+            return e.ExitCode;
+        }
+        catch (ImageException e)
+        {
+            host.Error.WriteLine($"imagecluster: {ErrorText.Of(e)}");
+            return ExitCode.SomeFailed;
+        }
+        catch (OperationCanceledException) when (host.Stop.IsCancellationRequested)
+        {
+            host.Error.WriteLine("imagecluster: stopped");
+            return ExitCode.Interrupted;
+        }
+    }
+
+    private static RootCommand Root(CliHost host) => new("Converts virtual disk images at scale: whole directories, verified, and resumed after any interruption.")
+    {
+        MigrateCommand.Create(host),
+        DemoCommand.Create(host),
+        DigestCommand.Create(host),
+        ImgCommand.Create(),
+        VersionCommand.Create(host),
+    };
+
+    private static string CommandLineOf(ParseResult parsed) =>
+        parsed.CommandResult.Command is RootCommand ? "imagecluster" : $"imagecluster {parsed.CommandResult.Command.Name}";
+}

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ImageCluster.Cli.Wording;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Operations.Verifying;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Cli.Commands;
+
+/// <summary>
+/// <c>imagecluster digest</c>: the digest of what a guest sees of an image, whatever its format; with <c>--check</c> the proof that the targets of
+/// a migration are still what they were when it ended, without their sources.
+/// </summary>
+internal static class DigestCommand
+{
+    private const string Description = """
+        Print the digest of the guest's bytes of images: equal where guests see the same disk, whatever the formats.
+
+        With --check REPORT every target of a migration is compared with the digest that its report recorded.
+        """;
+
+    public static Command Create(CliHost host)
+    {
+        var images = new Argument<string[]>("IMAGES") { Description = "Images; each is read with its backing files.", HelpName = "IMAGE...", Arity = ArgumentArity.ZeroOrMore };
+        var format = new Option<string?>("--format", "-f") { Description = "Format of the images; each is probed otherwise.", HelpName = "FORMAT" };
+        var threads = new Option<int?>("--threads", "-m") { Description = "Threads [default: by the cores].", HelpName = "N" };
+        var check = new Option<string?>("--check") { Description = "Check the targets of this report instead.", HelpName = "REPORT" };
+        var command = new Command("digest", Description) { images, format, threads, check };
+        command.SetAction(parsed =>
+        {
+            string[] names = parsed.GetValue(images) ?? [];
+            string? report = parsed.GetValue(check);
+            if (report is null == (names.Length == 0))
+            {
+                throw CliException.Usage("digest needs either images or --check REPORT");
+            }
+
+            VerifyOptions options = parsed.GetValue(threads) is { } count ? new VerifyOptions { Threads = Math.Clamp(count, 1, 256) } : new VerifyOptions();
+            return report is null ? Print(host, names, parsed.GetValue(format), options) : Check(host, report, options);
+        });
+        return command;
+    }
+
+    private static int Print(CliHost host, string[] names, string? format, VerifyOptions options)
+    {
+        int exitCode = ExitCode.Done;
+        foreach (string name in names)
+        {
+            try
+            {
+                host.Out.WriteLine($"{Digest(Path.GetFullPath(name, host.Directory), format, options, host.Stop)}  {ErrorText.OneLine(name)}");
+            }
+            catch (ImageException e)
+            {
+                host.Error.WriteLine($"imagecluster: {ErrorText.Of(e)}");
+                exitCode = ExitCode.SomeFailed;
+            }
+        }
+
+        return exitCode;
+    }
+
+    private static int Check(CliHost host, string report, VerifyOptions options)
+    {
+        int exitCode = ExitCode.Done;
+        foreach ((string file, string format, string digest) in Recorded(Path.GetFullPath(report, host.Directory), report))
+        {
+            string outcome;
+            try
+            {
+                outcome = Digest(file, format, options, host.Stop) == digest ? "ok" : "CHANGED";
+            }
+            catch (ImageException e)
+            {
+                outcome = $"FAILED: {ErrorText.Of(e)}";
+            }
+
+            exitCode = outcome == "ok" ? exitCode : ExitCode.SomeFailed;
+            host.Out.WriteLine($"{ErrorText.OneLine(file)}: {outcome}");
+        }
+
+        return exitCode;
+    }
+
+    private static string Digest(string file, string? format, VerifyOptions options, CancellationToken stop)
+    {
+        using LayeredDisk disk = new ChainOpener(new LocalFileLocator()).Open(file, new ChainOptions { Format = format });
+        return new DiskVerifier(disk, null, options).Run(stop).Digest!.Value.ToString();
+    }
+
+    private static IEnumerable<(string File, string Format, string Digest)> Recorded(string path, string name)
+    {
+        JsonNode? document;
+        try
+        {
+            document = JsonNode.Parse(File.ReadAllText(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw CliException.Usage($"{name}: {(e is JsonException ? "not a report of a migration" : e.Message.ReplaceLineEndings(" "))}");
+        }
+
+        string? format = (document as JsonObject)?["targetFormat"]?.ToString();
+        if (format is null || document!["images"] is not JsonArray images)
+        {
+            throw CliException.Usage($"{name}: not a report of a migration");
+        }
+
+        return images.OfType<JsonObject>()
+            .Where(image => image["targetFile"] is not null && image["digest"] is not null)
+            .Select(image => (image["targetFile"]!.ToString(), format, image["digest"]!.ToString()));
+    }
+}
