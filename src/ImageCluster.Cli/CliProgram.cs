@@ -13,7 +13,7 @@ internal static class CliProgram
         try
         {
             ParseResult parsed = Root(host).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-            if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+            if (parsed.Errors.Count > 0 && parsed.Action is not CommandHelp)
             {
                 string command = CommandLineOf(parsed);
                 host.Error.WriteLine($"imagecluster: {ErrorText.Join(parsed.Errors[0].Message, $"try '{command} --help'")}");
@@ -45,14 +45,28 @@ internal static class CliProgram
         }
     }
 
-    private static RootCommand Root(CliHost host) => new("Converts virtual disk images at scale: whole directories, verified, and resumed after any interruption.")
+    private static RootCommand Root(CliHost host)
     {
-        MigrateCommand.Create(host),
-        DemoCommand.Create(host),
-        DigestCommand.Create(host),
-        ImgCommand.Create(),
-        VersionCommand.Create(host),
-    };
+        Command migrate = MigrateCommand.Create(host);
+        Command demo = DemoCommand.Create(host);
+        Command digest = DigestCommand.Create(host);
+        var root = new RootCommand("Converts virtual disk images at scale: whole directories, verified, and resumed after any interruption.")
+        {
+            migrate,
+            demo,
+            digest,
+            ImgCommand.Create(),
+            VersionCommand.Create(host),
+        };
+        CommandHelp.Attach(root, new Dictionary<Command, string>
+        {
+            [root] = "Start with 'imagecluster demo'. Documentation: docs/migrate.md and docs/manifest.md.",
+            [migrate] = MigrateCommand.Remarks,
+            [demo] = DemoCommand.Remarks,
+            [digest] = DigestCommand.Remarks,
+        });
+        return root;
+    }
 
     private static string CommandLineOf(ParseResult parsed) =>
         parsed.CommandResult.Command is RootCommand ? "imagecluster" : $"imagecluster {parsed.CommandResult.Command.Name}";

@@ -15,10 +15,13 @@ namespace ImageCluster.Cli.Commands;
 /// </summary>
 internal static class DigestCommand
 {
-    private const string Description = """
-        Print the digest of the guest's bytes of images: equal where guests see the same disk, whatever the formats.
+    public const string Remarks = """
+        Two images have the same digest where their guests see the same disk, whatever their formats. With --check every target of a
+        migration is read and compared with the digest that the report recorded, which needs no source.
 
-        With --check REPORT every target of a migration is compared with the digest that its report recorded.
+        Examples:
+          imagecluster digest disk.vmdk disk.qcow2
+          imagecluster digest --check /var/lib/libvirt/images/.imagecluster/lab.report.json
         """;
 
     public static Command Create(CliHost host)
@@ -27,7 +30,7 @@ internal static class DigestCommand
         var format = new Option<string?>("--format", "-f") { Description = "Format of the images; each is probed otherwise.", HelpName = "FORMAT" };
         var threads = new Option<int?>("--threads", "-m") { Description = "Threads [default: by the cores].", HelpName = "N" };
         var check = new Option<string?>("--check") { Description = "Check the targets of this report instead.", HelpName = "REPORT" };
-        var command = new Command("digest", Description) { images, format, threads, check };
+        var command = new Command("digest", "Print the digest of the guest's bytes of images, or check the targets of a migration.") { images, format, threads, check };
         command.SetAction(parsed =>
         {
             string[] names = parsed.GetValue(images) ?? [];

@@ -8,13 +8,18 @@ namespace ImageCluster.Cli.Commands;
 /// <summary><c>imagecluster migrate</c>: a directory of images, or what a manifest says, on this machine.</summary>
 internal static class MigrateCommand
 {
-    private const string Description = """
-        Convert many images on this machine, verified and resumable.
+    public const string Remarks = """
+        Kill it at any instant and run the same command again: it goes on where it was. Targets get their names only when they are whole;
+        journal and report lie in TARGET_DIR/.imagecluster.
 
-        Kill it at any instant and run the same command again: it goes on where it was. Targets get their names only when they are whole.
-        Exit codes: 0 all done, 1 some images failed, 2 wrong arguments or manifest, 4 refused (it does not fit, targets collide, ...), 130 stopped.
+        Exit codes:
+          0  all images are done               4    refused before a byte was written: it does not fit, targets
+          1  some images failed                     collide, the migration is running already
+          2  wrong arguments or manifest       130  stopped by a signal; the same command goes on
 
+        Examples:
           imagecluster migrate --to qcow2 /vmware/*.vmdk /var/lib/libvirt/images
+          imagecluster migrate --to qcow2 -c -o compression_type=zstd /mnt/old-disks /srv/archive
           imagecluster migrate --plan migration.yaml
           imagecluster migrate migration.yaml
         """;
@@ -22,7 +27,7 @@ internal static class MigrateCommand
     public static Command Create(CliHost host)
     {
         var options = new MigrateOptions();
-        var command = new Command("migrate", Description) { options.Files };
+        var command = new Command("migrate", "Convert many images on this machine, verified and resumable.") { options.Files };
         foreach (Option option in options.All)
         {
             command.Options.Add(option);

@@ -16,7 +16,11 @@ internal sealed class SourceWatch(IFileLocator inner) : IFileLocator
     public IReadOnlyList<string> Files => [.. _stamps.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>What the files looked like when they were opened; equal in two runs where nothing has changed between.</summary>
-    public string Fingerprint => string.Join('\n', Files.Select(file => $"{file} {_stamps[file]?.Fingerprint}"));
+    public string Fingerprint => string.Join('\n', Files.Select(file => $"{_stamps[file]?.Fingerprint}\t{file}"));
+
+    /// <summary>True where the files of a fingerprint are what they were then, without opening them.</summary>
+    public static bool IsStill(string fingerprint) => fingerprint.Split('\n').All(line =>
+        line.Split('\t', 2) is [string stamp, string file] && FileStamp.Of(file)?.Fingerprint == stamp);
 
     public IBlockFile Open(string name, OpenMode mode)
     {

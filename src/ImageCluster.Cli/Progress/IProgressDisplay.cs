@@ -3,6 +3,6 @@ namespace ImageCluster.Cli.Progress;
 /// <summary>One way to show a migration while it runs.</summary>
 internal interface IProgressDisplay
 {
-    /// <summary>Shows the board until <paramref name="work"/> has ended, and returns then; failures of the work are not its business.</summary>
-    void Follow(ProgressBoard board, Task work);
+    /// <summary>Starts the work, shows the board until it has ended, and returns it; failures of the work are not the display's business.</summary>
+    Task Follow(ProgressBoard board, Func<Task> start);
 }

@@ -1,4 +1,5 @@
 using ImageCluster.Jobs;
+using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
 
 namespace ImageCluster.Cli.Progress;
@@ -15,6 +16,9 @@ internal sealed class ImageProgress(PlannedImage plan)
 
     public ImageName Source => Plan.Source;
 
+    /// <summary>The source as people are shown it: <c>root:path</c>, or the path alone where the root is a directory and has no name.</summary>
+    public string Label => new RootReference(Source.Root).IsName ? Source.ToString() : Source.Path;
+
     public ImageStage Stage { get; private set; } = ImageStage.Waiting;
 
     /// <summary>Why it was skipped or failed, in one line.</summary>
@@ -28,6 +32,9 @@ internal sealed class ImageProgress(PlannedImage plan)
 
     /// <summary>Data bytes that an earlier run had done already.</summary>
     public long ResumedBytes { get; set; }
+
+    /// <summary>Data bytes that an earlier run had verified already.</summary>
+    public long ResumedVerifiedBytes { get; set; }
 
     /// <summary>Data bytes read by this run for converting.</summary>
     public long ConvertedBytes => Interlocked.Read(ref _converted);
@@ -49,7 +56,7 @@ internal sealed class ImageProgress(PlannedImage plan)
     /// <summary>Bytes of <see cref="WorkTotal"/> that are behind us. What is read beyond the estimate does not count.</summary>
     public long WorkDone => Stage is ImageStage.Done or ImageStage.Skipped
         ? WorkTotal
-        : Math.Min(DataBytes, ResumedBytes + ConvertedBytes) + (Verifies ? Math.Min(DataBytes, VerifiedBytes) : 0);
+        : Math.Min(DataBytes, ResumedBytes + ConvertedBytes) + (Verifies ? Math.Min(DataBytes, ResumedVerifiedBytes + VerifiedBytes) : 0);
 
     /// <summary>The part of the work that is done, 0 to 1.</summary>
     public double Fraction => WorkTotal == 0 ? (HasEnded ? 1 : 0) : (double)WorkDone / WorkTotal;
@@ -57,6 +64,9 @@ internal sealed class ImageProgress(PlannedImage plan)
     public void AddConverted(long bytes) => Interlocked.Add(ref _converted, bytes);
 
     public void AddVerified(long bytes) => Interlocked.Add(ref _verified, bytes);
+
+    /// <summary>True once this run has worked on it.</summary>
+    public bool HasStarted => _started != 0;
 
     /// <summary>How long it took in this run.</summary>
     public TimeSpan Elapsed(TimeProvider time) =>

@@ -11,7 +11,7 @@ namespace ImageCluster.Cli.Progress;
 /// <param name="interval">Time between two progress lines.</param>
 internal sealed class JsonLinesDisplay(TextWriter output, TimeSpan interval) : IProgressDisplay
 {
-    public void Follow(ProgressBoard board, Task work)
+    public Task Follow(ProgressBoard board, Func<Task> start)
     {
         void OnStage(ImageProgress image) => Write(Describe(image, board));
         void OnNote(string line) => Write(new JsonObject { ["event"] = "note", ["message"] = line });
@@ -20,10 +20,13 @@ internal sealed class JsonLinesDisplay(TextWriter output, TimeSpan interval) : I
         board.Noted += OnNote;
         try
         {
+            Task work = start();
             while (!PlainDisplay.Ended(work, interval))
             {
                 Write(Describe(board));
             }
+
+            return work;
         }
         finally
         {

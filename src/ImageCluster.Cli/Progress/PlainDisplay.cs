@@ -7,7 +7,7 @@ namespace ImageCluster.Cli.Progress;
 /// <param name="interval">Time between two lines of the total.</param>
 internal sealed class PlainDisplay(TextWriter output, TimeSpan interval) : IProgressDisplay
 {
-    public void Follow(ProgressBoard board, Task work)
+    public Task Follow(ProgressBoard board, Func<Task> start)
     {
         void OnStage(ImageProgress image) => Line(Describe(image, board.Time));
 
@@ -15,10 +15,13 @@ internal sealed class PlainDisplay(TextWriter output, TimeSpan interval) : IProg
         board.Noted += Line;
         try
         {
+            Task work = start();
             while (!Ended(work, interval))
             {
                 Line(Describe(board.Totals()));
             }
+
+            return work;
         }
         finally
         {
@@ -35,10 +38,10 @@ internal sealed class PlainDisplay(TextWriter output, TimeSpan interval) : IProg
 
     private static string Describe(ImageProgress image, TimeProvider time) => image.Stage switch
     {
-        ImageStage.Converting => $"{image.Source}: converting {Quantity.Bytes(image.DataBytes)} to {image.Plan.Target}",
-        ImageStage.Verifying => $"{image.Source}: verifying",
+        ImageStage.Converting => $"{image.Label}: converting {Quantity.Bytes(image.DataBytes)} to {image.Plan.Target?.Path}",
+        ImageStage.Verifying => $"{image.Label}: verifying",
         ImageStage.Publishing => "",
-        _ => $"{image.Source}: {StageText.Word(image.Stage)}: {StageText.Outcome(image, time)}",
+        _ => $"{image.Label}: {StageText.Word(image.Stage)}: {StageText.Outcome(image, time)}",
     };
 
     private static string Describe(ProgressTotals totals) =>

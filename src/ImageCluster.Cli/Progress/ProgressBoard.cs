@@ -10,7 +10,7 @@ internal sealed class ProgressBoard(string migration, TimeProvider time)
     private readonly RateMeter _meter = new();
     private List<ImageProgress> _images = [];
 
-    /// <summary>Called, one at a time, whenever an image enters a stage.</summary>
+    /// <summary>Called, one at a time, whenever an image enters another stage.</summary>
     public event Action<ImageProgress>? StageChanged;
 
     /// <summary>Called, one at a time, with a line for the user: something worth knowing that is no failure.</summary>
@@ -31,6 +31,11 @@ internal sealed class ProgressBoard(string migration, TimeProvider time)
     {
         lock (_lock)
         {
+            if (image.Stage == stage)
+            {
+                return;
+            }
+
             image.Enter(stage, reason is null ? null : ErrorText.OneLine(reason), time);
             StageChanged?.Invoke(image);
         }

@@ -12,8 +12,8 @@ internal sealed class ProgressPicture(bool unicode)
     private const int MinBar = 10;
     private const int MaxBar = 40;
 
-    // What stands right of the bar: percent, amount, rate, time left, stage.
-    private const int FactsWidth = 4 + 2 + 22 + 2 + 12 + 2 + 8;
+    // What stands right of the bar: percent, amount, rate, time left, stage where it is not converting.
+    private const int FactsWidth = 4 + 2 + 22 + 2 + 12 + 2 + 8 + 2 + 9;
     private const int ShortFactsWidth = 4 + 2 + 8;
 
     private readonly Dictionary<ImageProgress, RateMeter> _meters = [];
@@ -24,7 +24,7 @@ internal sealed class ProgressPicture(bool unicode)
     {
         _frame++;
         width = Math.Min(width - 1, MaxWidth);
-        bool wide = width >= 84;
+        bool wide = width >= 92;
         int facts = wide ? FactsWidth : ShortFactsWidth;
         int bar = Math.Clamp(width / 4, MinBar, MaxBar);
         int name = Math.Max(8, width - facts - bar - 8);
@@ -44,7 +44,7 @@ internal sealed class ProgressPicture(bool unicode)
 
         ForgetEnded(running);
         lines.Add(TotalLine(board.Totals(), name, bar, wide));
-        lines.Add(CountsLine(board));
+        lines.Add(CountsLine(board, wide));
         return new Rows(lines.Select(line => new Markup(line).Overflow(Overflow.Crop)));
     }
 
@@ -59,7 +59,7 @@ internal sealed class ProgressPicture(bool unicode)
             _ => ("yellow", unicode ? "‖" : "stopped"),
         };
         string outcome = StageText.Outcome(image, time);
-        string source = image.Source.Path;
+        string source = image.Label;
         string target = image.Stage == ImageStage.Done && image.Plan.Target is { } to ? $" {Arrow} {to.Path}" : "";
         if (source.Length + target.Length + outcome.Length + 6 > width)
         {
@@ -83,21 +83,21 @@ internal sealed class ProgressPicture(bool unicode)
         TimeSpan? time = left == 0 ? TimeSpan.Zero : rate < 1 ? null : TimeSpan.FromSeconds(Math.Min(left / rate, 1e9));
         string spinner = unicode ? "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[_frame % 10].ToString() : "|/-\\"[_frame % 4].ToString();
         string facts = Facts(image.Fraction, image.WorkDone, image.WorkTotal, rate, time, wide);
-        string stage = wide && image.Stage != ImageStage.Converting ? $" [grey]{StageText.Word(image.Stage)}[/]" : "";
-        return $" [blue]{spinner}[/] {Safe(Quantity.Shortened(image.Source.Path, name).PadRight(name))} {Bar(image.Fraction, bar, "blue")} {facts}{stage}";
+        string stage = wide && image.Stage != ImageStage.Converting ? $"  [grey]{StageText.Word(image.Stage)}[/]" : "";
+        return $" [blue]{spinner}[/] {Safe(Quantity.Shortened(image.Label, name).PadRight(name))} {Bar(image.Fraction, bar, "blue")} {facts}{stage}";
     }
 
     private string TotalLine(in ProgressTotals totals, int name, int bar, bool wide) =>
         $"   [bold]{"Total".PadRight(name)}[/] {Bar(totals.Fraction, bar, "green")} " +
         Facts(totals.Fraction, totals.WorkDone, totals.WorkTotal, totals.Rate, totals.Left, wide);
 
-    private static string CountsLine(ProgressBoard board)
+    private static string CountsLine(ProgressBoard board, bool wide)
     {
         ProgressTotals totals = board.Totals();
         string failed = totals.Failed > 0 ? $", [red]{totals.Failed} failed[/]" : "";
         string skipped = totals.Skipped > 0 ? $", {totals.Skipped} skipped" : "";
         return $"   [grey]{totals.Done} of {Quantity.Count(totals.Images, "image")} done{skipped}{failed}, " +
-            $"{Quantity.Duration(board.Elapsed)} so far; Ctrl-C stops, the same command goes on[/]";
+            $"{Quantity.Duration(board.Elapsed)} so far{(wide ? "; Ctrl-C stops, the same command goes on" : "")}[/]";
     }
 
     private static string Facts(double fraction, long done, long total, double rate, TimeSpan? left, bool wide)

@@ -12,7 +12,7 @@ internal static class StageText
             $"{(image.ResumedBytes > 0 ? $" ({Quantity.Bytes(image.ResumedBytes)} of it earlier)" : "")}, target {Quantity.Bytes(image.TargetBytes)}" +
             $"{(image.Verifies ? ", verified" : "")}",
         ImageStage.Skipped or ImageStage.Failed => image.Reason ?? "",
-        ImageStage.Interrupted => "the next run goes on from here",
+        ImageStage.Interrupted => image.HasStarted ? "the next run goes on from here" : "not begun",
         _ => "",
     };
 

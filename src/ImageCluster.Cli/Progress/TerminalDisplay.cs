@@ -12,14 +12,15 @@ internal sealed class TerminalDisplay(IAnsiConsole console) : IProgressDisplay
 
     private readonly ProgressPicture _picture = new(console.Profile.Capabilities.Unicode);
 
-    public void Follow(ProgressBoard board, Task work)
+    public Task Follow(ProgressBoard board, Func<Task> start)
     {
         Queue<string> lines = new();
         void OnStage(ImageProgress image)
         {
-            if (image.HasEnded)
+            // Images that were not begun are in the table at the end.
+            if (image.HasEnded && (image.HasStarted || image.Stage != ImageStage.Interrupted))
             {
-                Add(_picture.EndedLine(image, board.Time, console.Profile.Width));
+                Add(_picture.EndedLine(image, board.Time, console.Profile.Width - 1));
             }
         }
 
@@ -37,6 +38,7 @@ internal sealed class TerminalDisplay(IAnsiConsole console) : IProgressDisplay
         board.Noted += OnNote;
         try
         {
+            Task work = start();
             console.Live(new Text("")).AutoClear(true).Overflow(VerticalOverflow.Ellipsis).Start(live =>
             {
                 do
@@ -48,6 +50,7 @@ internal sealed class TerminalDisplay(IAnsiConsole console) : IProgressDisplay
                 while (!PlainDisplay.Ended(work, Frame));
             });
             Print(lines);
+            return work;
         }
         finally
         {
@@ -70,7 +73,7 @@ internal sealed class TerminalDisplay(IAnsiConsole console) : IProgressDisplay
                 }
             }
 
-            console.MarkupLine(line);
+            console.Write(new ClearedLine(line));
         }
     }
 }

@@ -5,10 +5,12 @@ namespace ImageCluster.Cli.Wording;
 /// <summary>Errors as one line: the file, what is wrong, what to do.</summary>
 internal static class ErrorText
 {
-    public static string Of(ImageException e)
+    /// <param name="e">What went wrong.</param>
+    /// <param name="known">A file that the line is about anyway: it is not named again.</param>
+    public static string Of(ImageException e, string? known = null)
     {
-        bool namesFile = e.File is null || e.Message.Contains(e.File, StringComparison.Ordinal);
-        return Join(namesFile ? e.Message : $"{e.File}: {e.Message}", e.Hint);
+        bool isNamed = e.File is null || e.File == known || e.Message.Contains(e.File, StringComparison.Ordinal);
+        return Join(isNamed ? e.Message : $"{e.File}: {e.Message}", e.Hint);
     }
 
     /// <summary>A message and what to do about it, each with its full stop where both stand in the line.</summary>

@@ -53,7 +53,7 @@ internal sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string
         }
         catch (ImageException e)
         {
-            return facts with { Problem = ErrorText.Of(e) };
+            return facts with { Problem = ErrorText.Of(e, source.Path) };
         }
     }
 

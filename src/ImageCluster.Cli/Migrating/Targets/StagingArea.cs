@@ -26,8 +26,7 @@ internal sealed class StagingArea
         FinalPath = finalPath;
         FinalDirectory = Path.GetDirectoryName(finalPath) ?? throw new ArgumentException("Not the path of a file.", nameof(finalPath));
         string name = Path.GetFileName(finalPath);
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{migration}\n{finalPath}")).AsSpan(0, 4));
-        DirectoryPath = Path.Join(FinalDirectory, $".{Cut(name)}.{key}{Suffix}");
+        DirectoryPath = Path.Join(FinalDirectory, $".{Cut(name)}.{Key(migration)}{Suffix}");
         MainFile = Path.Join(DirectoryPath, name);
     }
 
@@ -105,6 +104,15 @@ internal sealed class StagingArea
         HostFiles.SyncDirectory(FinalDirectory);
         Remove();
     }
+
+    /// <summary>The directories of unfinished targets of a migration below a root.</summary>
+    public static IReadOnlyList<string> Find(string root, string migration)
+    {
+        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        return [.. Directory.EnumerateDirectories(root, $".*.{Key(migration)}{Suffix}", options)];
+    }
+
+    private static string Key(string migration) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(migration)).AsSpan(0, 4));
 
     private void RefuseTaken(string[] parts)
     {

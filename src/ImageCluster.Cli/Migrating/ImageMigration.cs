@@ -1,0 +1,200 @@
+using System.Collections.Immutable;
+using ImageCluster.Cli.Migrating.Converting;
+using ImageCluster.Cli.Migrating.Gathering;
+using ImageCluster.Cli.Migrating.Targets;
+using ImageCluster.Cli.Native;
+using ImageCluster.Cli.Progress;
+using ImageCluster.Cli.Wording;
+using ImageCluster.Imaging;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Jobs.Plans;
+
+namespace ImageCluster.Cli.Migrating;
+
+/// <summary>
+/// Brings one image from its source to its final name: creates the target beside its final place, copies, finishes, verifies, installs; and goes
+/// on where an earlier run was stopped. The source is held open, under QEMU's locks, from the first byte to the end.
+/// </summary>
+internal sealed class ImageMigration(MigrationContext context, ImageProgress progress, FoundSource found)
+{
+    private readonly PlannedImage _plan = progress.Plan;
+    private readonly StagingArea _staging = new(context.Roots.PathOf(progress.Plan.Target!), context.Manifest.Name);
+    private JobLedger? _ledger;
+
+    /// <summary>Does the work. Failures are in the result; what is thrown ends the whole run.</summary>
+    /// <exception cref="OperationCanceledException">Stopped; the next run goes on.</exception>
+    /// <exception cref="CliException">The journal failed.</exception>
+    public ImageOutcome Run(CancellationToken cancel)
+    {
+        try
+        {
+            context.Board.Enter(progress, ImageStage.Converting);
+            using OpenedSource source = context.Inspector.Open(found);
+            using var work = new TargetWork(context, progress, source, _staging, cancel);
+            JobLedger ledger = Begin(source, work);
+            while (ledger.Job is { HasEnded: false } job)
+            {
+                cancel.ThrowIfCancellationRequested();
+                Step(job.Stage, ledger, work, source);
+            }
+
+            JobEnd end = ledger.Job.End!;
+            return end.Outcome == JobOutcome.Succeeded
+                ? new ImageOutcome(null, ledger.Job)
+                : GiveUp(end.Reason);
+        }
+        catch (SourceChangedException e)
+        {
+            return GiveUp(e.Message);
+        }
+        catch (ImageException e) when (IsPassing(e))
+        {
+            // What was done is kept: the next run goes on from there.
+            string kept = _ledger is not null && _staging.Exists ? $" What is done is kept in {_staging.DirectoryPath}." : "";
+            return new ImageOutcome(ErrorText.Of(e, found.Path) + kept, _ledger?.Job);
+        }
+        catch (ImageException e)
+        {
+            return GiveUp(ErrorText.Of(e, found.Path));
+        }
+    }
+
+    // Trouble of the surroundings, not of the image: trying again can succeed.
+    private static bool IsPassing(ImageException e) =>
+        e.Kind is ImageErrorKind.Io or ImageErrorKind.NoSpace or ImageErrorKind.Locked or ImageErrorKind.NotFound or ImageErrorKind.Exists;
+
+    private void Step(StageKind stage, JobLedger ledger, TargetWork work, OpenedSource source)
+    {
+        switch (stage)
+        {
+            case StageKind.Copy:
+                context.Board.Enter(progress, ImageStage.Converting);
+                work.Copy(ledger);
+                break;
+            case StageKind.Finish:
+                work.Finish(ledger);
+                break;
+            case StageKind.Verify:
+                context.Board.Enter(progress, ImageStage.Verifying);
+                if (work.Verify(ledger) is { } offset)
+                {
+                    source.Watch.RequireUnchanged();
+                    ledger.Failed($"verification failed: the target differs from its source at guest offset {offset:#,0}");
+                }
+
+                break;
+            case StageKind.Install:
+                context.Board.Enter(progress, ImageStage.Publishing);
+                Install(ledger, source);
+                break;
+            default:
+                throw new InvalidOperationException($"Job {ledger.JobId} is at step {stage}, which a local run does not plan.");
+        }
+    }
+
+    private JobLedger Begin(OpenedSource source, TargetWork work)
+    {
+        if (context.Journal.LatestJob(_plan.Source) is { HasEnded: false } earlier)
+        {
+            JobLedger resumed = _ledger = JobLedger.Resume(context.Journal, earlier, context.Worker);
+            if (WhyNotGoOn(earlier, resumed, source) is not { } reason)
+            {
+                work.MeasureResumed(earlier);
+                return resumed;
+            }
+
+            resumed.Failed(reason);
+            if (earlier.Plan is not null)
+            {
+                context.Board.Note($"{progress.Label}: {reason}; converting it from the start");
+            }
+        }
+
+        JobLedger ledger = _ledger = JobLedger.Submit(context.Journal, Spec(), context.Manifest.Name, context.Worker);
+        work.Create(ledger);
+        return ledger;
+    }
+
+    private string? WhyNotGoOn(JobState job, JobLedger ledger, OpenedSource source)
+    {
+        if (job.Plan is null)
+        {
+            return "stopped before it began";
+        }
+
+        if (!IsSame(Spec(), (ConvertSpec)job.Spec!))
+        {
+            return "the migration asks for something else than in the last run";
+        }
+
+        if (context.Journal.Note(ledger.NoteKey(TargetWork.SourceNote)) != source.Watch.Fingerprint)
+        {
+            return "the source has changed since the last run";
+        }
+
+        bool isThere = File.Exists(_staging.MainFile) || (job.Stage == StageKind.Install && IsInstalled(ledger));
+        return isThere ? null : "the unfinished target of the last run is gone";
+    }
+
+    private bool IsInstalled(JobLedger ledger) =>
+        FileStamp.Of(_staging.FinalPath)?.Identity is { } identity && identity == context.Journal.Note(ledger.NoteKey(TargetWork.TargetNote));
+
+    private void Install(JobLedger ledger, OpenedSource source)
+    {
+        Dictionary<string, string> notes = [];
+        if (FileStamp.Of(_staging.MainFile)?.Identity is { } staged)
+        {
+            source.Watch.RequireUnchanged();
+            progress.TargetBytes = _staging.AllocatedBytes;
+            notes[ledger.NoteKey(TargetWork.TargetNote)] = staged;
+        }
+
+        long assignment = ledger.Start(notes);
+        _staging.Publish(_plan.Replaces);
+        progress.TargetBytes = Math.Max(progress.TargetBytes, FileStamp.Of(_staging.FinalPath)?.AllocatedBytes ?? 0);
+        ledger.Installed(assignment);
+    }
+
+    // What this run has begun is thrown away; where it has begun nothing, what an earlier run left stays as it is.
+    private ImageOutcome GiveUp(string reason)
+    {
+        if (_ledger is null)
+        {
+            return new ImageOutcome(reason, null);
+        }
+
+        _ledger.Failed(reason);
+        try
+        {
+            _staging.Remove();
+        }
+        catch (ImageException e)
+        {
+            reason += $" ({ErrorText.Of(e)})";
+        }
+
+        return new ImageOutcome(reason, _ledger.Job);
+    }
+
+    // Formats and create options are the journal's to compare.
+    private static bool IsSame(ConvertSpec a, ConvertSpec b) =>
+        a.Target == b.Target && a.SourceFormat == b.SourceFormat && a.Backing == b.Backing && a.Verify == b.Verify;
+
+    private ConvertSpec Spec()
+    {
+        TargetDefinition target = context.Manifest.Target;
+        return new ConvertSpec
+        {
+            Source = _plan.Source,
+            SourceFormat = found.Format ?? "",
+            Target = _plan.Target!,
+            TargetFormat = target.Format,
+            Options = target.Options.ToImmutableSortedDictionary(StringComparer.Ordinal),
+            Compress = target.Compress,
+            Backing = _plan.BackingTarget,
+            BackingFormat = _plan.BackingTarget is null ? "" : target.Format,
+            Verify = context.Manifest.Verify,
+        };
+    }
+}
