@@ -27,7 +27,7 @@ internal sealed class EventStore : IDisposable
         {
             DataSource = path,
             Pooling = false,
-            DefaultTimeout = 10,
+            DefaultTimeout = 2,
         }.ToString());
         try
         {
