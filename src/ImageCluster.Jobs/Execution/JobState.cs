@@ -62,7 +62,7 @@ public sealed record JobState
     /// <summary>Ended, and its images were given back.</summary>
     public bool IsClosed { get; init; }
 
-    /// <summary>The guest's digest as taken while copying; empty where there is none.</summary>
+    /// <summary>The guest's digest as taken while copying, or else while verifying; empty where there is none.</summary>
     public string Digest { get; init; } = "";
 
     /// <summary>The lowest guest offset at which the images were found to differ; null where none was found.</summary>

@@ -38,8 +38,12 @@ internal static class ShardDigests
             : "has a digest that is not of its range";
     }
 
-    /// <summary>The digest taken while copying as text; empty where there is none, or not yet.</summary>
-    public static string Taken(JobState state) => state.Stage == StageKind.Copy && state.End is null ? Total(state) : state.Digest;
+    /// <summary>
+    /// The digest of the guest's bytes as text: taken while copying, or where none was taken then, while the target was read back; empty where
+    /// there is none, or not yet.
+    /// </summary>
+    public static string Taken(JobState state) =>
+        state.End is null && (state.Stage == StageKind.Copy || (state.Stage == StageKind.Verify && state.Digest.Length == 0)) ? Total(state) : state.Digest;
 
     /// <summary>The digest over the step's shards as text; empty where a shard has none.</summary>
     public static string Total(JobState state)
