@@ -29,7 +29,7 @@ public sealed class ChainOpener(IFileLocator locator)
             {
                 IImageLayer overlay = layers[^1];
                 layers.Add(OpenBacking(overlay, backing, layers.Count, seen, options));
-                if (!options.DescribeOnly)
+                if (!options.DescribeOnly && !options.ForCheck)
                 {
                     (overlay as IVerifiesParent)?.VerifyParent(layers[^1]);
                 }

@@ -119,7 +119,11 @@ internal static class CheckCommand
         {
             CheckReport report = image.Check(repair);
             report.Messages.ForEach(message => host.Errors.Write(message + "\n"));
-            return report;
+            return report.Failure is null ? report : throw new CommandException($"Check failed: {report.Failure}");
+        }
+        catch (ImageException e) when (e.Kind == ImageErrorKind.Unsupported)
+        {
+            throw new CommandException(e.Message, exitCode: 63);
         }
         catch (ImageException e)
         {

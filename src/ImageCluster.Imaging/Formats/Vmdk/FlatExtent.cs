@@ -34,7 +34,7 @@ internal sealed class FlatExtent : VmdkExtent, IWritableExtent
         }
 
         (long run, bool hole) = _file.NextRange(host, Math.Min(length, inFile));
-        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, host);
+        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, host, IsHole: hole);
     }
 
     public override void Read(in Extent extent, Span<byte> buffer) => ReadPayload(_file, extent.HostOffset, buffer);

@@ -13,6 +13,9 @@ public sealed class VmdkFormat : ImageFormat
 
     public override bool SupportsBacking => true;
 
+    /// <summary>Streams are always compressed; sparse subformats take <c>-c</c> and store grains as they are, as with QEMU.</summary>
+    public override bool SupportsCompression => true;
+
     /// <summary>100 for a sparse extent's magic, and for text whose first line that is neither comment nor blank is <c>version=</c> 1 to 3.</summary>
     public override int Probe(ReadOnlySpan<byte> head, string fileName)
     {
@@ -54,8 +57,17 @@ public sealed class VmdkFormat : ImageFormat
 
     public override void Create(CreateRequest request) => Creator.Create(request);
 
-    public override IFillTarget CreateFill(CreateRequest request) =>
-        Filling(NewDisk.Create(request, directories: !CreateSettings.From(request).Stream));
+    public override IFillTarget CreateFill(CreateRequest request)
+    {
+        CreateSettings settings = CreateSettings.From(request);
+        if (request.Compress && settings.Flat)
+        {
+            // A flat disk has no clusters that could be compressed one by one.
+            throw new ImageException(ImageErrorKind.InvalidArgument, request.FileName, "invalid cluster size");
+        }
+
+        return Filling(NewDisk.Create(request, directories: !settings.Stream));
+    }
 
     public override IFillTarget OpenFill(CreateRequest request)
     {

@@ -232,6 +232,53 @@ public sealed class FillTests
     }
 
     [Fact]
+    public void A_stream_has_the_same_bytes_at_any_number_of_threads()
+    {
+        byte[] guest = VmdkImages.Guest((65 << 20) + 512, 41);
+        byte[][] streams = [.. ((int[])[1, 2, 4]).Select(threads =>
+        {
+            MemoryLocator files = new() { ["source.raw"] = guest };
+            using IFillTarget target = new VmdkFormat().CreateFill(Request(files, "disk.vmdk", guest.Length, "streamOptimized"));
+            new Converter(Source(files, "source.raw"), target, new ConvertOptions { Threads = threads, OutOfOrder = threads == 4 }).Run(CancellationToken.None);
+            target.Finish();
+            byte[] stream = files["disk.vmdk"];
+
+            // The descriptor, with its random content id.
+            stream.AsSpan(512, 1024).Clear();
+            return stream;
+        })];
+        VmdkImages.AssertSame(streams[0], streams[1], "2 threads:");
+        VmdkImages.AssertSame(streams[0], streams[2], "4 threads, out of order asked for:");
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(VmdkImages.SubformatData), MemberType = typeof(VmdkImages))]
+    public void Compression_is_taken_where_qemu_img_takes_it(string subformat)
+    {
+        QemuTools.Require();
+        using TempDirectory temp = new();
+        File.WriteAllBytes(temp["source.raw"], new byte[1 << 20]);
+        ToolResult theirs = QemuTools.TryImg("convert", "-c", "-O", "vmdk", "-o", $"subformat={subformat}", temp["source.raw"], temp["theirs.vmdk"]);
+        CreateRequest request = new()
+        {
+            FileName = temp["ours.vmdk"],
+            Locator = VmdkImages.Local,
+            VirtualSize = 1 << 20,
+            Options = CreatorTests.Parse($"subformat={subformat}"),
+            Compress = true,
+        };
+        if (theirs.ExitCode == 0)
+        {
+            new VmdkFormat().CreateFill(request).Dispose();
+        }
+        else
+        {
+            ImageException error = VmdkImages.Fails(() => new VmdkFormat().CreateFill(request));
+            Assert.Equal($"qemu-img: {error.Message}\n", theirs.Error);
+        }
+    }
+
+    [Fact]
     public void A_stream_cannot_be_continued()
     {
         MemoryLocator files = new();
