@@ -18,7 +18,7 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         L2Table? table = TableOf(index);
         if (table is null)
         {
-            return new Extent(offset, Math.Min(length, AbsentEnd(index) - offset), ExtentKind.Absent);
+            return new Extent(offset, Math.Min(length, AbsentEnd(index, offset + length) - offset), ExtentKind.Absent);
         }
 
         // Within one table from here on.
@@ -49,16 +49,19 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         return metadata.L2.Get(tableOffset);
     }
 
-    // Guest offset of the next L1 entry that has a table.
-    private long AbsentEnd(int index)
+    // Guest offset of the next L1 entry that has a table; not looked for beyond the limit.
+    private long AbsentEnd(int index, long limit)
     {
-        do
+        int last = (int)Math.Min(l1.Length, (limit >> _layout.L2TableShift) + 1);
+        for (index++; index < last; index++)
         {
-            index++;
+            if ((l1[index] & Layout.OffsetMask) != 0)
+            {
+                return (long)index << _layout.L2TableShift;
+            }
         }
-        while (index < l1.Length && (l1[index] & Layout.OffsetMask) == 0);
 
-        return index < l1.Length ? (long)index << _layout.L2TableShift : long.MaxValue;
+        return limit;
     }
 
     private Extent FindStandard(L2Table table, long offset, long length)

@@ -38,6 +38,11 @@ internal sealed class ClusterRanges
 
     public void Remove(long start, long end)
     {
+        if (start >= end)
+        {
+            return;
+        }
+
         int at = FirstEndingAtOrBehind(start + 1);
         while (at < _ranges.Count && _ranges[at].Start < end)
         {

@@ -7,8 +7,13 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// <summary>Reads compressed clusters, whole or in part. Safe from any number of threads.</summary>
 internal sealed class CompressedClusters(IBlockFile file, Layout layout, IClusterCodec codec) : IDisposable
 {
-    /// <summary>The cluster that was inflated last for a part of it: who reads in small pieces mostly wants the next piece of the same.</summary>
-    private Inflated? _last;
+    private const int Kept = 4;
+
+    /// <summary>
+    /// Clusters that were inflated for a part of them: who reads in small pieces mostly wants the next piece of the same. One is taken out while it
+    /// is used, so that two threads never touch one buffer.
+    /// </summary>
+    private readonly Inflated?[] _kept = new Inflated?[Kept];
 
     /// <summary>Goes up when what was inflated before is not to be trusted.</summary>
     private int _generation;
@@ -22,8 +27,7 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
             return;
         }
 
-        // Taken out while it is used, so that two threads never touch one buffer.
-        Inflated cluster = Interlocked.Exchange(ref _last, null) ?? new Inflated(layout.ClusterSize);
+        Inflated cluster = Take(entry);
         int generation = Volatile.Read(ref _generation);
         if (cluster.Entry != entry || cluster.Generation != generation)
         {
@@ -34,13 +38,37 @@ internal sealed class CompressedClusters(IBlockFile file, Layout layout, ICluste
         }
 
         cluster.Bytes.AsSpan(start, buffer.Length).CopyTo(buffer);
-        Volatile.Write(ref _last, cluster);
+        for (int i = 0; i < Kept && Interlocked.CompareExchange(ref _kept[i], cluster, null) is not null; i++)
+        {
+        }
     }
 
     /// <summary>What was inflated may be out of date: a writer reused room in the file.</summary>
     public void Forget() => Interlocked.Increment(ref _generation);
 
     public void Dispose() => codec.Dispose();
+
+    // The cluster wanted where it is there, else any buffer.
+    private Inflated Take(ulong entry)
+    {
+        for (int i = 0; i < Kept; i++)
+        {
+            if (Volatile.Read(ref _kept[i])?.Entry == entry && Interlocked.Exchange(ref _kept[i], null) is { } found)
+            {
+                return found;
+            }
+        }
+
+        for (int i = Kept - 1; i >= 0; i--)
+        {
+            if (Interlocked.Exchange(ref _kept[i], null) is { } other)
+            {
+                return other;
+            }
+        }
+
+        return new Inflated(layout.ClusterSize);
+    }
 
     private void Inflate(ulong entry, Span<byte> cluster)
     {

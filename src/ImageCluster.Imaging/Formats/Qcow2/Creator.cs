@@ -26,9 +26,7 @@ internal static class Creator
 
             RefcountWriter.Write(file, image.Layout, image.Space.RefcountBlocks, image.Space.RefcountTable, image.Space.RefcountTableClusters, image.Space.Used);
             image.WriteL1(file, image.TableOffsets);
-            file.Flush();
-            file.Write(0, header);
-            file.Flush();
+            HeaderWriter.WriteLast(file, header);
         }
         catch (ImageException)
         {

@@ -9,8 +9,7 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// </summary>
 /// <param name="image">The image.</param>
 /// <param name="file">Its file.</param>
-/// <param name="data">Its external data file, or null.</param>
-internal sealed class FillPublisher(NewImage image, IBlockFile file, IBlockFile? data)
+internal sealed class FillPublisher(NewImage image, IBlockFile file)
 {
     private readonly Layout _layout = image.Layout;
     private readonly Dictionary<long, ShardManifest> _shards = [];
@@ -23,6 +22,7 @@ internal sealed class FillPublisher(NewImage image, IBlockFile file, IBlockFile?
         }
     }
 
+    /// <summary>Makes the file an image. Payload and tables are on stable storage already.</summary>
     public void Finish()
     {
         long end = HighestEnd();
@@ -42,15 +42,7 @@ internal sealed class FillPublisher(NewImage image, IBlockFile file, IBlockFile?
         RefcountWriter.Write(file, _layout, space.RefcountBlocks, space.RefcountTable, space.RefcountTableClusters, once, packed is null ? null : packed.AddTo);
         image.WriteL1(file, Tables());
         SetLength(end);
-        Flush();
-        file.Write(0, header);
-        Flush();
-    }
-
-    private void Flush()
-    {
-        file.Flush();
-        data?.Flush();
+        HeaderWriter.WriteLast(file, header);
     }
 
     // Clusters that are referred to once, and these with those that are packed.

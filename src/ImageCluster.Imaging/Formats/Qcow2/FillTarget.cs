@@ -32,7 +32,7 @@ internal sealed class Qcow2Fill : IFillTarget
         _data = data;
         Room = new FillRoom(image.Space, image.Layout);
         _shape = new FillShape(image.Header, Room);
-        _publisher = new FillPublisher(image, file, data);
+        _publisher = new FillPublisher(image, file);
         _compressor = compress ? new ClusterPreparer(image.Header, file.Name) : null;
     }
 
@@ -78,7 +78,7 @@ internal sealed class Qcow2Fill : IFillTarget
         }
 
         long number = run.Offset / ShardLength;
-        FillShard shard = _shards.GetOrAdd(number, n => new FillShard(_shape, n, _image.IsPreallocated ? _image : null));
+        FillShard shard = _shards.GetOrAdd(number, static (n, self) => self.OpenShard(n), this);
         lock (shard)
         {
             shard.Reserve(run, room);
@@ -135,6 +135,8 @@ internal sealed class Qcow2Fill : IFillTarget
         _data?.Dispose();
         _file.Dispose();
     }
+
+    private FillShard OpenShard(long number) => new(_shape, number, _image.IsPreallocated ? _image : null);
 
     private static bool Continues(in FillPiece first, int length, in FillPiece next) =>
         next.Kind == first.Kind && next.PayloadStart == first.PayloadStart + length && next.HostOffset == first.HostOffset + length;

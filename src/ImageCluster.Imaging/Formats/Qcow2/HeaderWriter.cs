@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -8,6 +9,9 @@ internal ref struct HeaderWriter
 {
     /// <summary>QEMU leaves the feature names out of clusters of 4 KiB and less, where they would leave no room for a backing file's name.</summary>
     private const int MaxBitsWithoutFeatureNames = 12;
+
+    /// <summary>What storage writes whole or not at all.</summary>
+    private const int SectorSize = 512;
 
     private readonly Span<byte> _cluster;
     private readonly string? _file;
@@ -29,6 +33,23 @@ internal ref struct HeaderWriter
         byte[] cluster = new byte[1 << header.ClusterBits];
         Write(header, cluster, file);
         return cluster;
+    }
+
+    /// <summary>
+    /// Makes a new file an image, durably: the first sector, which is what it is known by, is written when all else is on stable storage.
+    /// </summary>
+    /// <param name="file">The image's file.</param>
+    /// <param name="cluster">What <see cref="Write(Header, string?)"/> made.</param>
+    public static void WriteLast(IBlockFile file, ReadOnlySpan<byte> cluster)
+    {
+        if (cluster.Length > SectorSize)
+        {
+            file.Write(SectorSize, cluster[SectorSize..]);
+        }
+
+        file.Flush();
+        file.Write(0, cluster[..SectorSize]);
+        file.Flush();
     }
 
     private static void Write(Header header, Span<byte> cluster, string? file)

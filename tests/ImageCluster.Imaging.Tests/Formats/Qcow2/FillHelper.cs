@@ -28,6 +28,9 @@ internal static class FillHelper
         Locator = files,
         VirtualSize = size,
         Compress = compress,
+
+        // Several openings of one target in a test stand for the processes of a cluster, which agree by other means.
+        Mode = OpenMode.ReadWrite with { Lock = ImageLock.None },
         Options = options.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(option => option.Split('=', 2)).ToDictionary(o => o[0], o => o[1]),
     };
 
