@@ -36,7 +36,7 @@ public static class ExtentAlgebra
     /// <summary>What lies in the guest bytes from <paramref name="start"/> to the one before <paramref name="end"/>, cut at these borders.</summary>
     public static IEnumerable<Extent> Clip(this IEnumerable<Extent> extents, long start, long end) => extents
         .SkipWhile(extent => extent.End <= start)
-        .TakeWhile(extent => extent.Start < end)
+        .TakeWhile(extent => extent.Start < end && start < end)
         .Select(extent => extent.Slice(start, end));
 
     /// <summary>
