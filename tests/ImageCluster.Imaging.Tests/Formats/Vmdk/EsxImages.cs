@@ -12,8 +12,9 @@ internal static class EsxImages
 {
     private const int Sector = 512;
 
-    public static byte[] Descriptor(string createType, string extents) => Encoding.UTF8.GetBytes(
-        $"# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=fffffffe\nparentCID=ffffffff\nisNativeSnapshot=\"no\"\ncreateType=\"{createType}\"\n" +
+    public static byte[] Descriptor(string createType, string extents, string? parent = null) => Encoding.UTF8.GetBytes(
+        $"# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=fffffffe\nparentCID={(parent is null ? "ffffffff" : "fffffffe")}\nisNativeSnapshot=\"no\"\ncreateType=\"{createType}\"\n" +
+        (parent is null ? "" : $"parentFileNameHint=\"{parent}\"\n") +
         $"\n# Extent description\n{extents}\n\n# The Disk Data Base\n#DDB\n\nddb.adapterType = \"lsilogic\"\nddb.longContentID = \"00112233445566778899aabbfffffffe\"\n");
 
     /// <summary>A COWD extent.</summary>

@@ -50,6 +50,23 @@ public sealed class EsxReaderTests
         }
     }
 
+    [SkippableTheory]
+    [InlineData("vmfsSparse", "VMFSSPARSE")]
+    [InlineData("seSparse", "SESPARSE")]
+    public void A_snapshot_shows_its_parent_where_it_has_nothing(string type, string line)
+    {
+        QemuTools.Require();
+        using TempDirectory temp = new();
+        byte[] below = GuestContent.Make(3 << 20, 51);
+        byte[] above = GuestContent.Make(3 << 20, 52);
+        File.WriteAllBytes(temp["disk-flat.vmdk"], below);
+        File.WriteAllBytes(temp["disk.vmdk"], EsxImages.Descriptor("vmfs", "RW 6144 VMFS \"disk-flat.vmdk\""));
+        File.WriteAllBytes(temp["disk-000001-delta.vmdk"], type == "seSparse" ? EsxImages.SeSparse(above, 5) : EsxImages.Cowd(above, 1, 5));
+        File.WriteAllBytes(temp["disk-000001.vmdk"], EsxImages.Descriptor(type, $"RW 6144 {line} \"disk-000001-delta.vmdk\"", "disk.vmdk"));
+        QemuTools.Img("convert", "-f", "vmdk", "-O", "raw", temp["disk-000001.vmdk"], temp["theirs.raw"]);
+        VmdkImages.AssertSame(File.ReadAllBytes(temp["theirs.raw"]), VmdkImages.ReadAll(temp["disk-000001.vmdk"]));
+    }
+
     [Theory]
     [InlineData("vmfsSparse", "VMFSSPARSE", "No write support for vmfsSparse images available")]
     [InlineData("seSparse", "SESPARSE", "No write support for seSparse images available")]
