@@ -17,8 +17,6 @@ internal sealed class CompressedGrains(IBlockFile file, IClusterCodec codec, int
     public bool HasMarkers => markers;
 
     /// <summary>Bytes that the record of a grain can have at most.</summary>
-    public int MaxRecord => MaxRecordOf(grainBytes);
-
     public static int MaxRecordOf(int grainBytes) =>
         (int)VmdkLimits.RoundUp(StreamMarker.GrainMarkerSize + StoredZlib.MaxLength(grainBytes), VmdkLimits.SectorSize);
 
@@ -59,9 +57,10 @@ internal sealed class CompressedGrains(IBlockFile file, IClusterCodec codec, int
     /// <summary>
     /// Compresses a grain into a record: marker, data, zeros up to a whole sector. Returns the record's length.
     /// </summary>
+    /// <param name="codec">Zlib.</param>
     /// <param name="grain">The grain's bytes, all of them.</param>
     /// <param name="guestSector">Where it stands in the guest.</param>
-    /// <param name="target">At least <see cref="MaxRecord"/> bytes.</param>
+    /// <param name="target">At least <see cref="MaxRecordOf"/> bytes.</param>
     public static int WriteRecord(IClusterCodec codec, ReadOnlySpan<byte> grain, long guestSector, Span<byte> target)
     {
         Span<byte> data = target[StreamMarker.GrainMarkerSize..];

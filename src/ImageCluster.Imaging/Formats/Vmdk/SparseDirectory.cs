@@ -12,8 +12,6 @@ namespace ImageCluster.Imaging.Formats.Vmdk;
 internal sealed class SparseDirectory(IBlockFile file, long offset, long tableCount, int entriesPerTable, bool zeroedGrains)
     : GrainDirectory(file, offset, tableCount, sizeof(uint), entriesPerTable)
 {
-    public bool ZeroedGrains => zeroedGrains;
-
     protected override long DecodeDirectoryEntry(ReadOnlySpan<byte> entry) => BinaryPrimitives.ReadUInt32LittleEndian(entry) * (long)VmdkLimits.SectorSize;
 
     protected override long DecodeTableEntry(ReadOnlySpan<byte> entry)

@@ -5,7 +5,6 @@ namespace ImageCluster.Imaging.Formats.Vmdk;
 /// <summary>An extent of grains that a grain directory finds: hosted sparse, stream-optimized, vmfsSparse and seSparse.</summary>
 internal sealed class SparseExtent : VmdkExtent
 {
-    private readonly CompressedGrains? _compressed;
     private readonly long _grainsPerTable;
 
     /// <param name="start">Guest offset, bytes.</param>
@@ -19,7 +18,7 @@ internal sealed class SparseExtent : VmdkExtent
     {
         Directory = directory;
         GrainBytes = grainBytes;
-        _compressed = compressed;
+        Grains = compressed;
         _grainsPerTable = directory.EntriesPerTable;
     }
 
@@ -36,9 +35,10 @@ internal sealed class SparseExtent : VmdkExtent
 
     public override long GrainBytes { get; }
 
-    public override bool Compressed => _compressed is not null;
+    public override bool Compressed => Grains is not null;
 
-    public CompressedGrains? Grains => _compressed;
+    /// <summary>How to inflate grains; null where they are stored as they are.</summary>
+    public CompressedGrains? Grains { get; }
 
     public override Extent Map(long offset, long length)
     {
@@ -60,7 +60,7 @@ internal sealed class SparseExtent : VmdkExtent
         }
 
         long known = GrainBytes - (inside % GrainBytes);
-        if (_compressed is not null && GrainTable.IsOffset(host))
+        if (Grains is not null && GrainTable.IsOffset(host))
         {
             return new Extent(offset, Math.Min(length, known), ExtentKind.Compressed, File, host);
         }
@@ -83,13 +83,13 @@ internal sealed class SparseExtent : VmdkExtent
 
     public override void Read(in Extent extent, Span<byte> buffer)
     {
-        if (_compressed is null)
+        if (Grains is null)
         {
             ReadPayload(File!, extent.HostOffset, buffer);
         }
         else
         {
-            _compressed.Read(extent.HostOffset, (int)((extent.Start - Start) % GrainBytes), buffer);
+            Grains.Read(extent.HostOffset, (int)((extent.Start - Start) % GrainBytes), buffer);
         }
     }
 }
