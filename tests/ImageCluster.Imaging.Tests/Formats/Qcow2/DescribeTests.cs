@@ -1,5 +1,8 @@
 using System.Text.Json;
+using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Qcow2;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -50,6 +53,45 @@ public sealed class DescribeTests : IDisposable
         bytes[79] |= 2;
         File.WriteAllBytes(image, bytes);
         AssertSame(image);
+    }
+
+    [SkippableTheory]
+    [InlineData("luks")]
+    [InlineData("aes")]
+    public void EncryptedImagesAreDescribedAndTheirDataRefused(string format)
+    {
+        QemuTools.Require();
+        string image = _directory["a.qcow2"];
+        string[] options = [$"encrypt.format={format}", "encrypt.key-secret=s", .. format == "luks" ? ["encrypt.iter-time=10"] : Array.Empty<string>()];
+        QemuTools.Img("create", "-q", "-f", "qcow2", "--object", "secret,id=s,data=abc", "-o", string.Join(',', options), image, "3M");
+        string source = $"driver=qcow2,file.filename={image},encrypt.key-secret=s";
+        QemuTools.Img("convert", "-n", "--object", "secret,id=s,data=abc", "-f", "raw", "--target-image-opts", Zeros(), source, "-S", "0");
+        using IImageLayer layer = Qcow2TestImages.Open(image);
+        Assert.Contains(layer.DescribeSpecific()!.Fields, field => field.Key == "encrypt");
+        Extent extent = layer.Map(0, 4096);
+        Assert.Equal(ExtentKind.Data, extent.Kind);
+        ImageException e = Assert.Throws<ImageException>(() => layer.Read(extent, new byte[4096]));
+        Assert.Contains(format, e.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void AnImageWithoutItsDataFileIsDescribedAndNotRead()
+    {
+        MemoryLocator files = new();
+        Qcow2Format format = new();
+        format.Create(FillHelper.Request(files, "a", 1 << 20, false, "data_file=d,data_file_raw=on"));
+        files.Delete("d");
+        OpenContext context = new() { File = files.Open("a", OpenMode.ReadOnly), FileName = "a", Locator = files };
+        Assert.Equal(ImageErrorKind.NotFound, Assert.Throws<ImageException>(() => format.Open(context)).Kind);
+        using IImageLayer layer = format.Open(new OpenContext { File = files.Open("a", OpenMode.ReadOnly), FileName = "a", Locator = files, DescribeOnly = true });
+        Assert.Contains(layer.DescribeSpecific()!.Fields, field => field is { Key: "data-file", Value: "d" });
+        Assert.Equal(ImageErrorKind.NotFound, Assert.Throws<ImageException>(() => layer.Read(layer.Map(0, 512), new byte[512])).Kind);
+    }
+
+    private string Zeros()
+    {
+        File.WriteAllBytes(_directory["zeros.raw"], new byte[3 << 20]);
+        return _directory["zeros.raw"];
     }
 
     private static void AssertSame(string image)

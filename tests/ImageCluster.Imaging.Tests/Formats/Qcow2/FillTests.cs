@@ -23,7 +23,7 @@ public sealed class FillTests : IDisposable
         { "compat=0.10", 5_000_192, 64 },
         { "cluster_size=512", 3_000_320, 16 },
         { "cluster_size=512,refcount_bits=64", 3_000_320, 16 },
-        { "cluster_size=512", 30_000_128, 512 },
+        { "cluster_size=512", 20_000_256, 512 },
         { "cluster_size=1k", 20_000_256, 64 },
         { "cluster_size=2k,refcount_bits=1", 20_000_256, 64 },
         { "cluster_size=4k,refcount_bits=64", 30_000_128, 1024 },
@@ -92,8 +92,8 @@ public sealed class FillTests : IDisposable
     [InlineData("compat=0.10", 10_000_384)]
     [InlineData("cluster_size=512", 1_000_448)]
     [InlineData("cluster_size=4k,compression_type=zstd", 4_000_256)]
-    [InlineData("cluster_size=2M", 30_000_128)]
-    [InlineData("cluster_size=2M,compression_type=zstd,extended_l2=on", 30_000_128)]
+    [InlineData("cluster_size=2M", 10_000_384)]
+    [InlineData("cluster_size=2M,compression_type=zstd,extended_l2=on", 10_000_384)]
     [InlineData("refcount_bits=1", 10_000_384)]
     [InlineData("refcount_bits=2", 10_000_384)]
     [InlineData("refcount_bits=4,cluster_size=16k", 10_000_384)]
