@@ -46,7 +46,7 @@ public sealed record JobState
     /// <summary>Shards of the step that are done.</summary>
     public ImmutableSortedDictionary<long, CompletedShard> Completed { get; init; } = ImmutableSortedDictionary<long, CompletedShard>.Empty;
 
-    /// <summary>The copied shards, from the end of that step until the target is finished: their manifests are needed for that.</summary>
+    /// <summary>The copied or merged shards, from the end of that step until the target is finished: their manifests are needed for that.</summary>
     public ImmutableSortedDictionary<long, CompletedShard> Copied { get; init; } = ImmutableSortedDictionary<long, CompletedShard>.Empty;
 
     /// <summary>What went wrong with shards of the step.</summary>

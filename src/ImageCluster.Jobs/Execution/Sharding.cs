@@ -232,7 +232,7 @@ internal static class Sharding
 
     private static JobState Enter(JobState state, StageEntered entered)
     {
-        bool copied = state.Stage == StageKind.Copy && state.End is null;
+        bool copied = state.Stage is StageKind.Copy or StageKind.Merge && state.End is null;
         return state with
         {
             Stage = entered.Kind,

@@ -12,7 +12,7 @@ public enum StageKind
     /// <summary>Sharded: fills the target.</summary>
     Copy = 3,
 
-    /// <summary>One task: takes the manifests in and makes the target whole.</summary>
+    /// <summary>One task: takes the manifests of what was copied or merged in and makes the target whole.</summary>
     Finish = 4,
 
     /// <summary>Sharded: reads the target back.</summary>

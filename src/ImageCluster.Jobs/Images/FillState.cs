@@ -2,11 +2,16 @@ using System.Collections.Immutable;
 
 namespace ImageCluster.Jobs.Images;
 
-/// <summary>How far the filling of a target has come.</summary>
+/// <summary>
+/// How far the filling of a target has come; a base that a commit writes to, or an image that is rebased, is filled in the same way.
+/// </summary>
 public sealed record FillState
 {
-    /// <summary>The job that fills it; it goes on under a later lease of its own.</summary>
+    /// <summary>The job that does it; it goes on under a later lease of its own.</summary>
     public required string Holder { get; init; }
+
+    /// <summary>What it is filled for. Only a target is no image until it is finished.</summary>
+    public required UsePurpose Purpose { get; init; }
 
     public required FillLayout Layout { get; init; }
 

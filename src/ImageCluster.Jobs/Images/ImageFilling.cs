@@ -27,6 +27,7 @@ internal static class ImageFilling
                 Fill = new FillState
                 {
                     Holder = state.Leases[started.Token].Holder,
+                    Purpose = state.Leases[started.Token].Purpose,
                     Layout = started.Layout,
                     HighWater = Math.Max(0, started.Layout.RoomStart),
                 },
@@ -34,7 +35,11 @@ internal static class ImageFilling
             RoomGranted granted => state with { Fill = Granted(fill!, granted) },
             ShardsPublished published => state with { Fill = Published(fill!, published) },
             RoomClosed closed => state with { Fill = Closed(fill!, closed) },
-            TargetFinished finished => state with { Fill = null, Finished = new FinishedTarget(fill!.Holder, finished.Digest, finished.At) },
+            TargetFinished finished => state with
+            {
+                Fill = null,
+                Finished = new FinishedTarget(fill!.Holder, fill.Purpose, DigestAfter(state, fill.Purpose, finished.Digest), finished.At),
+            },
             FillAbandoned => state with { Fill = null },
             _ => throw new ArgumentOutOfRangeException(nameof(e), e.GetType().Name, "Not an event of an image."),
         };
@@ -93,9 +98,9 @@ internal static class ImageFilling
                 : ImageRecord.Refuse(RefusalKind.Conflict, $"{start.Image}: its filling has begun with another layout");
         }
 
-        return state.Finished is null
-            ? ImageRecord.Accept([new FillStarted(start.Token, start.Layout)])
-            : ImageRecord.Refuse(RefusalKind.Conflict, $"{start.Image} is finished");
+        return IsFinishedBy(state, lease)
+            ? ImageRecord.Refuse(RefusalKind.Conflict, $"{start.Image} is finished")
+            : ImageRecord.Accept([new FillStarted(start.Token, start.Layout)]);
     }
 
     private static Decision<ImageEvent> Grant(ImageState state, GrantRoom grant)
@@ -173,7 +178,7 @@ internal static class ImageFilling
             {
                 // Where room is handed out, nothing may stand anywhere else: it would be another shard's, now or later.
                 if (room.Length <= 0 || room.Start < 0 || room.Start > long.MaxValue - room.Length ||
-                    (fill.Layout.HandsOutRoom && (!open.Holds(room.Start, room.Start + room.Length) || used.Overlaps(room.Start, room.Start + room.Length))))
+                    (fill.Layout.HandsOutRoom && (!open.Granted.Contains(room.Start, room.Start + room.Length) || used.Overlaps(room.Start, room.Start + room.Length))))
                 {
                     return fill.Closed.Contains(publish.Assignment)
                         ? ImageRecord.Refuse(RefusalKind.Stale, $"{publish.Image}: assignment {publish.Assignment} has ended")
@@ -213,7 +218,7 @@ internal static class ImageFilling
 
         if (state.Fill is not { } fill)
         {
-            return state.Finished is { } done && done.Holder == lease!.Holder
+            return IsFinishedBy(state, lease!)
                 ? ImageRecord.Accept([])
                 : ImageRecord.Refuse(RefusalKind.Conflict, $"{finish.Image} is not being filled");
         }
@@ -228,6 +233,13 @@ internal static class ImageFilling
             ? Refuse(notQuiet)
             : ImageRecord.Accept([new TargetFinished(finish.Digest, finish.At)]);
     }
+
+    private static bool IsFinishedBy(ImageState state, Lease lease) =>
+        state.Finished is { } done && done.Holder == lease.Holder && done.Purpose == lease.Purpose;
+
+    // A rebase leaves the guest's bytes as they are.
+    private static string DigestAfter(ImageState state, UsePurpose purpose, string digest) =>
+        digest.Length == 0 && purpose == UsePurpose.Rebase ? state.Finished?.Digest ?? "" : digest;
 
     private static Decision<ImageEvent> Abandon(ImageState state, AbandonFill abandon)
     {
@@ -245,19 +257,18 @@ internal static class ImageFilling
     {
         RoomGrant room = granted.Room;
         OpenRoom open = fill.Open.GetValueOrDefault(granted.Assignment) ?? OpenRoom.Empty;
+        // Whatever the event says is granted is not free any more, also where another version of this program would have chosen otherwise.
         ImmutableSortedDictionary<long, FreeRoom> free = fill.Free;
-        if (free.TryGetValue(room.Start, out FreeRoom? source))
+        foreach (FreeRoom source in fill.Free.Values.Where(source => source.Start < room.End && source.End > room.Start))
         {
-            free = free.Remove(room.Start);
-            free = source.Length > room.Length
-                ? free.Add(room.End, source with { Start = room.End, Length = source.Length - room.Length })
-                : free;
+            RangeSet rest = RangeSet.Of(source.Start, source.End).Remove(room.Start, room.End);
+            free = Add(free.Remove(source.Start), rest, source.Dirty, source.FreeFrom);
         }
 
         return fill with
         {
             HighWater = Math.Max(fill.HighWater, room.End),
-            Open = fill.Open.SetItem(granted.Assignment, open with { Grants = open.Grants.Add(room) }),
+            Open = fill.Open.SetItem(granted.Assignment, open with { Grants = open.Grants.Add(room.Request, room), Granted = open.Granted.Add(room.Start, room.End) }),
             Free = free,
         };
     }
@@ -278,27 +289,24 @@ internal static class ImageFilling
     {
         OpenRoom open = fill.Open.GetValueOrDefault(closed.Assignment) ?? OpenRoom.Empty;
         long unit = fill.Layout.RoomAlignment;
-        ImmutableSortedDictionary<long, FreeRoom> free = fill.Free;
-        foreach (RoomGrant grant in open.Grants)
-        {
-            // Units of which a part is in use are wholly in use.
-            RangeSet rest = open.Used.Aggregate(RangeSet.Of(grant.Start, grant.End),
-                (set, used) => set.Remove(used.Start / unit * unit, (long)Int128.Min(RoundUp(used.End, unit), long.MaxValue)));
-            long cleanFrom = closed.CleanFrom.TryGetValue(grant.Request, out long from)
-                ? (long)Int128.Min(RoundUp(Math.Max(from, grant.Start), unit), grant.End)
-                : grant.End;
-            free = Add(free, rest.Remove(cleanFrom, grant.End), dirty: true, closed.QuietFrom ?? default);
-            free = Add(free, rest.Remove(grant.Start, cleanFrom), dirty: false, closed.QuietFrom ?? default);
-        }
-
+        // Units of which a part is in use are wholly in use.
+        RangeSet free = open.Used.Aggregate(open.Granted, (set, used) =>
+            set.Remove(used.Start / unit * unit, (long)Int128.Min(RoundUp(used.End, unit), long.MaxValue)));
+        RangeSet written = open.Grants.Values.Aggregate(RangeSet.Empty, (set, grant) => set.Add(grant.Start, CleanFrom(closed, grant, unit)));
+        RangeSet clean = free.Except(written);
+        Instant freeFrom = closed.QuietFrom ?? default;
         return fill with
         {
             Open = fill.Open.Remove(closed.Assignment),
             Closed = fill.Closed.Add(closed.Assignment),
-            Free = free,
+            Free = Add(Add(fill.Free, free.Except(clean), dirty: true, freeFrom), clean, dirty: false, freeFrom),
             QuietFrom = Instant.Max(fill.QuietFrom, closed.QuietFrom ?? default),
         };
     }
+
+    private static long CleanFrom(RoomClosed closed, RoomGrant grant, long unit) => closed.CleanFrom.TryGetValue(grant.Request, out long from)
+        ? (long)Int128.Min(RoundUp(Math.Max(from, grant.Start), unit), grant.End)
+        : grant.End;
 
     private static ImmutableSortedDictionary<long, FreeRoom> Add(
         ImmutableSortedDictionary<long, FreeRoom> free, RangeSet ranges, bool dirty, Instant freeFrom) =>
@@ -307,9 +315,9 @@ internal static class ImageFilling
     private static Refusal? Check(ImageState state, long token, Instant at, out Lease? lease)
     {
         Refusal? refusal = ImageRecord.Check(state, token, at, out lease);
-        return refusal ?? (lease!.Purpose == UsePurpose.Fill
+        return refusal ?? (UseRule.IsSharded(lease!.Purpose)
             ? null
-            : new Refusal(RefusalKind.Invalid, $"{state.Name}: lease {token} is not for filling"));
+            : new Refusal(RefusalKind.Invalid, $"{state.Name}: lease {token} is not for writing shards"));
     }
 
     private static Refusal? Filling(ImageState state, long token, Instant at, out FillState? fill)

@@ -63,7 +63,7 @@ public static class ImageRecord
 
     /// <summary>The room that <see cref="GrantRoom"/> gave to a request, or null.</summary>
     public static RoomGrant? FindRoom(ImageState state, long assignment, int request) =>
-        state.Fill?.Open.GetValueOrDefault(assignment)?.Grants.Find(grant => grant.Request == request);
+        state.Fill?.Open.GetValueOrDefault(assignment)?.Grants.GetValueOrDefault(request);
 
     internal static Decision<ImageEvent> Accept(IReadOnlyList<ImageEvent> events) => new(events);
 
@@ -142,8 +142,8 @@ public static class ImageRecord
             return new Refusal(RefusalKind.NotQuiet, $"{take.Image}: writers of {fill.Holder} may be at work until {fill.QuietFrom}");
         }
 
-        // Filling anew or creating replaces the remains; everything else would take them for an image.
-        return take.Purpose is UsePurpose.Fill or UsePurpose.Create
+        // Filling anew or creating replaces the remains of a target; everything else would take them for an image.
+        return fill.Purpose != UsePurpose.Fill || take.Purpose is UsePurpose.Fill or UsePurpose.Create
             ? null
             : new Refusal(RefusalKind.Conflict, $"{take.Image} is a target that {fill.Holder} has not finished");
     }
@@ -173,7 +173,7 @@ public static class ImageRecord
                 : Refuse(RefusalKind.Stale, $"{end.Image}: lease {end.Token} was never granted");
         }
 
-        return lease.Purpose == UsePurpose.Fill && ImageFilling.NotQuiet(state, end.At) is { } refusal
+        return UseRule.IsSharded(lease.Purpose) && ImageFilling.NotQuiet(state, end.At) is { } refusal
             ? new Decision<ImageEvent>(refusal)
             : Accept([new LeaseReleased(end.Token, end.At)]);
     }
@@ -210,8 +210,9 @@ public static class ImageRecord
 
     private static ImageState Granted(ImageState state, LeaseGranted granted)
     {
-        bool goesOn = granted.Purpose == UsePurpose.Fill && (state.Fill?.Holder ?? state.Finished?.Holder) == granted.Holder;
-        bool changes = UseRule.ChangesContent(granted.Purpose) && !goesOn;
+        bool goesOn = state.Fill is { } fill
+            ? fill.Holder == granted.Holder && fill.Purpose == granted.Purpose
+            : state.Finished is { } done && done.Holder == granted.Holder && done.Purpose == granted.Purpose;
         var lease = new Lease
         {
             Token = granted.Token,
@@ -226,8 +227,8 @@ public static class ImageRecord
         {
             LastToken = granted.Token,
             Leases = state.Leases.Add(granted.Token, lease),
-            Fill = changes ? null : state.Fill,
-            Finished = changes ? null : state.Finished,
+            Fill = lease.IsExclusive && !goesOn ? null : state.Fill,
+            Finished = UseRule.ChangesContent(lease.Purpose) && !goesOn ? null : state.Finished,
         };
     }
 

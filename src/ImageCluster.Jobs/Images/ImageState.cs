@@ -22,7 +22,7 @@ public sealed record ImageState
     /// <summary>The filling that is under way or was interrupted; null where there is none.</summary>
     public FillState? Fill { get; init; }
 
-    /// <summary>Set when a filling was finished, until the next change of what the image holds.</summary>
+    /// <summary>Set when shards were written to their end, until the next change of what the image holds.</summary>
     public FinishedTarget? Finished { get; init; }
 
     /// <summary>The whole-image change that ended last.</summary>

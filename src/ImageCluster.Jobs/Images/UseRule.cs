@@ -16,6 +16,9 @@ public static class UseRule
     public static bool ChangesContent(UsePurpose purpose) => purpose is UsePurpose.Fill or UsePurpose.Commit or
         UsePurpose.Create or UsePurpose.Resize or UsePurpose.SnapshotApply;
 
+    /// <summary>True where several workers may write shards of it, in room that the image's record hands out.</summary>
+    public static bool IsSharded(UsePurpose purpose) => purpose is UsePurpose.Fill or UsePurpose.Commit or UsePurpose.Rebase;
+
     /// <summary>The purpose as a message says it: "it is being ...".</summary>
     public static string Describe(UsePurpose purpose) => purpose switch
     {

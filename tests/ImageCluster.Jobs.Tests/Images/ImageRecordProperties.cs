@@ -115,7 +115,7 @@ public class ImageRecordProperties
             Assert.Equal(_publishedShards, fill.Published);
             (long Start, long End)[] rooms =
             [
-                .. fill.Open.Values.SelectMany(open => open.Grants).Select(grant => (grant.Start, grant.End)),
+                .. fill.Open.Values.SelectMany(open => open.Grants.Values).Select(grant => (grant.Start, grant.End)),
                 .. fill.Free.Values.Select(free => (free.Start, free.End)),
             ];
             Array.Sort(rooms);
@@ -269,8 +269,9 @@ public class ImageRecordProperties
                     NewFill();
                 }
             }
-            else if (Do(new FinishTarget(Image, Now, Token(a), "sha256t:0")) && State.Finished is not null && _publishedShards.Count > 0)
+            else if (State.Fill is not null && Do(new FinishTarget(Image, Now, Token(a), "sha256t:0")))
             {
+                Assert.NotNull(State.Finished);
                 Assert.Equal(Shards, _publishedShards.Count);
                 AssertQuiet();
                 NewFill();
