@@ -12,6 +12,7 @@ public static class FormatRegistry
         new Vdi.VdiFormat(),
         new Vpc.VpcFormat(),
         new Vhdx.VhdxFormat(),
+        new Qed.QedFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

@@ -37,14 +37,13 @@ internal abstract class BlockMapReader : BlockReader
             return new Extent(offset, length, place.Kind);
         }
 
-        ExtentKind kind = place.Kind;
         long host = place.HostOffset + within;
-        if (HolesAreZero && kind == ExtentKind.Data && host < File.Length)
+        if (HolesAreZero && place.Kind == ExtentKind.Data && host < File.Length)
         {
-            (length, bool hole) = File.NextRange(host, Math.Min(length, File.Length - host));
-            kind = hole ? ExtentKind.Zero : kind;
+            (length, bool isHole) = File.NextRange(host, Math.Min(length, File.Length - host));
+            return new Extent(offset, length, isHole ? ExtentKind.Zero : ExtentKind.Data, File, host, isHole);
         }
 
-        return new Extent(offset, length, kind, File, host);
+        return new Extent(offset, length, place.Kind, File, host);
     }
 }

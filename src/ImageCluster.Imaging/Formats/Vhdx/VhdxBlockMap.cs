@@ -54,6 +54,9 @@ internal sealed class VhdxBlockMap : IWritableBlockMap
 
     public bool WantsWriteBack => _cache.IsFull;
 
+    /// <summary>What children know this image by.</summary>
+    public Guid DataWriteId => _headers.Current.DataWriteId;
+
     private long ChunkRatio => ChunkRatioOf(_metadata.LogicalSectorSize, _metadata.BlockSize);
 
     /// <summary>How many payload blocks one sector bitmap covers.</summary>

@@ -7,7 +7,7 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Vhdx;
 
 /// <summary>A VHDX open for reading: fixed, dynamic or differencing.</summary>
-internal class VhdxReader : BlockMapReader, ICheckable
+internal class VhdxReader : BlockMapReader, ICheckable, IVerifiesParent
 {
     private readonly VhdxMetadata _metadata;
     private readonly VhdxBlockMap _table;
@@ -36,6 +36,15 @@ internal class VhdxReader : BlockMapReader, ICheckable
         {
             context.File.Dispose();
             throw;
+        }
+    }
+
+    public void VerifyParent(IImageLayer parent)
+    {
+        if (_metadata.Parent is { } named && !(parent is VhdxReader disk && named.DataWriteIds.Contains(disk._table.DataWriteId)))
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, FileName,
+                $"Parent '{parent.FileName}' is not the disk that this one was made on, or was changed since: its data write id is not {string.Join(" or ", named.DataWriteIds)}");
         }
     }
 

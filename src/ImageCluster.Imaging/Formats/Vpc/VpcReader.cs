@@ -1,11 +1,12 @@
 using System.Numerics;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.BlockTables;
+using ImageCluster.Imaging.Formats.Capabilities;
 
 namespace ImageCluster.Imaging.Formats.Vpc;
 
 /// <summary>A VHD open for reading: fixed, dynamic or differencing.</summary>
-internal class VpcReader : BlockMapReader
+internal class VpcReader : BlockMapReader, IVerifiesParent
 {
     private const int SectorSize = 512;
     private readonly VpcBlockMap? _table;
@@ -40,6 +41,15 @@ internal class VpcReader : BlockMapReader
         {
             context.File.Dispose();
             throw;
+        }
+    }
+
+    public void VerifyParent(IImageLayer parent)
+    {
+        if (_parent is not null && (parent as VpcReader)?.Footer.Id != _parent.Id)
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, FileName,
+                $"Parent '{parent.FileName}' is not the disk that this one was made on: its id is not {_parent.Id}");
         }
     }
 
