@@ -422,5 +422,10 @@ public class LocalFile : IBlockFile, IRangeCopy
         {
             return HostFile.Allocate(Handle, how, offset, length);
         }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // How .NET says that the file system has no files of that length.
+            throw new ImageException(ImageErrorKind.Io, Name, $"{what}: File too large", e) { Errno = 27 };
+        }
     }
 }

@@ -34,6 +34,10 @@ public static class QemuTools
         return output;
     }
 
+    /// <summary>Runs qemu-io's commands and returns whatever comes of it: <c>abort</c>, for one, ends it by a signal.</summary>
+    public static ToolResult TryIo(string image, string format, params string[] commands) =>
+        Run("qemu-io", ["-f", format, .. commands.SelectMany(command => new[] { "-c", command }), image]);
+
     private static string Succeed(string program, string[] arguments)
     {
         ToolResult result = Run(program, arguments);

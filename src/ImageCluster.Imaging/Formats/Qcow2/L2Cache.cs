@@ -87,6 +87,13 @@ internal sealed class L2Cache
         }
     }
 
+    /// <summary>Forgets every table. Nobody may have one pinned, or be reading.</summary>
+    public void Clear()
+    {
+        _pinned.Clear();
+        Array.Clear(_tables);
+    }
+
     private int SetOf(long hostOffset) =>
         _setBits == 0 ? 0 : (int)((ulong)(hostOffset >> _clusterBits) * 0x9E3779B97F4A7C15UL >> (64 - _setBits));
 

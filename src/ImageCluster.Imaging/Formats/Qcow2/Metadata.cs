@@ -49,6 +49,13 @@ internal sealed class Metadata : IDisposable
         set => _l1 = value;
     }
 
+    /// <summary>The file's tables were changed by other ways: they are read again when they are next asked for.</summary>
+    public void Reload()
+    {
+        _l1 = null;
+        L2.Clear();
+    }
+
     public void Dispose()
     {
         _externalData?.Dispose();

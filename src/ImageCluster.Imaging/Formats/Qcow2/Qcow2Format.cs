@@ -89,9 +89,9 @@ public sealed class Qcow2Format : ImageFormat
             {
                 // QEMU refuses an image whose directories are broken, so their errors are found now.
                 _ = image.Snapshots;
-                _ = image.Bitmaps;
             }
 
+            _ = image.Bitmaps;
             return image;
         }
         catch
@@ -128,12 +128,13 @@ public sealed class Qcow2Format : ImageFormat
             return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable };
         }
 
-        if (metadata.Header.IsDirty && !context.ForCheck)
+        WritableQcow2Image image = new(metadata, context.FileName) { Unreadable = unreadable };
+        if (!context.ForCheck)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, context.FileName, "The image was not closed cleanly: repair it with qemu-img check -r all first");
+            image.Start();
         }
 
-        return new WritableQcow2Image(metadata, context.FileName) { Unreadable = unreadable };
+        return image;
     }
 
     private static IBlockFile? OpenDataFile(Header header, OpenContext context, out ImageException? failure)

@@ -6,13 +6,13 @@ using ImageCluster.Imaging.Formats.Capabilities;
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>An open qcow2 image that answers for its own file: reading. The writable layer builds on it.</summary>
-internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
+internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
 {
     private const int SectorSize = 512;
 
     private readonly CompressedClusters _compressed;
-    private readonly Lazy<IReadOnlyList<Snapshot>> _snapshots;
-    private readonly Lazy<IReadOnlyList<PersistentBitmap>> _bitmaps;
+    private Lazy<IReadOnlyList<Snapshot>> _snapshots = null!;
+    private Lazy<IReadOnlyList<PersistentBitmap>> _bitmaps = null!;
 
     /// <param name="metadata">The image's state, owned from here on.</param>
     /// <param name="fileName">As the caller gave it.</param>
@@ -22,8 +22,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
         FileName = fileName;
         Codec = metadata.Header.CompressionType == CompressionType.Zstd ? ClusterCodecs.Zstd(fileName) : ClusterCodecs.Deflate(fileName);
         _compressed = new CompressedClusters(metadata.File, metadata.Layout, Codec);
-        _snapshots = new(() => SnapshotTable.Read(metadata.File, metadata.Header));
-        _bitmaps = new(() => BitmapDirectory.Read(metadata.File, metadata.Header));
+        ForgetDirectories();
     }
 
     public string FormatName => "qcow2";
@@ -115,6 +114,11 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
         }
     }
 
+    /// <exception cref="ImageException">A repair is asked for, but the image is open for reading only.</exception>
+    public virtual CheckReport Check(CheckRepair repair) => repair == CheckRepair.None
+        ? Checker.Run(Metadata, repair)
+        : throw new ImageException(ImageErrorKind.InvalidArgument, FileName, "The image is open for reading only and cannot be repaired");
+
     public FormatSpecificInfo? DescribeSpecific() => Describer.Describe(this);
 
     public virtual void Dispose()
@@ -122,6 +126,13 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots
         Cipher?.Dispose();
         _compressed.Dispose();
         Metadata.Dispose();
+    }
+
+    /// <summary>The tables of snapshots and bitmaps changed: they are read again when they are next asked for.</summary>
+    protected void ForgetDirectories()
+    {
+        _snapshots = new(() => SnapshotTable.Read(Metadata.File, Metadata.Header));
+        _bitmaps = new(() => BitmapDirectory.Read(Metadata.File, Metadata.Header));
     }
 
     /// <summary>Compresses and inflates this image's clusters.</summary>

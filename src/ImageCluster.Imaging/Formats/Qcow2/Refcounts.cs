@@ -185,7 +185,7 @@ internal sealed class Refcounts
         ulong entry = index < _table.Length ? _table[index] & TableOffsetMask : 0;
         return (entry & (ulong)(_layout.ClusterSize - 1)) == 0 && entry <= long.MaxValue
             ? (long)entry
-            : throw Corrupt($"Refblock offset {entry:#x} unaligned (reftable index: {index:#x})");
+            : throw Corrupt($"Refblock offset 0x{entry:x} unaligned (reftable index: 0x{index:x})");
     }
 
     private void Add(long first, long count)
@@ -326,9 +326,9 @@ internal sealed class Refcounts
     {
         long area = (Math.Max(cluster, newBlock) >> _blockBits) + 1;
         long start = area << _blockBits;
-        long blocks = BlocksFor(start, withReserve: true);
+        long blocks = RefcountMath.Needed(_layout, start, generous: true).Blocks;
         int perTableCluster = _layout.ClusterSize / sizeof(ulong);
-        long tableClusters = ((blocks + (blocks + 1) / 2) + perTableCluster - 1) / perTableCluster;
+        long tableClusters = RefcountMath.DivideUp(blocks + RefcountMath.DivideUp(blocks, 2), perTableCluster);
         if (tableClusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
         {
             throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = 27 };
@@ -392,30 +392,6 @@ internal sealed class Refcounts
         {
             Decrease((old.RefcountTableOffset >> _layout.ClusterBits) + i);
         }
-    }
-
-    // Blocks that describe this many clusters, the table's and their own.
-    private long BlocksFor(long clusters, bool withReserve)
-    {
-        long perBlock = _layout.RefcountBlockEntries;
-        long perTableCluster = _layout.ClusterSize / sizeof(ulong);
-        long table = 0;
-        long blocks = 0;
-        for (long last = -1, total = 0; total != last;)
-        {
-            last = total;
-            blocks = (clusters + table + blocks + perBlock - 1) / perBlock;
-            table = (blocks + perTableCluster - 1) / perTableCluster;
-            total = clusters + blocks + table;
-            if (total == last && withReserve)
-            {
-                clusters += (table + 1) / 2;
-                total = 0;
-                withReserve = false;
-            }
-        }
-
-        return blocks;
     }
 
     private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, _metadata.File.Name, message);

@@ -7,6 +7,11 @@ internal sealed record Snapshot
 
     public required string Name { get; init; }
 
+    /// <summary>Id and name as they stand in the file, in whatever encoding, to be kept when the table is written anew; null for a new snapshot.</summary>
+    public byte[]? IdBytes { get; init; }
+
+    public byte[]? NameBytes { get; init; }
+
     /// <summary>Host offset in bytes of the snapshot's L1 table.</summary>
     public long L1Offset { get; init; }
 

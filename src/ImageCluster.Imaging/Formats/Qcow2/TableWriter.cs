@@ -23,7 +23,7 @@ internal sealed class TableWriter
     private readonly int _maxChanged;
     private readonly Dictionary<L2Table, (int From, int To)> _changedTables = [];
     private readonly SortedSet<int> _changedEntries = [];
-    private HashSet<long>? _tableOffsets;
+    private MetadataOverlap _overlap;
     private ImageException? _failure;
     private bool _began;
     private bool _isDirty;
@@ -35,6 +35,7 @@ internal sealed class TableWriter
         _maxChanged = (int)Math.Max(4, ChangedBudget >> _layout.ClusterBits);
         Refcounts = new Refcounts(metadata);
         Allocator = new Allocator(metadata, Refcounts);
+        _overlap = new MetadataOverlap(metadata, Refcounts);
         CompleteL1();
     }
 
@@ -141,7 +142,7 @@ internal sealed class TableWriter
         }
 
         _changedTables[copy] = (0, _layout.ClusterSize);
-        _tableOffsets?.Add(newOffset);
+        _overlap.AddTable(newOffset);
         Volatile.Write(ref _metadata.L1[l1Index], (ulong)newOffset | Layout.CopiedFlag);
         _changedEntries.Add(l1Index);
         return copy;
@@ -179,7 +180,7 @@ internal sealed class TableWriter
     /// </summary>
     public void CheckFree(long offset, long length)
     {
-        if (OverlapWith(offset, length) is not { } what)
+        if (_overlap.Find(offset, length) is not { } what)
         {
             return;
         }
@@ -250,9 +251,10 @@ internal sealed class TableWriter
     /// <summary>Forgets what is cached of refcounts and tables, all of which is written: somebody else changed the file.</summary>
     public void Reload()
     {
+        _isDirty = _metadata.Header.IsDirty;
         Refcounts = new Refcounts(_metadata);
         Allocator = new Allocator(_metadata, Refcounts);
-        _tableOffsets = null;
+        _overlap = new MetadataOverlap(_metadata, Refcounts);
         CompleteL1();
     }
 
@@ -282,7 +284,7 @@ internal sealed class TableWriter
 
     private long Aligned(long offset, int l1Index) => _layout.IsClusterAligned(offset)
         ? offset
-        : throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, $"L2 table offset {offset:#x} unaligned (L1 index: {l1Index:#x})");
+        : throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, $"L2 table offset 0x{offset:x} unaligned (L1 index: 0x{l1Index:x})");
 
     private void MakeRoom()
     {
@@ -367,68 +369,5 @@ internal sealed class TableWriter
         _metadata.File.Flush();
         _metadata.Header = header with { Incompatible = features };
         _isDirty = dirty;
-    }
-
-    private string? OverlapWith(long offset, long length)
-    {
-        Header header = _metadata.Header;
-        long start = offset & -_layout.ClusterSize;
-        long end = (offset + length + _layout.ClusterSize - 1) & -_layout.ClusterSize;
-        if (start == 0)
-        {
-            return "qcow2_header";
-        }
-
-        if (Overlaps(header.L1Offset, (long)header.L1Entries * sizeof(ulong)))
-        {
-            return "active L1 table";
-        }
-
-        if (Overlaps(header.RefcountTableOffset, (long)header.RefcountTableClusters << _layout.ClusterBits))
-        {
-            return "refcount table";
-        }
-
-        if (header.SnapshotCount > 0 && Overlaps(header.SnapshotsOffset, 1))
-        {
-            return "snapshot table";
-        }
-
-        if (header.Bitmaps is { } bitmaps && Overlaps(bitmaps.DirectoryOffset, bitmaps.DirectorySize))
-        {
-            return "bitmap directory";
-        }
-
-        HashSet<long> tables = _tableOffsets ??= CollectTables();
-        for (long cluster = start; cluster < end; cluster += _layout.ClusterSize)
-        {
-            if (tables.Contains(cluster))
-            {
-                return "active L2 table";
-            }
-
-            if (Refcounts.IsBlock(cluster))
-            {
-                return "refcount block";
-            }
-        }
-
-        return null;
-
-        bool Overlaps(long from, long bytes) => from < end && from + bytes > start;
-    }
-
-    private HashSet<long> CollectTables()
-    {
-        HashSet<long> tables = [];
-        foreach (ulong entry in _metadata.L1)
-        {
-            if ((entry & Layout.OffsetMask) != 0)
-            {
-                tables.Add((long)(entry & Layout.OffsetMask));
-            }
-        }
-
-        return tables;
     }
 }

@@ -19,7 +19,7 @@ internal sealed partial class WritableQcow2Image
         int size = _layout.ClusterSize;
         if (!_layout.IsClusterAligned(offset) || (!_layout.IsClusterAligned(data.Length) && offset + data.Length != VirtualSize))
         {
-            throw new ArgumentException($"Only whole clusters can be compressed (guest offset {offset:#x}, {data.Length} bytes).", nameof(data));
+            throw new ArgumentException($"Only whole clusters can be compressed (guest offset 0x{offset:x}, {data.Length} bytes).", nameof(data));
         }
 
         EnterShared();

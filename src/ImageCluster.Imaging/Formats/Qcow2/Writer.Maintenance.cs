@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Formats.Capabilities;
+
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <content>What needs the image to itself.</content>
@@ -5,8 +7,53 @@ internal sealed partial class WritableQcow2Image
 {
     private readonly ReaderWriterLockSlim _operations = new(LockRecursionPolicy.NoRecursion);
 
+    /// <summary>Makes ready for writing: an image that was not closed cleanly is repaired first, as QEMU does.</summary>
+    public void Start()
+    {
+        if (Metadata.Header.IsDirty)
+        {
+            CheckReport report = Checker.Run(Metadata, CheckRepair.All);
+            if (report.CheckErrors > 0 || report.Failure is not null)
+            {
+                throw new ImageException(ImageErrorKind.Corrupt, FileName, $"Could not repair dirty image: {report.Failure ?? "Input/output error"}");
+            }
+        }
+
+        _ = _tables;
+    }
+
+    public override CheckReport Check(CheckRepair repair) => Exclusively(() => Checker.Run(Metadata, repair));
+
     // Writes go on beside each other, but not beside what changes the image as a whole.
     private void EnterShared() => _operations.EnterReadLock();
 
     private void ExitShared() => _operations.ExitReadLock();
+
+    // Everything is in the file before; afterwards what was read of its metadata is read again.
+    private T Exclusively<T>(Func<T> action)
+    {
+        _operations.EnterWriteLock();
+        try
+        {
+            lock (_gate)
+            {
+                _tablesOrNone?.Flush();
+                try
+                {
+                    return action();
+                }
+                finally
+                {
+                    Metadata.Reload();
+                    _tablesOrNone?.Reload();
+                    ForgetInflated();
+                    ForgetDirectories();
+                }
+            }
+        }
+        finally
+        {
+            _operations.ExitWriteLock();
+        }
+    }
 }

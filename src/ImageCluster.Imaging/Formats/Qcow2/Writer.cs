@@ -17,8 +17,8 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
     private const int EncryptedPiece = 256 << 10;
 
     private readonly Lock _gate = new();
-    private readonly TableWriter _tables;
     private readonly Layout _layout;
+    private TableWriter? _tablesOrNone;
     private bool _disposed;
 
     /// <param name="metadata">The image's state, owned from here on.</param>
@@ -27,7 +27,6 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
         : base(metadata, fileName)
     {
         _layout = metadata.Layout;
-        _tables = new TableWriter(metadata);
     }
 
     private enum Target
@@ -44,6 +43,9 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
         /// <summary>A part of one cluster, the rest of which must be filled up.</summary>
         Part,
     }
+
+    // Made when it is first needed: what it reads may be broken, and a check must be able to open the image all the same.
+    private TableWriter _tables => _tablesOrNone ??= new TableWriter(Metadata);
 
     /// <summary>Partial writes are possible by subclusters.</summary>
     public override long Granularity => _layout.SubclusterSize;
@@ -88,9 +90,9 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
         {
             lock (_gate)
             {
-                if (!_tables.HasFailed)
+                if (_tablesOrNone is { HasFailed: false } tables)
                 {
-                    _tables.Finish();
+                    tables.Finish();
                 }
             }
         }
@@ -200,7 +202,7 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
         return entry.Host < 0 || _layout.IsClusterAligned(entry.Host)
             ? entry
             : throw new ImageException(ImageErrorKind.Corrupt, FileName,
-                $"{(entry.Allocated == 0 ? "Preallocated zero" : "Data")} cluster offset {entry.Host:#x} unaligned (guest offset: {offset:#x})");
+                $"{(entry.Allocated == 0 ? "Preallocated zero" : "Data")} cluster offset 0x{entry.Host:x} unaligned (guest offset: 0x{offset:x})");
     }
 
     private static bool IsInPlace(in ClusterEntry entry, uint touched) => entry.IsWritable && (entry.Allocated & touched) == touched;
@@ -388,7 +390,7 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
                     Read(extent, part);
                     break;
                 case ExtentKind.Absent when Backing is not null:
-                    throw new ArgumentException($"A write into a cluster that the image does not have must be of the whole cluster (guest offset {offset:#x}).");
+                    throw new ArgumentException($"A write into a cluster that the image does not have must be of the whole cluster (guest offset 0x{offset:x}).");
                 default:
                     part.Clear();
                     break;

@@ -126,7 +126,7 @@ internal sealed class WriterModel : IDisposable
     private void AssertContent(byte[] actual)
     {
         int at = Content.AsSpan().CommonPrefixLength(actual);
-        Assert.True(at == Content.Length, $"first difference at {at} ({at:#x})\n{string.Join('\n', Log)}");
+        Assert.True(at == Content.Length, $"first difference at {at} (0x{at:x})\n{string.Join('\n', Log)}");
     }
 
     private void Discard(int start, int length)
