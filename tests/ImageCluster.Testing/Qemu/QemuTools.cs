@@ -47,7 +47,8 @@ public static class QemuTools
 
     private static ToolResult Run(string program, string[] arguments)
     {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        // By its whole path: our own qemu-img lies beside tests that refer to it, and the current directory comes before the PATH.
+        ProcessStartInfo start = new(Path.Combine("/usr/bin", program), arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
