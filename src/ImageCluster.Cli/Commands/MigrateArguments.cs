@@ -46,7 +46,7 @@ internal static class MigrateArguments
             throw CliException.Usage("more than one file and no --to", "give one manifest, or say with --to FORMAT what the images are to become");
         }
 
-        if (options.OnlyWithoutManifest.FirstOrDefault(option => parsed.GetResult(option) is not null) is { } given)
+        if (options.OnlyWithoutManifest.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } given)
         {
             throw CliException.Usage($"{given.Name} goes with --to only", "write it into the manifest");
         }

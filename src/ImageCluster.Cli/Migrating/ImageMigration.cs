@@ -52,11 +52,11 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         {
             // What was done is kept: the next run goes on from there.
             string kept = _ledger is not null && _staging.Exists ? $" What is done is kept in {_staging.DirectoryPath}." : "";
-            return new ImageOutcome(ErrorText.Of(e, found.Path) + kept, _ledger?.Job);
+            return new ImageOutcome(Line(e) + kept, _ledger?.Job);
         }
         catch (ImageException e)
         {
-            return GiveUp(ErrorText.Of(e, found.Path));
+            return GiveUp(Line(e));
         }
     }
 
@@ -155,6 +155,10 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         progress.TargetBytes = Math.Max(progress.TargetBytes, FileStamp.Of(_staging.FinalPath)?.AllocatedBytes ?? 0);
         ledger.Installed(assignment);
     }
+
+    // Of an unfinished target people know the final name.
+    private string Line(ImageException e) =>
+        ErrorText.Of(e, found.Path).Replace(_staging.DirectoryPath, _staging.FinalDirectory, StringComparison.Ordinal);
 
     // What this run has begun is thrown away; where it has begun nothing, what an earlier run left stays as it is.
     private ImageOutcome GiveUp(string reason)
