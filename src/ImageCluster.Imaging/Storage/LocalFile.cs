@@ -413,6 +413,11 @@ public class LocalFile : IBlockFile, IRangeCopy
         {
             throw Errno.Exception(e, Name, $"Could not resize to {length} bytes");
         }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // How .NET says that the file system has no files of that length.
+            throw new ImageException(ImageErrorKind.Io, Name, $"Could not resize to {length} bytes: File too large", e) { Errno = 27 };
+        }
     }
 
     /// <summary>fallocate; not while an unaligned write past the cache puts back the bytes around its own.</summary>
@@ -421,11 +426,6 @@ public class LocalFile : IBlockFile, IRangeCopy
         using (_direct?.Shared())
         {
             return HostFile.Allocate(Handle, how, offset, length);
-        }
-        catch (ArgumentOutOfRangeException e)
-        {
-            // How .NET says that the file system has no files of that length.
-            throw new ImageException(ImageErrorKind.Io, Name, $"{what}: File too large", e) { Errno = 27 };
         }
     }
 }
