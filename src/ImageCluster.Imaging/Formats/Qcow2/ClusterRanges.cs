@@ -60,12 +60,6 @@ internal sealed class ClusterRanges
         }
     }
 
-    public bool Contains(long number)
-    {
-        int at = FirstEndingAtOrBehind(number + 1);
-        return at < _ranges.Count && _ranges[at].Start <= number;
-    }
-
     /// <summary>The start of the first <paramref name="count"/> numbers in a row, from <paramref name="from"/> on, none of which is in the set.</summary>
     public long FirstFree(long from, long count)
     {

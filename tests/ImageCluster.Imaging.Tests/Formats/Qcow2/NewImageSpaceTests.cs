@@ -41,7 +41,6 @@ public class NewImageSpaceTests
 
                 Assert.Equal(first, ranges.FirstFree(at, count));
                 Assert.Equal(Numbers(at, at + count).TakeWhile(n => !model.Contains(n)).Count(), ranges.FreeAt(at, count));
-                Assert.Equal(model.Contains(at), ranges.Contains(at));
             }
         }
     }
@@ -88,7 +87,7 @@ public class NewImageSpaceTests
                             else
                             {
                                 sharers[c] = 1;
-                                Assert.False(given.Contains(c));
+                                Assert.False(Has(given, c));
                                 given.Add(c, c + 1);
                             }
                         }
@@ -112,8 +111,8 @@ public class NewImageSpaceTests
             // What is in use is what was given, passed over, or holds refcounts; all that was given can be counted.
             foreach (long block in space.RefcountBlocks.Values)
             {
-                Assert.False(given.Contains(block), $"seed {seed}");
-                Assert.True(space.Used.Contains(block));
+                Assert.False(Has(given, block), $"seed {seed}");
+                Assert.True(Has(space.Used, block));
             }
 
             Assert.Equal(space.RefcountTableClusters, given.FreeAt(space.RefcountTable, space.RefcountTableClusters));
@@ -129,6 +128,8 @@ public class NewImageSpaceTests
             Assert.True(space.RefcountBlocks.Keys.Max() < space.RefcountTableClusters << (clusterBits - 3));
         }
     }
+
+    private static bool Has(ClusterRanges ranges, long number) => ranges.FreeAt(number, 1) == 0;
 
     private static IEnumerable<long> Numbers(long start, long end)
     {
