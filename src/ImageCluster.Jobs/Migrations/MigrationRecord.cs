@@ -204,7 +204,9 @@ public static class MigrationRecord
     {
         var all = new List<MigrationEvent>(events);
         state = events.Aggregate(state, Apply);
-        foreach (long index in state.IsPlanned || state.CancelledBy.Length > 0 ? state.Waiting.Values() : [])
+        // An image that succeeds ends no other, which spares a look at all that wait.
+        bool mayEndOthers = (state.IsPlanned || state.CancelledBy.Length > 0) && !events.All(e => e is ImageEnded { Result.Outcome: JobOutcome.Succeeded });
+        foreach (long index in mayEndOthers ? state.Waiting.Values() : [])
         {
             // In the order of their numbers, so that a base's end is seen by all that stand on it.
             MigratedImage image = state.Images[(int)index];

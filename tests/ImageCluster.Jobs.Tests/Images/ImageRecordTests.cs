@@ -308,6 +308,32 @@ public class ImageRecordTests
         Refuse(RefusalKind.Invalid, new StartFill(Image, _now, read.Token, Layout(1)));
     }
 
+    /// <summary>One assignment that asks for room again and again, as a single machine does: time must not grow with the square of it.</summary>
+    [Fact]
+    public void Thousands_of_rooms_of_one_assignment()
+    {
+        const int Rooms = 5000;
+        ImageState state = ImageState.New;
+        void Do(ImageCommand command)
+        {
+            Decision<ImageEvent> decision = ImageRecord.Decide(state, command);
+            Assert.Null(decision.Refusal);
+            state = decision.Events.Aggregate(state, ImageRecord.Apply);
+        }
+
+        Do(Take("job-1", UsePurpose.Fill));
+        Do(new StartFill(Image, _now, 1, Layout(Rooms)));
+        for (int i = 0; i < Rooms; i++)
+        {
+            Do(new GrantRoom(Image, _now, 1, 7, i, 512, 512));
+            Do(Publish(1, 7, i, (1024 + i * 512L, i % 2 == 0 ? 512 : 100)));
+        }
+
+        Do(new CloseRoom(Image, _now, 1, 7, ImmutableSortedDictionary<int, long>.Empty, null));
+        Assert.Equal(Rooms / 2, state.Fill!.Free.Count);
+        Do(new FinishTarget(Image, _now, 1, ""));
+    }
+
     private static FillLayout Layout(long shards) => new() { Shards = shards, RoomStart = 1000, RoomAlignment = 256 };
 
     private TakeUse Take(string holder, UsePurpose purpose) => new(Image, _now, holder, purpose, Minute, "", []);

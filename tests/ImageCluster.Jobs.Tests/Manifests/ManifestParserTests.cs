@@ -157,5 +157,14 @@ public class ManifestParserTests
         Assert.StartsWith("lab.yaml:1:1: ", e.Message);
     }
 
+    [Fact]
+    public void The_documented_examples_suit_the_engines_formats_and_options()
+    {
+        foreach (string example in ManifestExamples.Documented.Values)
+        {
+            Assert.Equal("qcow2", ManifestParser.Parse(example).Target.Format);
+        }
+    }
+
     private static MigrationManifest Parse(string yaml) => ManifestParser.Parse(yaml, "manifest", FakeFormats.All);
 }
