@@ -13,6 +13,7 @@ public static class FormatRegistry
         new Vpc.VpcFormat(),
         new Vhdx.VhdxFormat(),
         new Qed.QedFormat(),
+        new Qcow.QcowFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

@@ -66,10 +66,7 @@ internal abstract class BlockFill : IFillTarget
             if (piece.Kind == FillPieceKind.Data)
             {
                 long start = run.Offset + piece.Start;
-                for (long block = start / Layout.BlockSize; block <= (start + piece.Length - 1) / Layout.BlockSize; block++)
-                {
-                    Put(block, static (fill, room) => fill.NewBlock(room), room);
-                }
+                ReserveBlocks(start, piece.Length, room);
             }
         }
     }
@@ -107,9 +104,27 @@ internal abstract class BlockFill : IFillTarget
     /// <param name="places">For each block where its data start in the file, or what else <see cref="Put"/> was given; 0 for one without.</param>
     protected abstract ShardManifest CloseShard(long shard, long[] places);
 
+    /// <summary>Gives every block of a range a place that reads as zeros until it is written.</summary>
+    protected void ReserveBlocks(long offset, long length, IRoom room)
+    {
+        for (long block = offset / Layout.BlockSize; block <= (offset + length - 1) / Layout.BlockSize; block++)
+        {
+            Put(block, static (fill, room) => fill.NewBlock(room), room);
+        }
+    }
+
+    /// <summary>Called before a block is given a place.</summary>
+    protected virtual void BeforePlace(long block, IRoom room)
+    {
+    }
+
+    /// <summary>Writes guest bytes to their place.</summary>
+    protected virtual void WriteBytes(long offset, long host, ReadOnlySpan<byte> data) => File.Write(host, data);
+
     /// <summary>Remembers a place for a block that has none yet.</summary>
     protected void Put(long block, Func<BlockFill, IRoom, long> place, IRoom room)
     {
+        BeforePlace(block, room);
         long shard = block / BlocksPerShard;
         long[] places = _shards.GetOrAdd(shard, NewShard);
         ref long entry = ref places[block - shard * BlocksPerShard];
@@ -135,39 +150,34 @@ internal abstract class BlockFill : IFillTarget
         return host;
     }
 
-    /// <summary>The ranges of the file that blocks occupy, in order.</summary>
-    protected List<RoomExtent> RoomsOf(IEnumerable<long> hosts)
+    /// <summary>Ranges of the file, in order and joined.</summary>
+    protected static List<RoomExtent> Join(IEnumerable<RoomExtent> ranges)
     {
-        List<RoomExtent> rooms = [];
-        foreach (long host in hosts.Order())
+        List<RoomExtent> joined = [];
+        foreach (RoomExtent room in ranges.OrderBy(static room => room.Start))
         {
-            Join(rooms, new RoomExtent(host - Layout.Prefix, Layout.Prefix + Layout.BlockSize));
+            if (joined.Count > 0 && joined[^1].Start + joined[^1].Length == room.Start)
+            {
+                joined[^1] = joined[^1] with { Length = joined[^1].Length + room.Length };
+            }
+            else
+            {
+                joined.Add(room);
+            }
         }
 
-        return rooms;
+        return joined;
     }
 
-    /// <summary>Adds a range that comes behind all others.</summary>
-    protected static void Join(List<RoomExtent> rooms, RoomExtent room)
-    {
-        if (rooms.Count > 0 && rooms[^1].Start + rooms[^1].Length == room.Start)
-        {
-            rooms[^1] = rooms[^1] with { Length = rooms[^1].Length + room.Length };
-        }
-        else
-        {
-            rooms.Add(room);
-        }
-    }
-
-    private void WriteData(long offset, ReadOnlySpan<byte> data)
+    /// <summary>Writes guest bytes, which may go over several blocks.</summary>
+    protected void WriteData(long offset, ReadOnlySpan<byte> data)
     {
         while (data.Length > 0)
         {
             long block = offset / Layout.BlockSize;
             long within = offset - block * Layout.BlockSize;
             int length = (int)Math.Min(data.Length, Layout.BlockSize - within);
-            File.Write(HostOf(block) + within, data[..length]);
+            WriteBytes(offset, HostOf(block) + within, data[..length]);
             offset += length;
             data = data[length..];
         }

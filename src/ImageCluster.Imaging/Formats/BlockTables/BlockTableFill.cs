@@ -61,7 +61,9 @@ internal abstract class BlockTableFill(IBlockFile file, CreateRequest request, B
             WritePrefix(host - Layout.Prefix);
         }
 
-        return new ShardManifest(shard, [], RoomsOf(hosts), hosts.Length * Layout.BlockSize);
+        long roomLength = Layout.Prefix + Layout.BlockSize;
+        List<RoomExtent> rooms = Join(hosts.Select(host => new RoomExtent(host - Layout.Prefix, roomLength)));
+        return new ShardManifest(shard, [], rooms, hosts.Length * Layout.BlockSize);
     }
 
     /// <summary>The bytes of the table for the blocks from <paramref name="firstBlock"/> on, and where in the file they go.</summary>

@@ -43,15 +43,10 @@ internal abstract class TwoLevelFill : BlockFill
 
     public override void Reserve(FillRun run, IRoom room)
     {
-        foreach (FillPiece piece in run.Pieces)
-        {
-            ReserveTables(run.Offset + piece.Start, piece.Length, room);
-        }
-
         if (run.ExplicitZero)
         {
-            ReserveTables(run.Offset, run.Length, room);
-            PutZero(run.Offset, run.Length, room);
+            ReserveZero(run.Offset, run.Length, room);
+            return;
         }
 
         base.Reserve(run, room);
@@ -59,7 +54,7 @@ internal abstract class TwoLevelFill : BlockFill
         {
             if (piece.Kind == FillPieceKind.Zero)
             {
-                PutZero(run.Offset + piece.Start, piece.Length, room);
+                ReserveZero(run.Offset + piece.Start, piece.Length, room);
             }
         }
     }
@@ -96,7 +91,8 @@ internal abstract class TwoLevelFill : BlockFill
     protected override ShardManifest CloseShard(long shard, long[] places)
     {
         List<long> tables = [];
-        List<RoomExtent> rooms = RoomsOf(places.Where(IsPlainCluster));
+        List<RoomExtent> rooms = [.. places.Where(static place => place is not (0 or StatedZero)).Select(RoomOf)];
+        long dataBytes = rooms.Sum(static room => room.Length);
         for (long first = 0; first < places.Length; first += _shape.L2Count)
         {
             long number = (shard * BlocksPerShard + first) / _shape.L2Count;
@@ -109,13 +105,33 @@ internal abstract class TwoLevelFill : BlockFill
             }
         }
 
-        rooms.Sort(static (a, b) => a.Start.CompareTo(b.Start));
-        long dataBytes = places.Count(IsPlainCluster) * _shape.ClusterSize;
-        return new ShardManifest(shard, tables, rooms, dataBytes);
+        return new ShardManifest(shard, tables, Join(rooms), dataBytes);
     }
 
-    /// <summary>True for a place that is the host offset of a whole cluster of its own.</summary>
-    protected virtual bool IsPlainCluster(long place) => place > 0;
+    /// <summary>Makes a range of whole clusters zeros that the image states.</summary>
+    protected virtual void ReserveZero(long offset, long length, IRoom room)
+    {
+        for (long block = offset / _shape.ClusterSize; block <= (offset + length - 1) / _shape.ClusterSize; block++)
+        {
+            Put(block, static (_, _) => StatedZero, room);
+        }
+    }
+
+    /// <summary>QEMU takes room for a table when the first cluster of its range is written, and in front of that cluster.</summary>
+    protected override void BeforePlace(long block, IRoom room)
+    {
+        long table = block / _shape.L2Count;
+        if (!_tables.ContainsKey(table))
+        {
+            lock (_tables)
+            {
+                _tables.GetOrAdd(table, _ => room.Reserve(_shape.L2Length, _shape.ClusterSize));
+            }
+        }
+    }
+
+    /// <summary>What a cluster occupies.</summary>
+    protected virtual RoomExtent RoomOf(long place) => new(place, _shape.ClusterSize);
 
     /// <summary>The L2 entry for a cluster's place.</summary>
     protected abstract ulong EntryOf(long place);
@@ -124,29 +140,6 @@ internal abstract class TwoLevelFill : BlockFill
 
     private static long TablesPerShard(ClusterTableShape shape) =>
         Math.Clamp(AimedShardLength / (shape.L2Count * shape.ClusterSize), 1, MaxTablesPerShard);
-
-    private void ReserveTables(long offset, long length, IRoom room)
-    {
-        long tableRange = _shape.L2Count * _shape.ClusterSize;
-        for (long table = offset / tableRange; table <= (offset + length - 1) / tableRange; table++)
-        {
-            if (!_tables.ContainsKey(table))
-            {
-                lock (_tables)
-                {
-                    _tables.GetOrAdd(table, _ => room.Reserve(_shape.L2Length, _shape.ClusterSize));
-                }
-            }
-        }
-    }
-
-    private void PutZero(long offset, long length, IRoom room)
-    {
-        for (long block = offset / _shape.ClusterSize; block <= (offset + length - 1) / _shape.ClusterSize; block++)
-        {
-            Put(block, static (_, _) => StatedZero, room);
-        }
-    }
 
     // As far as the disk goes: the rest of the table's room reads as zeros already.
     private void WriteTable(long offset, ReadOnlySpan<long> places)

@@ -44,6 +44,12 @@ public sealed class FormatKit(string formatName, IFileLocator locator)
     public void Fill(string name, byte[] guest, string options = "", int threads = 2, int sparse = 4096)
     {
         using IFillTarget target = Format.CreateFill(Request(name, guest.Length, options));
+        Convert(guest, target, threads, sparse);
+    }
+
+    /// <summary>Converts guest bytes into a target and finishes it.</summary>
+    public static void Convert(byte[] guest, IFillTarget target, int threads, int sparse = 4096)
+    {
         new Converter(new BytesSource(guest), target, new ConvertOptions { Threads = threads, SparseSize = sparse }).Run(CancellationToken.None);
         target.Finish();
     }

@@ -1,0 +1,39 @@
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Qcow;
+
+/// <summary>Makes empty images, as qemu-img lays them out.</summary>
+internal static class QcowCreator
+{
+    public static void Create(CreateRequest request)
+    {
+        QcowLayout layout = new(request);
+        using IBlockFile file = CreateFile(request, layout);
+        file.Write(0, layout.Header.Encode());
+    }
+
+    /// <summary>Creates the file with an empty L1 table, but without the header.</summary>
+    public static IBlockFile CreateFile(CreateRequest request, QcowLayout layout)
+    {
+        IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
+        try
+        {
+            long length = QcowLayout.FileLength(layout.Header);
+            if (file.CanResize)
+            {
+                file.SetLength(length);
+            }
+            else
+            {
+                file.WriteZeroes(0, length, ZeroMode.MayUnmap);
+            }
+
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+}
