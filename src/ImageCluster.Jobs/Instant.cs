@@ -11,6 +11,9 @@ public readonly record struct Instant(long UnixMilliseconds) : IComparable<Insta
 
     public static Instant Max(Instant a, Instant b) => a >= b ? a : b;
 
+    /// <summary>A duration in whole milliseconds, as events keep it: what is decided must be what is read back.</summary>
+    public static TimeSpan Whole(TimeSpan duration) => TimeSpan.FromMilliseconds((long)duration.TotalMilliseconds);
+
     public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.FromUnixTimeMilliseconds(UnixMilliseconds);
 
     public int CompareTo(Instant other) => UnixMilliseconds.CompareTo(other.UnixMilliseconds);

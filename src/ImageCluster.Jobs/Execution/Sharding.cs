@@ -53,9 +53,9 @@ internal static class Sharding
 
     private static Decision<JobEvent> Start(JobState state, StartShards start)
     {
-        if (start.Duration <= TimeSpan.Zero || start.Duration > JobRecord.MaxDuration || start.Count < 1 || start.Worker.Length == 0)
+        if (start.Duration < TimeSpan.FromMilliseconds(1) || start.Duration > JobRecord.MaxDuration || start.Count < 1 || start.Worker.Length == 0)
         {
-            return JobRecord.Refuse(RefusalKind.Invalid, "an assignment needs a worker, one shard at least and a duration of at most a day");
+            return JobRecord.Refuse(RefusalKind.Invalid, "an assignment needs a worker, one shard at least and a duration of a millisecond to a day");
         }
 
         if (state.Paused)
@@ -71,7 +71,7 @@ internal static class Sharding
 
         long limit = state.Settings.MaxShards == 0 ? start.Count : Math.Min(start.Count, state.Settings.MaxShards - state.ShardsInWork);
         return limit > 0 && !state.Pending.IsEmpty
-            ? JobRecord.Accept([new ShardsStarted(state.LastAssignment + 1, start.Worker, state.Pending.Lowest(limit), start.At, start.Duration, deadline)])
+            ? JobRecord.Accept([new ShardsStarted(state.LastAssignment + 1, start.Worker, state.Pending.Lowest(limit), start.At, Instant.Whole(start.Duration), deadline)])
             : JobRecord.Refuse(RefusalKind.NothingToDo, $"job {state.Id} has nothing to hand out now");
     }
 

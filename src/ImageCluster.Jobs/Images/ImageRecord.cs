@@ -86,9 +86,9 @@ public static class ImageRecord
 
     private static Decision<ImageEvent> Take(ImageState state, TakeUse take)
     {
-        if (take.Duration <= TimeSpan.Zero || take.Duration > MaxDuration || take.Holder.Length == 0)
+        if (take.Duration < TimeSpan.FromMilliseconds(1) || take.Duration > MaxDuration || take.Holder.Length == 0)
         {
-            return Refuse(RefusalKind.Invalid, "a use needs a holder and a duration of more than nothing and at most a day");
+            return Refuse(RefusalKind.Invalid, "a use needs a holder and a duration of a millisecond to a day");
         }
 
         List<ImageEvent> events = Expired(state, take.At);
@@ -103,7 +103,7 @@ public static class ImageRecord
         Refusal? refusal = InTheWay(state, take) ?? Dependents(state, take) ?? Unfinished(state, take);
         return refusal is not null
             ? new Decision<ImageEvent>(refusal)
-            : Accept([.. events, new LeaseGranted(state.LastToken + 1, take.Holder, take.Purpose, take.Detail, take.At, take.Duration)]);
+            : Accept([.. events, new LeaseGranted(state.LastToken + 1, take.Holder, take.Purpose, take.Detail, take.At, Instant.Whole(take.Duration))]);
     }
 
     private static Refusal? InTheWay(ImageState state, TakeUse take)

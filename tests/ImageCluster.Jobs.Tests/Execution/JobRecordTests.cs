@@ -209,6 +209,16 @@ public class JobRecordTests
     }
 
     [Fact]
+    public void A_duration_is_kept_as_it_is_stored()
+    {
+        Submit();
+        Refuse(RefusalKind.Invalid, new StartShards(Id, _now, "w", 1, TimeSpan.FromMicroseconds(999), _now + Minute));
+        Accept(new StartShards(Id, _now, "w", 1, TimeSpan.FromMicroseconds(1999), _now + Minute));
+        Assert.Equal(TimeSpan.FromMilliseconds(1), State.Assignments[1].Duration);
+        _journal.Crash();
+    }
+
+    [Fact]
     public void Limits_of_shards_in_work()
     {
         Submit(settings: new JobSettings { MaxShards = 2 });

@@ -290,6 +290,15 @@ public class ImageRecordTests
     }
 
     [Fact]
+    public void A_duration_is_kept_as_it_is_stored()
+    {
+        Refuse(RefusalKind.Invalid, Take("job-1", UsePurpose.Read) with { Duration = TimeSpan.FromMicroseconds(999) });
+        Accept(Take("job-1", UsePurpose.Read) with { Duration = TimeSpan.FromMicroseconds(1999) });
+        Assert.Equal(TimeSpan.FromMilliseconds(1), State.Leases[1].Duration);
+        _journal.Crash();
+    }
+
+    [Fact]
     public void Nonsense_is_refused()
     {
         Refuse(RefusalKind.Invalid, Take("", UsePurpose.Read));
