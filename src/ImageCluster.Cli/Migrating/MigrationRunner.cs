@@ -165,7 +165,11 @@ internal sealed class MigrationRunner
                 _fatal ??= e;
             }
 
-            _context.Board.Enter(progress, ImageStage.Interrupted);
+            if (!progress.HasEnded)
+            {
+                _context.Board.Enter(progress, ImageStage.Interrupted);
+            }
+
             cancel.Cancel();
         }
         finally
@@ -222,9 +226,18 @@ internal sealed class MigrationRunner
             progress.Digest ?? "",
             outcome.Job?.BytesRead ?? 0,
             outcome.Job?.BytesWritten ?? 0);
-        MigrationState run = _context.Journal.Do(batch => batch.Do(new EndImage(_runId, batch.Now, image.Index, image.Attempt, result))).Run(_runId);
-        _context.Board.Enter(progress, outcome.Failure is null ? ImageStage.Done : ImageStage.Failed, outcome.Failure);
         if (outcome.Failure is not null)
+        {
+            // Said before it is journaled: on a full disk the journal may fail next.
+            _context.Board.Enter(progress, ImageStage.Failed, outcome.Failure);
+        }
+
+        MigrationState run = _context.Journal.Do(batch => batch.Do(new EndImage(_runId, batch.Now, image.Index, image.Attempt, result))).Run(_runId);
+        if (outcome.Failure is null)
+        {
+            _context.Board.Enter(progress, ImageStage.Done);
+        }
+        else
         {
             // What stands on it fails with it, without having been started.
             foreach (MigratedImage other in run.Images.Where(other => other.Progress == RecordedProgress.Failed && !_images[other.Index].HasEnded && other.Index != image.Index && other.Attempt == 0))
