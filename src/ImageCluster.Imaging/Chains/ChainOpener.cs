@@ -123,7 +123,7 @@ public sealed class ChainOpener(IFileLocator locator)
                 throw new ImageException(ImageErrorKind.Policy, overlay.FileName, $"Backing file '{name}' creates an infinite loop.");
             }
 
-            bool write = options.Mode.Write && depth < options.WritableLayers;
+            bool write = options.Mode.Write && (depth < options.WritableLayers || depth == options.WritableBase);
             return OpenLayer(name, options with
             {
                 Format = backing.Format,

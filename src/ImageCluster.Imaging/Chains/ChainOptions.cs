@@ -19,6 +19,9 @@ public sealed record ChainOptions
     /// <summary>How many of the chain's images, counted from the top, are opened for writing where <see cref="Mode"/> writes.</summary>
     public int WritableLayers { get; init; } = 1;
 
+    /// <summary>The place in the chain (1 for the top's own backing file) of one more image that is opened for writing; null for none (commit).</summary>
+    public int? WritableBase { get; init; }
+
     /// <summary>Images in a chain at the most, the top included.</summary>
     public int MaxDepth { get; init; } = 256;
 

@@ -41,7 +41,7 @@ public sealed class OptionReader(IReadOnlyDictionary<string, string> options, st
             return otherwise;
         }
 
-        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value)
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value)
             ? value
             : throw Invalid($"Parameter '{name}' expects a number");
     }

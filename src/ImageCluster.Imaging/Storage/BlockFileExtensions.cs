@@ -2,6 +2,21 @@ namespace ImageCluster.Imaging.Storage;
 
 public static class BlockFileExtensions
 {
+    private const int SectorSize = 512;
+    private const int FirstBlock = 4096;
+
+    /// <summary>
+    /// Allocates the first block of a new file of <paramref name="length"/> bytes, as QEMU does with every file that it makes larger than 0
+    /// at once: who opens the file with O_DIRECT finds out by reading that block what alignment the storage needs.
+    /// </summary>
+    public static void AllocateStart(this IBlockFile file, long length)
+    {
+        if (length > 0 && file.CanResize)
+        {
+            file.Write(0, new byte[length < FirstBlock ? SectorSize : FirstBlock]);
+        }
+    }
+
     /// <summary>Fills <paramref name="buffer"/> or fails with <see cref="ImageErrorKind.Truncated"/>, naming <paramref name="what"/>.</summary>
     public static void ReadExactly(this IBlockFile file, long offset, Span<byte> buffer, string what)
     {

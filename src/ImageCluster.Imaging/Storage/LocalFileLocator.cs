@@ -19,6 +19,11 @@ public sealed class LocalFileLocator : IFileLocator
     public IBlockFile Create(string name, long length, OpenMode mode, bool mustBeNew = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (name.Length == 0)
+        {
+            throw new ImageException(ImageErrorKind.NotFound, name, "Could not create '': No such file or directory");
+        }
+
         LocalOpening opening = new(name, PathOf(name), mode with { Write = true });
         return opening.Create(length, mustBeNew);
     }

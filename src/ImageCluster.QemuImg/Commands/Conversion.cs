@@ -2,7 +2,6 @@ using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
-using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Imaging.Storage;
@@ -66,22 +65,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             throw new CommandException("No support for concatenating multiple snapshot");
         }
 
-        LayeredDisk disk = _sources[0];
-        if (disk.Top is not ISnapshots holder)
-        {
-            throw new CommandException(
-                $"Failed to load snapshot: Block format '{disk.Top.FormatName}' used by device '' does not support temporarily loading internal snapshots");
-        }
-
-        ImageSnapshot found = selector.Find(holder.ListSnapshots()) ?? throw new CommandException("Failed to load snapshot: Can't find snapshot");
-        try
-        {
-            return new LayeredDisk([holder.OpenSnapshot(found.Id), .. disk.Layers.Skip(1)]);
-        }
-        catch (ImageException e)
-        {
-            throw new CommandException($"Failed to load snapshot: {e.Message}") { Hint = ImageOpener.HintText(e) };
-        }
+        return SnapshotSelector.Open(_sources[0], selector);
     }
 
     private (ImageFormat Format, CreateOptionSet Options) PrepareCreation()

@@ -20,7 +20,7 @@ internal static class ConvertCommand
             CommonOptions.Help,
             CommonOptions.Format,
             CommonOptions.OutputFormat,
-            CommonOptions.BackingFile,
+            new('B', null, "BACKING_FILE", "the target's backing file: what it holds is not copied") { IsFile = true },
             new('C', null, null, "let the file system copy ranges where it can"),
             new('c', null, null, "compress the target's data"),
             CommonOptions.BackingFormat,

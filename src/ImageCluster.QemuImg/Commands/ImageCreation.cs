@@ -11,6 +11,9 @@ namespace ImageCluster.QemuImg.Commands;
 /// <summary>Makes an empty image the way <c>create</c> does: looks at the backing file, says what it formats, creates.</summary>
 internal sealed class ImageCreation(CommandHost host, string fileName, string formatName)
 {
+    // EFBIG
+    private const int FileTooLarge = 27;
+
     public string? BackingFile { get; init; }
 
     public string? BackingFormat { get; init; }
@@ -43,11 +46,6 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
         }
 
         string? backingFormat = options.Get("backing_fmt");
-        if (backingFormat is not null && FormatRegistry.Find(backingFormat) is null)
-        {
-            throw Failure($"Unknown backing file format '{backingFormat}'");
-        }
-
         if (!string.IsNullOrEmpty(backing))
         {
             long? found = CheckBacking(backing, backingFormat);
@@ -97,7 +95,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
         if (BackingFormat is not null && !options.TrySet("backing_fmt", BackingFormat))
         {
-            throw Failure($"Backing format not supported for file format '{formatName}'");
+            throw Failure($"Backing file format not supported for file format '{formatName}'");
         }
     }
 
@@ -136,6 +134,11 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
                 Options = options.Values,
                 Secret = host.Secrets.Lookup(options.Values, fileName),
             });
+        }
+        catch (ImageException e) when (e.Errno == FileTooLarge)
+        {
+            string hint = options.Has("cluster_size") ? " (try using a larger cluster size)" : "";
+            throw Failure($"The image size is too large for file format '{formatName}'{hint}");
         }
         catch (ImageException e)
         {

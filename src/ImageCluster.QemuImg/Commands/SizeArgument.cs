@@ -33,7 +33,8 @@ internal static class SizeArgument
         return bytes;
     }
 
-    private static SizeFault TryParse(string text, out long bytes)
+    /// <summary>Parses a size and says what is wrong with it; a number beyond 2^63-1 is out of range.</summary>
+    public static SizeFault TryParse(string text, out long bytes)
     {
         if (ByteSize.TryParse(text, out bytes))
         {
@@ -49,11 +50,12 @@ internal static class SizeArgument
             ? SizeFault.OutOfRange
             : SizeFault.Malformed;
     }
+}
 
-    private enum SizeFault
-    {
-        None,
-        Malformed,
-        OutOfRange,
-    }
+/// <summary>What is wrong with a size.</summary>
+internal enum SizeFault
+{
+    None,
+    Malformed,
+    OutOfRange,
 }

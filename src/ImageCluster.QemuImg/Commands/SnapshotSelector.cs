@@ -1,5 +1,8 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
 
 namespace ImageCluster.QemuImg.Commands;
 
@@ -21,11 +24,34 @@ internal sealed record SnapshotSelector(string? IdOrName, string? Id, string? Na
         return any ? snapshots.FirstOrDefault(s => (Id is null || s.Id == Id) && (Name is null || s.Name == Name)) : null;
     }
 
+    /// <summary>The chain as the selected snapshot of its top has it. It lives as long as <paramref name="disk"/>, and is not to be disposed of.</summary>
+    public static LayeredDisk Open(LayeredDisk disk, SnapshotSelector selector)
+    {
+        if (disk.Top is not ISnapshots holder)
+        {
+            throw new CommandException(
+                $"Failed to load snapshot: Block format '{disk.Top.FormatName}' used by device '' does not support temporarily loading internal snapshots");
+        }
+
+        ImageSnapshot found = selector.Find(holder.ListSnapshots()) ?? throw new CommandException("Failed to load snapshot: Can't find snapshot");
+        try
+        {
+            return new LayeredDisk([holder.OpenSnapshot(found.Id), .. disk.Layers.Skip(1)]);
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"Failed to load snapshot: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    /// <summary>A snapshot of that id or, where there is none, of that name.</summary>
+    public static SnapshotSelector OfWord(string word) => new(word, null, null);
+
     public static SnapshotSelector Parse(string text)
     {
         if (!text.StartsWith("snapshot.", StringComparison.Ordinal))
         {
-            return new SnapshotSelector(text, null, null);
+            return OfWord(text);
         }
 
         string? id = null;

@@ -10,7 +10,8 @@ namespace ImageCluster.QemuImg.Images;
 /// </summary>
 internal sealed class CreateOptionSet
 {
-    private const string SizeHint =
+    /// <summary>What follows a complaint about a size.</summary>
+    public const string SizeHint =
         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.\n";
 
     // What files take whatever the format (QEMU's protocol level), behind the format's own.

@@ -23,8 +23,8 @@ internal sealed record OpenSettings
 
     public bool ForCheck { get; init; }
 
-    /// <summary>How many images from the top on are opened for writing.</summary>
-    public int WritableLayers { get; init; } = 1;
+    /// <inheritdoc cref="ChainOptions.WritableBase"/>
+    public int? WritableBase { get; init; }
 }
 
 /// <summary>Opens images for commands; failures are <see cref="CommandException"/>s in qemu-img's words.</summary>
@@ -58,7 +58,7 @@ internal static class ImageOpener
         FollowBacking = settings.FollowBacking && !image.WithoutBacking,
         DescribeOnly = settings.DescribeOnly,
         ForCheck = settings.ForCheck,
-        WritableLayers = settings.WritableLayers,
+        WritableBase = settings.WritableBase,
         Options = image.Options,
         Secret = host.Secrets.Lookup(image.Options, image.FileName),
     };

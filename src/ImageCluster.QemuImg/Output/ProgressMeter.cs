@@ -19,6 +19,7 @@ internal sealed class ProgressMeter : IDisposable
     private double _percent;
     private double _printed;
     private bool _asked;
+    private bool _ended;
 
     /// <param name="enabled"><c>-p</c> was given.</param>
     /// <param name="step">Percentage points between two prints.</param>
@@ -50,13 +51,21 @@ internal sealed class ProgressMeter : IDisposable
     /// <summary>Says that <paramref name="part"/> of <paramref name="whole"/> is done.</summary>
     public void Report(long part, long whole) => Report(whole == 0 ? 100 : 100.0 * part / whole);
 
-    public void Dispose()
+    /// <summary>Ends the line, before something else is printed.</summary>
+    public void End()
     {
-        _signal?.Dispose();
-        if (_enabled)
+        if (_enabled && !_ended)
         {
             _output.Write('\n');
         }
+
+        _ended = true;
+    }
+
+    public void Dispose()
+    {
+        _signal?.Dispose();
+        End();
     }
 
     private void Print()

@@ -193,7 +193,7 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
             : (zero & bit) != 0 ? (ExtentKind.Zero, zero)
             : (ExtentKind.Absent, ~(allocated | zero));
         int run = Math.Min(BitOperations.TrailingZeroCount(~(same >> subcluster)), Layout.SubclustersPerCluster - subcluster);
-        return new Subclusters(kind, run, kind == ExtentKind.Absent ? -1 : host);
+        return new Subclusters(kind, run, host);
     }
 
     private static string At(L2Table table, int index) => $"L2 offset: {Hex(table.HostOffset)}, L2 index: {Hex(index)}";

@@ -24,6 +24,8 @@ public sealed class Qcow2Format : ImageFormat
 
     public override IReadOnlyList<CreateOption> CreateOptions => Qcow2CreateOptions.All;
 
+    public override IReadOnlyList<CreateOption> AmendOptions => Qcow2CreateOptions.Amendable;
+
     public override void Create(CreateRequest request) => Creator.Create(request);
 
     public override IFillTarget CreateFill(CreateRequest request)
@@ -103,6 +105,14 @@ public sealed class Qcow2Format : ImageFormat
     }
 
     // The header is written last; that it fits is made sure of first.
+    public override MeasureResult? Measure(MeasureRequest request) => Measurer.Measure(request, CreateSettings.Read(new CreateRequest
+    {
+        FileName = "",
+        Locator = new LocalFileLocator(),
+        VirtualSize = 0,
+        Options = request.Options,
+    }));
+
     private static NewImage PlanFill(CreateRequest request, out CreateSettings settings)
     {
         settings = CreateSettings.Read(request);

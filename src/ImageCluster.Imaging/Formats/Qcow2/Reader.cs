@@ -2,6 +2,7 @@ using System.Buffers;
 using ImageCluster.Imaging.Compression;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -11,6 +12,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
     private const int SectorSize = 512;
 
     private readonly CompressedClusters _compressed;
+    private readonly Lazy<bool> _isPreallocated;
     private Lazy<IReadOnlyList<Snapshot>> _snapshots = null!;
     private Lazy<IReadOnlyList<PersistentBitmap>> _bitmaps = null!;
 
@@ -22,6 +24,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
         FileName = fileName;
         Codec = metadata.Header.CompressionType == CompressionType.Zstd ? ClusterCodecs.Zstd(fileName) : ClusterCodecs.Deflate(fileName);
         _compressed = new CompressedClusters(metadata.File, metadata.Layout, Codec);
+        _isPreallocated = new(() => metadata.Header.CryptMethod == CryptMethod.None && PreallocationDetector.Detect(metadata));
         ForgetDirectories();
     }
 
@@ -91,7 +94,8 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, VirtualSize - offset);
-        return new ClusterMap(Metadata, Metadata.L1).Find(offset, length);
+        Extent found = new ClusterMap(Metadata, Metadata.L1).Find(offset, length);
+        return found.Kind == ExtentKind.Data && _isPreallocated.Value ? LookForHole(found) : found;
     }
 
     public void Read(in Extent extent, Span<byte> buffer) => Read(extent, buffer, new ClusterMap(Metadata, Metadata.L1));
@@ -140,6 +144,20 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
 
     /// <summary>Room in the file was reused: nothing that was inflated before is to be trusted.</summary>
     protected void ForgetInflated() => _compressed.Forget();
+
+    // Tables that were made ahead call data what nothing has been written to yet: the file knows.
+    private static Extent LookForHole(in Extent extent)
+    {
+        IBlockFile file = extent.File!;
+        long inFile = file.Length - extent.HostOffset;
+        if (inFile <= 0)
+        {
+            return extent with { Kind = ExtentKind.Zero, IsHole = true };
+        }
+
+        (long length, bool isHole) = file.NextRange(extent.HostOffset, Math.Min(inFile, extent.Length));
+        return extent with { Length = length, Kind = isHole ? ExtentKind.Zero : ExtentKind.Data, IsHole = isHole };
+    }
 
     private void ReadData(long guestOffset, long hostOffset, Span<byte> buffer)
     {

@@ -6,19 +6,15 @@ namespace ImageCluster.Imaging.Formats.Raw;
 internal static class RawCreator
 {
     private const int SectorSize = 512;
-    private const int FirstBlock = 4096;
     private const int ZeroChunk = 1 << 20;
 
     /// <summary>QEMU counts raw images in sectors: a size is rounded up to 512 bytes.</summary>
-    public static long RoundedSize(CreateRequest request)
-    {
-        if (request.VirtualSize is < 0 or > long.MaxValue - SectorSize)
-        {
-            throw new ImageException(ImageErrorKind.Limit, request.FileName, $"Image size must be less than {long.MaxValue - SectorSize} bytes");
-        }
+    public static long RoundedSize(CreateRequest request) => RoundedSize(request.VirtualSize, request.FileName);
 
-        return (request.VirtualSize + SectorSize - 1) & -SectorSize;
-    }
+    /// <inheritdoc cref="RoundedSize(CreateRequest)"/>
+    public static long RoundedSize(long size, string? fileName) => size is >= 0 and <= long.MaxValue - SectorSize
+        ? (size + SectorSize - 1) & -SectorSize
+        : throw new ImageException(ImageErrorKind.Limit, fileName, $"Image size must be less than {long.MaxValue - SectorSize} bytes");
 
     /// <summary>Creates the file, or takes a device that is there and large enough, with the preallocation asked for.</summary>
     public static IBlockFile Create(CreateRequest request)
@@ -33,7 +29,7 @@ internal static class RawCreator
                 throw new ImageException(ImageErrorKind.NoSpace, request.FileName, "Device is too small for the image");
             }
 
-            AllocateStart(file, size);
+            file.AllocateStart(size);
             Preallocate(file, size, preallocation);
             return file;
         }
@@ -41,15 +37,6 @@ internal static class RawCreator
         {
             file.Dispose();
             throw;
-        }
-    }
-
-    // QEMU allocates a new file's first block: who opens it with O_DIRECT finds out by reading it what alignment the storage needs.
-    private static void AllocateStart(IBlockFile file, long size)
-    {
-        if (size > 0 && file.CanResize)
-        {
-            file.Write(0, new byte[size < FirstBlock ? SectorSize : FirstBlock]);
         }
     }
 

@@ -21,4 +21,11 @@ public sealed class RawFormat : ImageFormat
 
     public override IFillTarget OpenFill(CreateRequest request) =>
         new RawFill(request.Locator.Open(request.FileName, request.Mode), RawCreator.RoundedSize(request));
+
+    /// <summary>The disk's own size, whatever is in it.</summary>
+    public override MeasureResult? Measure(MeasureRequest request)
+    {
+        long size = RawCreator.RoundedSize(request.VirtualSize, null);
+        return new MeasureResult(size, size);
+    }
 }

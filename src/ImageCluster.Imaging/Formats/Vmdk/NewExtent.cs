@@ -28,6 +28,7 @@ internal sealed class NewExtent(IBlockFile file, long start, long length, string
         if (layout is null)
         {
             SetLength(length);
+            file.AllocateStart(length);
         }
         else if (directories)
         {

@@ -23,6 +23,7 @@ internal static class VpcCreator
             if (layout.IsFixed && file.CanResize)
             {
                 file.SetLength(layout.DiskSize);
+                file.AllocateStart(layout.DiskSize);
             }
 
             Span<byte> unallocated = new byte[Chunk];

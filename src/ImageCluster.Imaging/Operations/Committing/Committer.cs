@@ -1,0 +1,48 @@
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Operations.Converting;
+
+namespace ImageCluster.Imaging.Operations.Committing;
+
+/// <summary>
+/// Writes what the images above a base of the chain hold into that base, so that the base alone shows what the top shows. The top is
+/// emptied by a call of its own, after the base is durable: a crash in between loses nothing. Does not own the disk.
+/// </summary>
+/// <param name="disk">The chain; the base is open for writing (see <see cref="ChainOptions.WritableBase"/>).</param>
+/// <param name="baseIndex">The base's place in the chain, 1 for the top's own backing file.</param>
+/// <param name="options">Threads, progress, rate limit.</param>
+public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions options)
+{
+    /// <summary>Makes the base as large as the top where it is smaller, and brings over what differs. Durable on return.</summary>
+    public void Run(CancellationToken cancel)
+    {
+        IImageLayer image = disk.Layers[baseIndex];
+        if (image.VirtualSize < disk.VirtualSize)
+        {
+            // Not disposed of: its layers belong to the chain.
+            Resizer.Resize(new LayeredDisk(disk.Layers.Skip(baseIndex)), disk.VirtualSize, "off");
+        }
+
+        LayeredDisk below = new(disk.Layers.Skip(baseIndex));
+        InPlaceTarget target = new(below, disk.VirtualSize);
+        DiskSource source = new(disk, baseIndex, targetBackingSize: long.MaxValue);
+        new Converter(source, target, options).Run(cancel);
+        target.Finish();
+    }
+
+    /// <summary>Drops all that the top holds, where its format can.</summary>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.Unsupported"/>.</exception>
+    public static void EmptyTop(LayeredDisk disk)
+    {
+        switch (disk.Top)
+        {
+            case IEmptyable emptyable:
+                emptyable.MakeEmpty();
+                break;
+            default:
+                throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, "Operation not supported");
+        }
+    }
+}

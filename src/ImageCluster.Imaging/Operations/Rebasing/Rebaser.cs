@@ -1,0 +1,222 @@
+using System.Buffers;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Operations.Converting;
+
+namespace ImageCluster.Imaging.Operations.Rebasing;
+
+/// <summary>
+/// The safe rebase: before an overlay's backing file is changed, what the overlay does not hold itself and what the new backing file
+/// would show differently is written into the overlay. Only what differs is written. Threads read and compare; writes go in guest order,
+/// so the overlay's layout does not depend on their number. Does not own the disks.
+/// </summary>
+/// <param name="overlay">The overlay over its old backing files, its top open for writing.</param>
+/// <param name="newBacking">The new backing file with its own chain; null for none.</param>
+/// <param name="options">How to run.</param>
+public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, RebaseOptions options)
+{
+    private const int RunLength = 2 << 20;
+    private const int SectorSize = 512;
+
+    private readonly Turnstile _turnstile = new();
+    private readonly Lock _gate = new();
+    private readonly long _oldSize = overlay.Layers.Count > 1 ? overlay.Layers[1].VirtualSize : 0;
+    private long _next;
+    private long _nextTicket;
+    private Exception? _failure;
+
+    /// <summary>Makes the whole overlay independent of the difference. Durable on return.</summary>
+    public void Run(CancellationToken cancel)
+    {
+        Run(0, overlay.VirtualSize, cancel);
+        overlay.Flush();
+    }
+
+    /// <summary>Does the guest bytes from <paramref name="start"/> (a multiple of the overlay's unit) to the one before <paramref name="end"/>.</summary>
+    public void Run(long start, long end, CancellationToken cancel)
+    {
+        _next = start;
+        Thread[] helpers = new Thread[Math.Max(1, options.Threads) - 1];
+        for (int i = 0; i < helpers.Length; i++)
+        {
+            helpers[i] = new Thread(() => Work(end, cancel)) { IsBackground = true, Name = $"rebase-{i + 1}" };
+            helpers[i].Start();
+        }
+
+        Work(end, cancel);
+        foreach (Thread helper in helpers)
+        {
+            helper.Join();
+        }
+
+        if (_failure is not null)
+        {
+            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+        }
+
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    private void Work(long end, CancellationToken cancel)
+    {
+        byte[] old = ArrayPool<byte>.Shared.Rent(RunLength);
+        byte[] other = ArrayPool<byte>.Shared.Rent(RunLength);
+        try
+        {
+            while (!cancel.IsCancellationRequested && TryTake(end, out long offset, out int length, out long ticket))
+            {
+                Span<byte> before = old.AsSpan(0, length);
+                Span<byte> after = other.AsSpan(0, length);
+                overlay.ReadFrom(1, offset, before);
+                ReadNew(offset, after);
+                bool oldIsBlank = IsBlank(offset, length);
+                if (!_turnstile.Pass(ticket, () => WriteDifferences(offset, old.AsSpan(0, length), other.AsSpan(0, length), oldIsBlank)))
+                {
+                    break;
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, null);
+            _turnstile.Close();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(old);
+            ArrayPool<byte>.Shared.Return(other);
+        }
+
+        if (cancel.IsCancellationRequested)
+        {
+            _turnstile.Close();
+        }
+    }
+
+    // The next range that the overlay does not hold itself and that may differ.
+    private bool TryTake(long end, out long offset, out int length, out long ticket)
+    {
+        lock (_gate)
+        {
+            while (_next < end && _failure is null)
+            {
+                offset = _next;
+                Extent own = overlay.Top.Map(offset, end - offset);
+                long known = own.Length;
+                bool same = own.Kind != ExtentKind.Absent || IsSharedBelow(offset, ref known) || IsBlankInBoth(offset, ref known);
+                length = (int)Math.Min(known, RunLength);
+                _next += same ? known : length;
+                options.Progress?.Invoke(same ? known : length);
+                if (!same)
+                {
+                    ticket = _nextTicket++;
+                    return true;
+                }
+            }
+        }
+
+        (offset, length, ticket) = (0, 0, 0);
+        return false;
+    }
+
+    // Nothing between the overlay and the new backing file, which is in the old chain, says anything here.
+    private bool IsSharedBelow(long offset, ref long length)
+    {
+        if (options.SharedDepth is not { } depth)
+        {
+            return false;
+        }
+
+        DiskExtent between = overlay.MapFrom(1, offset, length, depth);
+        length = between.Extent.Length;
+
+        // A layer that ends before the offset hides what the shared one has there.
+        return between.Extent.Kind == ExtentKind.Absent;
+    }
+
+    private bool IsBlankInBoth(long offset, ref long length)
+    {
+        Extent old = overlay.MapFrom(1, offset, length, overlay.Layers.Count).Extent;
+        length = old.Length;
+        if (old.Kind is not (ExtentKind.Absent or ExtentKind.Zero))
+        {
+            return false;
+        }
+
+        if (newBacking is null || offset >= newBacking.VirtualSize)
+        {
+            return true;
+        }
+
+        Extent other = newBacking.Map(offset, Math.Min(length, newBacking.VirtualSize - offset)).Extent;
+        length = other.Length;
+        return other.Kind is ExtentKind.Absent or ExtentKind.Zero;
+    }
+
+    private bool IsBlank(long offset, int length)
+    {
+        if (offset >= _oldSize)
+        {
+            return true;
+        }
+
+        Extent old = overlay.MapFrom(1, offset, length, overlay.Layers.Count).Extent;
+        return old.Length == length && old.Kind is ExtentKind.Absent or ExtentKind.Zero;
+    }
+
+    private void ReadNew(long offset, Span<byte> buffer)
+    {
+        if (newBacking is null)
+        {
+            buffer.Clear();
+        }
+        else
+        {
+            newBacking.Read(offset, buffer);
+        }
+    }
+
+    private void WriteDifferences(long offset, ReadOnlySpan<byte> before, ReadOnlySpan<byte> after, bool oldIsBlank)
+    {
+        for (int at = 0; at < before.Length;)
+        {
+            int same = before[at..].CommonPrefixLength(after[at..]) / SectorSize * SectorSize;
+            at += same;
+            int length = DifferingLength(before[at..], after[at..]);
+            if (length == 0)
+            {
+                break;
+            }
+
+            if (oldIsBlank)
+            {
+                overlay.WriteZeroes(offset + at, length, ZeroMode.MayUnmap);
+            }
+            else
+            {
+                overlay.Write(offset + at, before.Slice(at, length));
+            }
+
+            at += length;
+        }
+    }
+
+    // Bytes up to the next sector that is equal.
+    private static int DifferingLength(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        int at = 0;
+        while (at < a.Length)
+        {
+            int length = Math.Min(SectorSize, a.Length - at);
+            if (a.Slice(at, length).SequenceEqual(b.Slice(at, length)))
+            {
+                break;
+            }
+
+            at += length;
+        }
+
+        return at;
+    }
+}

@@ -1,0 +1,33 @@
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Operations;
+
+/// <summary>Changes the size of a guest's disk.</summary>
+public static class Resizer
+{
+    /// <param name="disk">Its top is open for writing.</param>
+    /// <param name="newSize">Bytes.</param>
+    /// <param name="preallocation">off, metadata, falloc or full.</param>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.Unsupported"/>: the format cannot be resized.</exception>
+    public static void Resize(LayeredDisk disk, long newSize, string preallocation)
+    {
+        if (disk.Top is not IResizable resizable)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, "Image format driver does not support resize");
+        }
+
+        long oldSize = disk.VirtualSize;
+        resizable.Resize(newSize, preallocation);
+
+        // Where the disk grows over a longer backing file, the guest must find zeros, not what the backing file has there.
+        long hidden = disk.Layers.Count > 1 ? Math.Min(newSize, disk.Layers[1].VirtualSize) : 0;
+        if (hidden > oldSize)
+        {
+            disk.WriteZeroes(oldSize, hidden - oldSize, ZeroMode.MayUnmap);
+        }
+
+        disk.Flush();
+    }
+}

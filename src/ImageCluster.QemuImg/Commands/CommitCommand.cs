@@ -1,0 +1,143 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Operations.Committing;
+using ImageCluster.Imaging.Operations.Converting;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+using ImageCluster.QemuImg.Output;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary><c>commit</c>: writes an overlay's changes into an image that it stands on.</summary>
+internal static class CommitCommand
+{
+    public static readonly CommandSpec Spec = new(
+        "commit",
+        "[--object objectdef] [--image-opts] [-q] [-f fmt] [-t cache] [-b base] [-r rate_limit] [-d] [-p] filename",
+        "Write an overlay's changes into its backing file, or into another image of its chain.",
+        [
+            CommonOptions.Help,
+            CommonOptions.Format,
+            CommonOptions.Cache,
+            new('b', null, "BASE", "the image of the chain to write into; the overlay is not emptied then") { IsFile = true },
+            new('d', null, null, "do not empty the overlay"),
+            CommonOptions.Progress,
+            CommonOptions.Quiet,
+            new('r', null, "RATE_LIMIT", "bytes a second at the most"),
+            CommonOptions.Object,
+            CommonOptions.ImageOptions,
+        ],
+        Run);
+
+    private static int Run(CommandHost host, string[] arguments)
+    {
+        string? baseName = null;
+        string? cacheName = null;
+        bool keepsTop = false;
+        long bytesPerSecond = 0;
+        var command = new CommandArguments(host, Spec);
+        bool goOn = command.TryParse(arguments, option =>
+        {
+            switch (option.Key)
+            {
+                case "t": cacheName = option.Argument; break;
+                case "r": bytesPerSecond = SizeArgument.Parse(host, "rate limit", option.Argument); break;
+                case "b":
+                    baseName = option.Argument;
+                    keepsTop = true;
+                    break;
+                default: keepsTop = true; break;
+            }
+        });
+        if (!goOn)
+        {
+            return 0;
+        }
+
+        if (command.Operands is not [string name])
+        {
+            throw new UsageException("Expecting one image file name");
+        }
+
+        OpenSettings settings = new() { Write = true, Cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback) };
+        ImageReference image = command.Image(name);
+        int baseIndex = FindBase(host, image, baseName, settings);
+        using LayeredDisk disk = ImageOpener.Open(host, image, settings with { WritableBase = baseIndex });
+        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1);
+        Commit(disk, baseIndex, !keepsTop, bytesPerSecond, progress);
+        if (!command.Quiet)
+        {
+            progress.End();
+            host.Out.Write("Image committed.\n");
+        }
+
+        return 0;
+    }
+
+    // Which image of the chain to write into. The chain is opened for reading for that: only top and base are then opened for writing.
+    private static int FindBase(CommandHost host, ImageReference image, string? baseName, OpenSettings settings)
+    {
+        using LayeredDisk disk = ImageOpener.Open(host, image, settings with { Write = false });
+        if (baseName is null)
+        {
+            return disk.Layers.Count > 1 ? 1 : throw new CommandException("Image does not have a backing file");
+        }
+
+        IFileLocator locator = host.Locator;
+        for (int i = 1; i < disk.Layers.Count; i++)
+        {
+            if (disk.Layers[i].FileName == baseName || IsSame(locator, disk.Layers[i].FileName, baseName)
+                || disk.Layers[i - 1].Backing?.Name == baseName)
+            {
+                return i;
+            }
+        }
+
+        throw new CommandException($"Did not find '{baseName}' in the backing chain of '{image.Text}'");
+    }
+
+    private static bool IsSame(IFileLocator locator, string a, string b)
+    {
+        try
+        {
+            return locator.Exists(b) && locator.Canonical(a) == locator.Canonical(b);
+        }
+        catch (ImageException)
+        {
+            return false;
+        }
+    }
+
+    private static void Commit(LayeredDisk disk, int baseIndex, bool empties, long bytesPerSecond, ProgressMeter progress)
+    {
+        using RateLimiter? limiter = bytesPerSecond > 0 ? new RateLimiter(bytesPerSecond) : null;
+        long whole = Math.Max(1, disk.VirtualSize);
+        long done = 0;
+        ConvertOptions options = new()
+        {
+            Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
+            Throttle = limiter is null ? null : limiter.Take,
+        };
+        try
+        {
+            new Committer(disk, baseIndex, options).Run(CancellationToken.None);
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"Block job failed: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+
+        if (empties)
+        {
+            try
+            {
+                Committer.EmptyTop(disk);
+            }
+            catch (ImageException e) when (e.Kind == ImageErrorKind.Unsupported)
+            {
+                // A format that cannot drop what it holds keeps it: it is what the base has, too.
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Operations.Converting;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary><c>dd</c>: copies a range of blocks of an image into a new image, zeros included.</summary>
+internal static class DdCommand
+{
+    public static readonly CommandSpec Spec = new(
+        "dd",
+        "[--image-opts] [-U] [-f fmt] [-O output_fmt] [bs=block_size] [count=blocks] [skip=blocks] if=input of=output",
+        "Copy blocks of an image into a new image.",
+        [
+            CommonOptions.Help,
+            CommonOptions.Format,
+            CommonOptions.OutputFormat,
+            CommonOptions.Object,
+            CommonOptions.ImageOptions,
+            CommonOptions.ForceShare,
+        ],
+        Run);
+
+    private static int Run(CommandHost host, string[] arguments)
+    {
+        string outputFormat = "raw";
+        var command = new CommandArguments(host, Spec);
+        if (!command.TryParse(arguments, option => outputFormat = option.Argument))
+        {
+            return 0;
+        }
+
+        Operands operands = Operands.Parse(host, command.Operands);
+        if (operands.Input is null || operands.Output is null)
+        {
+            throw new CommandException("Must specify both input and output files");
+        }
+
+        using LayeredDisk source = ImageOpener.Open(host, command.Image(operands.Input), new OpenSettings { ForceShare = command.ForceShare });
+        ImageFormat format = FormatRegistry.Find(outputFormat) ?? throw new CommandException("Unknown file format");
+        if (!format.CanCreate)
+        {
+            throw new CommandException($"Format driver '{outputFormat}' does not support image creation");
+        }
+
+        (long start, long length) = operands.Range(source.VirtualSize, out bool beyondEnd);
+        if (beyondEnd)
+        {
+            host.Error($"{operands.Input}: cannot skip to specified offset");
+        }
+
+        Copy(host, new SlicedSource(new DiskSource(source), start, length), format, operands.Output);
+        return 0;
+    }
+
+    private static void Copy(CommandHost host, SlicedSource source, ImageFormat format, string target)
+    {
+        using IFillTarget fill = Create(host, format, target, source.VirtualSize);
+        try
+        {
+            // Every block is written, zeros too.
+            new Converter(source, fill, new ConvertOptions { SparseSize = 0 }).Run(CancellationToken.None);
+            fill.Finish();
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"error while copying: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private static IFillTarget Create(CommandHost host, ImageFormat format, string target, long size)
+    {
+        try
+        {
+            return format.CreateFill(new CreateRequest
+            {
+                FileName = target,
+                Locator = host.Locator,
+                VirtualSize = size,
+                Options = new Dictionary<string, string> { ["size"] = size.ToString(CultureInfo.InvariantCulture) },
+                Mode = OpenMode.ReadWrite,
+            });
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"{target}: error while creating output image: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    /// <summary>The operands <c>name=value</c>.</summary>
+    private sealed class Operands
+    {
+        private long _blockSize = 512;
+        private long? _count;
+        private long _skip;
+
+        public string? Input { get; private set; }
+
+        public string? Output { get; private set; }
+
+        public static Operands Parse(CommandHost host, IReadOnlyList<string> arguments)
+        {
+            Operands operands = new();
+            foreach (string argument in arguments)
+            {
+                int equals = argument.IndexOf('=');
+                string name = equals < 0 ? argument : argument[..equals];
+                string value = argument[(equals + 1)..];
+                switch (equals < 0 ? "" : name)
+                {
+                    case "bs": operands._blockSize = SizeArgument.Parse(host, "bs", value, 1, int.MaxValue); break;
+                    case "count": operands._count = SizeArgument.Parse(host, "count", value); break;
+                    case "skip": operands._skip = SizeArgument.Parse(host, "skip", value); break;
+                    case "if": operands.Input = value; break;
+                    case "of": operands.Output = value; break;
+                    default: throw new CommandException($"unrecognized operand {name}");
+                }
+            }
+
+            return operands;
+        }
+
+        /// <summary>The part of a disk of that size that is copied; empty where the start lies behind the end.</summary>
+        public (long Start, long Length) Range(long size, out bool beyondEnd)
+        {
+            Int128 start = (Int128)_skip * _blockSize;
+            beyondEnd = start > size;
+            if (start >= size)
+            {
+                return (0, 0);
+            }
+
+            Int128 rest = size - start;
+            Int128 length = _count is { } count ? Int128.Min(rest, (Int128)count * _blockSize) : rest;
+            return ((long)start, (long)length);
+        }
+    }
+}

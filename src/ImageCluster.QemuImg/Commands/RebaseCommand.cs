@@ -1,0 +1,175 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Operations.Rebasing;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+using ImageCluster.QemuImg.Output;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary><c>rebase</c>: puts an overlay onto another backing file, or onto none.</summary>
+internal static class RebaseCommand
+{
+    public static readonly CommandSpec Spec = new(
+        "rebase",
+        "[--object objectdef] [--image-opts] [-U] [-q] [-f fmt] [-t cache] [-T src_cache] [-p] [-u] -b backing_file [-F backing_fmt] filename",
+        "Change an image's backing file; unless -u is given, what a guest sees stays the same.",
+        [
+            CommonOptions.Help,
+            CommonOptions.Format,
+            CommonOptions.BackingFormat,
+            new('b', null, "BACKING_FILE", "the new backing file; \"\" for none") { IsFile = true },
+            new('u', null, null, "change the name only and look at no content"),
+            CommonOptions.Progress,
+            CommonOptions.Cache,
+            CommonOptions.SourceCache,
+            CommonOptions.Quiet,
+            CommonOptions.ForceShare,
+            CommonOptions.Object,
+            CommonOptions.ImageOptions,
+        ],
+        Run);
+
+    private static int Run(CommandHost host, string[] arguments)
+    {
+        string? backing = null;
+        string? backingFormat = null;
+        string? cacheName = null;
+        string? sourceCacheName = null;
+        bool nameOnly = false;
+        var command = new CommandArguments(host, Spec);
+        bool goOn = command.TryParse(arguments, option =>
+        {
+            switch (option.Key)
+            {
+                case "b": backing = option.Argument; break;
+                case "F": backingFormat = option.Argument; break;
+                case "t": cacheName = option.Argument; break;
+                case "T": sourceCacheName = option.Argument; break;
+                default: nameOnly = true; break;
+            }
+        });
+        if (!goOn)
+        {
+            return 0;
+        }
+
+        if (command.Operands is not [string name])
+        {
+            throw new UsageException("Expecting one image file name");
+        }
+
+        if (!nameOnly && backing is null)
+        {
+            throw new UsageException("Must specify backing file (-b) or use unsafe mode (-u)");
+        }
+
+        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1);
+        CacheMode cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback);
+        CacheMode sourceCache = CommandArguments.ParseSourceCache(sourceCacheName);
+        OpenSettings settings = new() { Write = true, Cache = cache, FollowBacking = !nameOnly };
+        ImageReference image = command.Image(name);
+        using LayeredDisk disk = ImageOpener.Open(host, image, settings);
+        if (backingFormat is not null && FormatRegistry.Find(backingFormat) is null)
+        {
+            throw new CommandException($"Invalid format name: '{backingFormat}'");
+        }
+
+        if (!nameOnly)
+        {
+            KeepContent(host, image, disk, backing!, backingFormat, new OpenSettings { Cache = sourceCache, ForceShare = command.ForceShare }, progress);
+        }
+
+        ChangeBacking(disk, backing, backingFormat);
+        progress.Report(100);
+        return 0;
+    }
+
+    // The safe mode: whatever the new backing file would show differently is written into the image first.
+    private static void KeepContent(
+        CommandHost host, ImageReference image, LayeredDisk disk, string backing, string? backingFormat, OpenSettings settings, ProgressMeter progress)
+    {
+        using LayeredDisk? newBacking = backing.Length == 0 ? null : OpenNewBacking(host, image, backing, backingFormat, settings);
+        long whole = Math.Max(1, disk.VirtualSize);
+        long done = 0;
+        RebaseOptions options = new()
+        {
+            SharedDepth = newBacking is null ? null : FindInChain(host.Locator, disk, newBacking.Top),
+            Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
+        };
+        try
+        {
+            new Rebaser(disk, newBacking, options).Run(CancellationToken.None);
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"Error while writing to COW image: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private static LayeredDisk OpenNewBacking(CommandHost host, ImageReference image, string backing, string? backingFormat, OpenSettings settings)
+    {
+        try
+        {
+            ImageReference reference = ImageReference.FromName(host.Locator.Combine(image.FileName, backing), backingFormat);
+            if (host.Locator.Exists(reference.FileName) && host.Locator.Canonical(reference.FileName) == host.Locator.Canonical(image.FileName))
+            {
+                throw new ImageException(ImageErrorKind.Policy, image.FileName, $"Backing file '{backing}' creates an infinite loop.");
+            }
+
+            LayeredDisk opened = new ChainOpener(host.Locator).Open(reference.FileName, ImageOpener.Options(host, reference, settings));
+            return opened;
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"Could not open new backing file '{backing}': {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private static int? FindInChain(IFileLocator locator, LayeredDisk disk, IImageLayer image)
+    {
+        string wanted = locator.Canonical(image.FileName);
+        for (int i = 1; i < disk.Layers.Count; i++)
+        {
+            if (disk.Layers[i].FormatName == image.FormatName && locator.Canonical(disk.Layers[i].FileName) == wanted)
+            {
+                return i;
+            }
+        }
+
+        return null;
+    }
+
+    private static void ChangeBacking(LayeredDisk disk, string? backing, string? backingFormat)
+    {
+        bool none = string.IsNullOrEmpty(backing);
+        string context = $"Could not change the backing file to '{backing}': ";
+        if (!none && backingFormat is null)
+        {
+            throw new CommandException(context + "backing format must be specified");
+        }
+
+        if (disk.Top is not IBackingChanger changer)
+        {
+            throw new CommandException(context + "Operation not supported");
+        }
+
+        try
+        {
+            changer.ChangeBacking(none ? null : new BackingReference(backing!, backingFormat));
+            disk.Flush();
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException(e.Kind == ImageErrorKind.NoSpace
+                ? $"{context}No space left in the file header"
+                : context + e.Message)
+            {
+                Hint = ImageOpener.HintText(e),
+            };
+        }
+    }
+}

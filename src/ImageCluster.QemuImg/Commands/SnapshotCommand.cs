@@ -1,0 +1,128 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Images;
+
+namespace ImageCluster.QemuImg.Commands;
+
+/// <summary><c>snapshot</c>: lists, takes, applies and removes internal snapshots.</summary>
+internal static class SnapshotCommand
+{
+    private const long TicksPerMicrosecond = 10;
+
+    public static readonly CommandSpec Spec = new(
+        "snapshot",
+        "[--object objectdef] [--image-opts] [-U] [-q] [-l | -a snapshot | -c snapshot | -d snapshot] filename",
+        "List, take, apply or remove internal snapshots.",
+        [
+            CommonOptions.Help,
+            new('l', null, null, "list the snapshots"),
+            new('a', null, "SNAPSHOT", "go back to this snapshot"),
+            new('c', null, "SNAPSHOT", "take a snapshot of this name"),
+            new('d', null, "SNAPSHOT", "remove the snapshot of this name"),
+            CommonOptions.Quiet,
+            CommonOptions.ForceShare,
+            CommonOptions.Object,
+            CommonOptions.ImageOptions,
+        ],
+        Run);
+
+    private static int Run(CommandHost host, string[] arguments)
+    {
+        char action = '\0';
+        string snapshot = "";
+        var command = new CommandArguments(host, Spec);
+        bool goOn = command.TryParse(arguments, option =>
+        {
+            if (action != '\0')
+            {
+                throw new UsageException("Cannot mix '-l', '-a', '-c', '-d'");
+            }
+
+            (action, snapshot) = (option.Key[0], option.Argument);
+        });
+        if (!goOn)
+        {
+            return 0;
+        }
+
+        if (command.Operands is not [string name])
+        {
+            throw new UsageException("Expecting one image file name");
+        }
+
+        bool writes = action is 'a' or 'c' or 'd';
+        OpenSettings settings = new() { Write = writes, ForceShare = command.ForceShare };
+        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name, null), settings);
+        switch (action)
+        {
+            case 'a': Apply(disk.Top as ISnapshotEditor, snapshot); break;
+            case 'c': Create(disk.Top as ISnapshotEditor, snapshot); break;
+            case 'd': Delete(disk.Top as ISnapshotEditor, snapshot); break;
+            default: List(host, disk); break;
+        }
+
+        return 0;
+    }
+
+    private static void List(CommandHost host, LayeredDisk disk)
+    {
+        IReadOnlyList<SnapshotInfo> snapshots = SnapshotInfo.Of(disk.Top);
+        if (snapshots.Count > 0)
+        {
+            SnapshotInfo.WriteList(host.Out, snapshots);
+        }
+    }
+
+    private static void Create(ISnapshotEditor? image, string name)
+    {
+        if (image is null)
+        {
+            throw new CommandException($"Could not create snapshot '{name}': -95 (Operation not supported)");
+        }
+
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        ImageSnapshot snapshot = new()
+        {
+            Id = "",
+            Name = name,
+            DateSeconds = now.ToUnixTimeSeconds(),
+            DateNanoseconds = (int)(now.Ticks % TimeSpan.TicksPerSecond / TicksPerMicrosecond * 1000),
+            InstructionCount = 0,
+        };
+        Do($"Could not create snapshot '{name}': ", () => image.CreateSnapshot(snapshot));
+    }
+
+    private static void Apply(ISnapshotEditor? image, string name)
+    {
+        if (image is null)
+        {
+            throw new CommandException($"Could not apply snapshot '{name}': Block driver does not support snapshots");
+        }
+
+        ImageSnapshot found = SnapshotSelector.OfWord(name).Find(image.ListSnapshots())
+            ?? throw new CommandException($"Could not apply snapshot '{name}': Failed to load snapshot: No such file or directory");
+        Do($"Could not apply snapshot '{name}': ", () => image.ApplySnapshot(found.Id));
+    }
+
+    private static void Delete(ISnapshotEditor? image, string name)
+    {
+        // By name only: an id is not a name here.
+        ImageSnapshot found = image?.ListSnapshots().FirstOrDefault(s => s.Name == name)
+            ?? throw new CommandException($"Could not delete snapshot '{name}': snapshot not found");
+        Do($"Could not delete snapshot '{name}': ", () => image!.DeleteSnapshot(found.Id));
+    }
+
+    private static void Do(string context, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException(context + e.Message) { Hint = ImageOpener.HintText(e) };
+        }
+    }
+}
