@@ -75,8 +75,9 @@ public sealed partial class Sandbox : IDisposable
 
     private static string Text(ConformanceCase test, ToolResult result)
     {
-        string output = test.IgnoresDiskSize ? DiskSize().Replace(result.Output, "$1") : result.Output;
-        return $"{output}--- errors ---\n{result.Error}--- exit code {result.ExitCode} ---\n";
+        string output = RandomNumber().Replace(result.Output, "$1");
+        output = test.IgnoresDiskSize ? DiskSize().Replace(output, "$1") : output;
+        return $"{output}--- errors ---\n{NodeName().Replace(result.Error, "#block")}--- exit code {result.ExitCode} ---\n";
     }
 
     private static void Compare(List<string> differences, string what, string expected, string actual)
@@ -90,6 +91,13 @@ public sealed partial class Sandbox : IDisposable
     [GeneratedRegex("""(disk size: |"actual-size": ).*""")]
     private static partial Regex DiskSize();
 
-    [GeneratedRegex("""(, "offset": \d+)|(\s*"(image-end-offset|fragmented-clusters)": \d+,)""")]
+    // What is drawn by lot for each image.
+    [GeneratedRegex("""(\bcid"?: ).*""")]
+    private static partial Regex RandomNumber();
+
+    [GeneratedRegex("""#block\d+""")]
+    private static partial Regex NodeName();
+
+    [GeneratedRegex("""(, "offset": \d+)|(,?\s*"(image-end-offset|fragmented-clusters)": \d+,?)""")]
     private static partial Regex HostOffset();
 }
