@@ -16,7 +16,7 @@ public static class CompressionProbe
     private const int SamplePiece = 16;
 
     // Chi-squared of 4,096 evenly spread bytes: mean 255, deviation 23. What exceeds this has at least 0.3 % to gain by order 0 alone.
-    private const int EvenChiSquared = 390;
+    private const int EvenChiSquared = 360;
 
     private const int TableBits = 12;
     private const int Window = 4096;
