@@ -82,7 +82,7 @@ internal sealed class Demo(CliHost host, string directory)
             $"  qemu-img check {target}",
             $"  qemu-img compare {source} {target}",
             .. disks.HasFileSystem
-                ? new[] { $"  {Command} img convert -O raw {target} {raw} && e2fsck -fn {raw}" }
+                ? new[] { $"  {Command} img convert -O raw {target} {raw}", $"  e2fsck -fn {raw}" }
                 : [],
             $"  rm -r {Shown(directory)}",
         ];
