@@ -14,6 +14,7 @@ public static class FormatRegistry
         new Vhdx.VhdxFormat(),
         new Qed.QedFormat(),
         new Qcow.QcowFormat(),
+        new Parallels.ParallelsFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>

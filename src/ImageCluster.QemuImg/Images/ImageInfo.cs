@@ -25,6 +25,9 @@ internal sealed class ImageInfo
 
     public required bool IsDirty { get; init; }
 
+    /// <summary>False where the format has no such flag.</summary>
+    public bool TellsDirty { get; init; } = true;
+
     public BackingReference? Backing { get; init; }
 
     /// <summary>The backing file's name as it is found from here; null where it cannot be told.</summary>
@@ -48,6 +51,7 @@ internal sealed class ImageInfo
             ClusterSize = status?.ClusterSize ?? 0,
             IsEncrypted = status?.IsEncrypted ?? false,
             IsDirty = status?.IsDirty ?? false,
+            TellsDirty = status?.TellsDirty ?? true,
             Backing = layer.Backing,
             FullBackingName = layer.Backing is { } backing ? host.Locator.Combine(image.FileName, backing.Name) : null,
             Snapshots = SnapshotInfo.Of(layer),
@@ -66,7 +70,7 @@ internal sealed class ImageInfo
             { "actual-size", ActualSize },
             { "cluster-size", ClusterSize > 0 ? ClusterSize : null },
             { "encrypted", IsEncrypted ? true : null },
-            { "dirty-flag", IsDirty },
+            { "dirty-flag", TellsDirty ? IsDirty : null },
             { "backing-filename", Backing?.Name },
             { "full-backing-filename", FullBackingName },
             { "backing-filename-format", Backing?.Format },

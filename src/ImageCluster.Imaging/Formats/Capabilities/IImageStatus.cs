@@ -12,5 +12,8 @@ public interface IImageStatus
     /// <summary>The image says that it was not closed cleanly.</summary>
     bool IsDirty => false;
 
+    /// <summary>False where QEMU's driver has no such information, so that info leaves the flag out.</summary>
+    bool TellsDirty => true;
+
     bool IsEncrypted => false;
 }

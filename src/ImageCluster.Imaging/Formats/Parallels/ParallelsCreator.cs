@@ -1,0 +1,38 @@
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Parallels;
+
+/// <summary>Makes empty images, as qemu-img lays them out.</summary>
+internal static class ParallelsCreator
+{
+    public static void Create(CreateRequest request)
+    {
+        ParallelsLayout layout = new(request);
+        using IBlockFile file = CreateFile(request, layout);
+        file.Write(0, layout.Header.Encode());
+    }
+
+    /// <summary>Creates the file with an empty table, but without the header.</summary>
+    public static IBlockFile CreateFile(CreateRequest request, ParallelsLayout layout)
+    {
+        IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
+        try
+        {
+            if (file.CanResize)
+            {
+                file.SetLength(layout.FirstCluster);
+            }
+            else
+            {
+                file.WriteZeroes(0, layout.FirstCluster, ZeroMode.MayUnmap);
+            }
+
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+}
