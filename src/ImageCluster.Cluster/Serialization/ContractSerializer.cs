@@ -1,0 +1,82 @@
+using System.Collections.Frozen;
+using System.Runtime.Serialization;
+using Akka.Actor;
+using Akka.Serialization;
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Contracts;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
+using ImageCluster.Jobs.Migrations;
+
+namespace ImageCluster.Cluster.Serialization;
+
+/// <summary>
+/// The one serializer of what actors store and send: events, commands and the cluster's own messages, as protobuf under the versioned
+/// manifests of their contracts. What it does not know it refuses with a line that says so, whatever the bytes are.
+/// </summary>
+public sealed class ContractSerializer : SerializerWithStringManifest
+{
+    /// <summary>Stored beside every event: it never changes.</summary>
+    public const int Id = 4_001;
+
+    /// <summary>The name under which it is configured.</summary>
+    public const string Name = "imagecluster-contracts";
+
+    private static readonly ContractTable Messages = new("message", ImageMessageContracts.All);
+
+    // By kind (a manifest without its version), so that a newer version of a known kind is reported as such.
+    private static readonly FrozenDictionary<string, ContractTable> ByKind = new[] { EventCodec.Table, CommandCodec.Table, Messages }
+        .SelectMany(table => table.All.Select(contract => (Kind: KindOf(contract.Manifest), Table: table)))
+        .DistinctBy(entry => entry.Kind)
+        .ToFrozenDictionary(entry => entry.Kind, entry => entry.Table, StringComparer.Ordinal);
+
+    public ContractSerializer(ExtendedActorSystem system)
+        : base(system)
+    {
+    }
+
+    /// <summary>The types that it is bound to, with all that derive from them.</summary>
+    public static IReadOnlyList<Type> BoundTypes { get; } =
+    [
+        typeof(ImageEvent), typeof(JobEvent), typeof(MigrationEvent), typeof(ImageCommand), typeof(JobCommand), typeof(MigrationCommand),
+        typeof(Refusal), typeof(ImageReply), typeof(DescribeImage),
+    ];
+
+    public override int Identifier => Id;
+
+    /// <summary>Every manifest, for tests and documents.</summary>
+    internal static IEnumerable<string> Manifests =>
+        [.. EventCodec.Table.All.Concat(CommandCodec.Table.All).Concat(Messages.All).Select(contract => contract.Manifest)];
+
+    public override string Manifest(object o) => Do(() => TableOf(o).ManifestOf(o));
+
+    public override byte[] ToBinary(object obj) => Do(() => TableOf(obj).Encode(obj));
+
+    public override object FromBinary(byte[] bytes, string manifest) =>
+        Do(() => ByKind.GetValueOrDefault(KindOf(manifest), Messages).Decode(manifest, bytes));
+
+    private static ContractTable TableOf(object value) =>
+        EventCodec.IsEvent(value) ? EventCodec.Table
+        : CommandCodec.IsCommand(value) ? CommandCodec.Table
+        : Messages;
+
+    private static string KindOf(string manifest)
+    {
+        int version = manifest.LastIndexOf(".v", StringComparison.Ordinal);
+        return version < 0 ? manifest : manifest[..version];
+    }
+
+    // What Akka takes for "this message cannot be read" and logs, without giving up the connection that it came by.
+    private static T Do<T>(Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (ContractException e)
+        {
+            throw new SerializationException(e.Message, e);
+        }
+    }
+}

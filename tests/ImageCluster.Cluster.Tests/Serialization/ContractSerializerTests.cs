@@ -1,0 +1,74 @@
+using System.Runtime.Serialization;
+using Akka.Actor;
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Serialization;
+using ImageCluster.Cluster.Tests.Support;
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Images;
+using ImageCluster.Jobs.Tests;
+using ImageCluster.Jobs.Tests.Contracts;
+using Xunit.Abstractions;
+
+namespace ImageCluster.Cluster.Tests.Serialization;
+
+public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTest(output)
+{
+    private static readonly ImageName A = new("vmware", "prod/a b.vmdk");
+    private static readonly ImageName B = new("kvm", "ä/b.qcow2");
+
+    private static IReadOnlyList<object> All { get; } =
+    [
+        .. Samples.Events,
+        .. Samples.Commands,
+        new Refusal(RefusalKind.InUse, "in use"),
+        new DescribeImage(A),
+        new ImageDone(A),
+        new UseGranted(A, 7, TimeSpan.FromSeconds(12)),
+        new RoomGiven(A, 3, new RoomGrant(2, 1 << 20, 1 << 16, Dirty: true)),
+        new ImageRefused(A, new Refusal(RefusalKind.Stale, "gone")),
+        new ImageDescription(A, [new ImageUser(7, "job", UsePurpose.Fill, "x", TimeSpan.Zero, "by op: stuck")], [B], 9, 4, "job", "sha256t:1"),
+    ];
+
+    [Fact]
+    public void Every_contract_round_trips_through_the_systems_own_choice_of_serializer()
+    {
+        var seen = new HashSet<string>();
+        foreach (object value in All)
+        {
+            var serializer = Assert.IsType<ContractSerializer>(Sys.Serialization.FindSerializerFor(value));
+            string manifest = serializer.Manifest(value);
+            seen.Add(manifest);
+            object back = Sys.Serialization.Deserialize(serializer.ToBinary(value), ContractSerializer.Id, manifest);
+            Assert.Equal(value.GetType(), back.GetType());
+            Assert.Equal(StateText.Of(value), StateText.Of(back));
+        }
+
+        Assert.Equal(ContractSerializer.Manifests.Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("image.lease-granted.v2", "the event 'image.lease-granted.v2', only image.lease-granted.v1: it was written by a newer version")]
+    [InlineData("image.done.v9", "the message 'image.done.v9', only image.done.v1")]
+    [InlineData("job.nothing.v1", "this program does not know the message 'job.nothing.v1'")]
+    [InlineData("", "this program does not know the message ''")]
+    public void What_is_unknown_or_newer_is_refused_by_name(string manifest, string message)
+    {
+        var e = Assert.Throws<SerializationException>(() => new ContractSerializer((ExtendedActorSystem)Sys).FromBinary([1, 2, 3], manifest));
+        Assert.Contains(message, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_bytes_are_refused()
+    {
+        var serializer = new ContractSerializer((ExtendedActorSystem)Sys);
+        foreach (string manifest in ContractSerializer.Manifests)
+        {
+            var e = Assert.Throws<SerializationException>(() => serializer.FromBinary([0xff, 0xff, 0xff], manifest));
+            Assert.Contains("is damaged", e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Other_objects_are_no_contracts() =>
+        Assert.Throws<SerializationException>(() => new ContractSerializer((ExtendedActorSystem)Sys).Manifest("text"));
+}

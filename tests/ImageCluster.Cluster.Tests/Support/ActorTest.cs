@@ -1,0 +1,24 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Actor.Setup;
+using Akka.Serialization;
+using Akka.TestKit.Xunit2;
+using ImageCluster.Cluster.Serialization;
+using Xunit.Abstractions;
+
+namespace ImageCluster.Cluster.Tests.Support;
+
+/// <summary>A test with an actor system whose journal can be made to fail, and in which every message goes through the serializer.</summary>
+public abstract class ActorTest(ITestOutputHelper output) : TestKit(Setup(), "test", output)
+{
+    protected static TimeSpan Soon { get; } = TimeSpan.FromSeconds(10);
+
+    private static ActorSystemSetup Setup() => BootstrapSetup.Create()
+        .WithConfig(Akka.Configuration.ConfigurationFactory.ParseString($"""
+            akka.loglevel = WARNING
+            akka.actor.serialize-messages = on
+            {FaultyJournal.Config}
+            """))
+        .And(SerializationSetup.Create(system =>
+            [SerializerDetails.Create(ContractSerializer.Name, new ContractSerializer(system), ContractSerializer.BoundTypes.ToImmutableHashSet())]));
+}
