@@ -133,6 +133,12 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
             return "the source has changed since the last run";
         }
 
+        if (job is { Stage: StageKind.Copy, Completed.IsEmpty: true })
+        {
+            // Nothing is done yet, so copying begins with a new file; killed while that was made there may be none.
+            return null;
+        }
+
         bool isThere = File.Exists(_staging.MainFile) || (job.Stage == StageKind.Install && IsInstalled(ledger));
         return isThere ? null : "the unfinished target of the last run is gone";
     }

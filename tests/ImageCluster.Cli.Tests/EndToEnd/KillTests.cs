@@ -9,7 +9,7 @@ namespace ImageCluster.Cli.Tests.EndToEnd;
 /// <summary>The real process, killed with -9 at random instants until it is done, and stopped by signals.</summary>
 public sealed class KillTests : IDisposable
 {
-    private const int MaxKills = 25;
+    private const int MaxKills = 12;
 
     private readonly Lab _lab = new();
 
@@ -31,13 +31,13 @@ public sealed class KillTests : IDisposable
         int seed = Random.Shared.Next();
         Random random = new(seed);
         string[] options = option.Length > 0 ? ["-o", option] : [];
-        string[] command = ["migrate", "--to", format, .. options, "src", "out", "--output", "plain", "--images", "2", "--rate", "6MiB/s"];
+        string[] command = ["migrate", "--to", format, .. options, "src", "out", "--output", "plain", "--images", "2", "--rate", "10MiB/s"];
         int kills = 0;
         bool done = false;
         while (kills < MaxKills && !done)
         {
             using CliProcess process = _lab.Start(command);
-            if (process.Wait(TimeSpan.FromMilliseconds(random.Next(400, 1300))))
+            if (process.Wait(TimeSpan.FromMilliseconds(random.Next(450, 1300))))
             {
                 process.Wait().Expect(0);
                 done = true;
@@ -81,7 +81,7 @@ public sealed class KillTests : IDisposable
         using (CliProcess process = _lab.Start([.. command, "--rate", "2MiB/s"]))
         {
             // Until something was done that must not be done again.
-            for (int i = 0; i < 300 && !process.Output.Contains("\"workDone\":3", StringComparison.Ordinal) && !process.HasExited; i++)
+            for (int i = 0; i < 300 && process.Output.Split("\"event\":\"progress\"").Length < 3 && !process.HasExited; i++)
             {
                 process.Wait(TimeSpan.FromMilliseconds(50));
             }
