@@ -179,6 +179,25 @@ public sealed class FailureTests : IDisposable
         _lab.Run("migrate", "--to", "raw", "--probe-backing", "src/top.qcow2", "out").Expect(0);
     }
 
+    [SkippableFact]
+    public void WhatStandsOnAnImageThatFailsFailsWithIt()
+    {
+        QemuTools.Require();
+        string raw = _lab.AddRaw("base.raw", 3, 2 << 20);
+        QemuTools.Img("convert", "-c", "-O", "qcow2", raw, _lab["src/base.qcow2"]);
+        File.Delete(raw);
+        QemuTools.Img("create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", _lab["src/top.qcow2"]);
+        // A compressed cluster that does not inflate: opening and planning succeed, reading does not.
+        byte[] bytes = File.ReadAllBytes(_lab["src/base.qcow2"]);
+        bytes.AsSpan(0x50000, 2000).Fill(0xFF);
+        File.WriteAllBytes(_lab["src/base.qcow2"], bytes);
+        CliRun run = _lab.Run("migrate", "--to", "qcow2", "--backing", "keep", "src", "out", "--output", "json").Expect(ExitCode.SomeFailed);
+        Assert.Equal(2, (int)run.Json["totals"]!["failed"]!);
+        Assert.Empty(_lab.Targets());
+        Assert.All(run.Json["images"]!.AsArray(), image => Assert.DoesNotContain("internal error", (string)image!["reason"]!, StringComparison.Ordinal));
+        Assert.Contains(run.Json["images"]!.AsArray(), image => ((string)image!["reason"]!).Contains("was not converted", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void AnUnknownKeyInAManifestIsNamedWithItsLine()
     {
