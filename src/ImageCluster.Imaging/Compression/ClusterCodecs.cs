@@ -11,9 +11,13 @@ public static class ClusterCodecs
     /// <param name="file">The image's name, for messages.</param>
     public static IClusterCodec Deflate(string? file) => new DeflateCodec(file, zlibHeader: false, windowBits: 12);
 
-    /// <summary>Deflate with zlib's header and checksum (RFC 1950): vmdk streamOptimized, dmg. Written and read with a window of 32 KiB.</summary>
+    /// <summary>Deflate with zlib's header and checksum (RFC 1950): vmdk streamOptimized, cloop, dmg. Written and read with a window of 32 KiB.</summary>
     /// <param name="file">The image's name, for messages.</param>
-    public static IClusterCodec Zlib(string? file) => new DeflateCodec(file, zlibHeader: true, windowBits: 15);
+    /// <param name="wholeStream">
+    /// A stream that does not end, with a right checksum, exactly where the cluster is full is damaged (QEMU's cloop and dmg); otherwise what
+    /// fills the cluster is taken.
+    /// </param>
+    public static IClusterCodec Zlib(string? file, bool wholeStream = false) => new DeflateCodec(file, zlibHeader: true, windowBits: 15, wholeStream: wholeStream);
 
     /// <summary>Zstandard frames (RFC 8878) at the library's default level: by <c>libzstd.so.1</c> where the system has it, else by managed code.</summary>
     /// <param name="file">The image's name, for messages.</param>

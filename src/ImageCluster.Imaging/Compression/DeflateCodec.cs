@@ -7,6 +7,7 @@ internal sealed unsafe class DeflateCodec : IClusterCodec
 {
     private readonly string? _file;
     private readonly bool _zlibHeader;
+    private readonly bool _wholeStream;
     private readonly int _writeBits;
     private readonly int _readBits;
     private readonly LibDeflate? _fast;
@@ -17,8 +18,10 @@ internal sealed unsafe class DeflateCodec : IClusterCodec
     /// <param name="zlibHeader">With RFC 1950's header and trailer.</param>
     /// <param name="windowBits">Of what is written, 9 to 15; any window is read.</param>
     /// <param name="useLibDeflate">False keeps to zlib-ng (tests).</param>
-    public DeflateCodec(string? file, bool zlibHeader, int windowBits, bool useLibDeflate = true)
+    /// <param name="wholeStream">The stream must end, with a right checksum, exactly where the cluster is full.</param>
+    public DeflateCodec(string? file, bool zlibHeader, int windowBits, bool useLibDeflate = true, bool wholeStream = false)
     {
+        _wholeStream = wholeStream;
         _file = file;
         _zlibHeader = zlibHeader;
         _writeBits = zlibHeader ? windowBits : -windowBits;
@@ -111,7 +114,7 @@ internal sealed unsafe class DeflateCodec : IClusterCodec
             stream->NextOut = to;
             stream->AvailOut = (uint)target.Length;
             int result = ZlibNative.Inflate(stream, ZlibNative.Finish);
-            if (result is not (ZlibNative.StreamEnd or ZlibNative.BufError or ZlibNative.Ok))
+            if (result is not (ZlibNative.StreamEnd or ZlibNative.BufError or ZlibNative.Ok) || (_wholeStream && result != ZlibNative.StreamEnd))
             {
                 throw ClusterCodecs.Damaged(_file, "the deflate stream is damaged");
             }

@@ -15,6 +15,8 @@ public static class FormatRegistry
         new Qed.QedFormat(),
         new Qcow.QcowFormat(),
         new Parallels.ParallelsFormat(),
+        new Bochs.BochsFormat(),
+        new Cloop.CloopFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>
