@@ -17,6 +17,7 @@ public static class FormatRegistry
         new Parallels.ParallelsFormat(),
         new Bochs.BochsFormat(),
         new Cloop.CloopFormat(),
+        new Luks.LuksFormat(),
     ];
 
     /// <summary>The format of that name, or null.</summary>
