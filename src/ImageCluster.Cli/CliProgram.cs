@@ -12,11 +12,12 @@ internal static class CliProgram
     {
         try
         {
-            ParseResult parsed = Root(host).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            ParseResult parsed = Root(host).Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0 && parsed.Action is not CommandHelp)
             {
                 string command = CommandLineOf(parsed);
-                host.Error.WriteLine($"imagecluster: {ErrorText.Join(parsed.Errors[0].Message, $"try '{command} --help'")}");
+                string message = parsed.UnmatchedTokens.Count > 0 ? $"unknown command or argument '{parsed.UnmatchedTokens[0]}'" : parsed.Errors[0].Message;
+                host.Error.WriteLine($"imagecluster: {ErrorText.Join(message, $"try '{command} --help'")}");
                 return ExitCode.Usage;
             }
 

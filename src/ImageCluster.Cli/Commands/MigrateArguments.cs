@@ -19,6 +19,11 @@ internal static class MigrateArguments
     public static MigrateRequest Read(ParseResult parsed, MigrateOptions options, string directory)
     {
         string[] files = parsed.GetValue(options.Files) ?? [];
+        if (files.FirstOrDefault(file => file.StartsWith('-')) is { } option)
+        {
+            throw CliException.Usage($"unknown option '{option}'", $"try 'imagecluster migrate --help'; a file of that name is written ./{option}");
+        }
+
         bool byManifest = parsed.GetValue(options.To) is null;
         MigrateRequest request = byManifest ? FromManifest(parsed, options, files, directory) : WithoutManifest(parsed, options, files, directory);
         MigrationManifest manifest = request.Manifest;
