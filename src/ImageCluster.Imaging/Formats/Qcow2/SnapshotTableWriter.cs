@@ -21,6 +21,7 @@ internal static class SnapshotTableWriter
     {
         byte[] table = Serialize(snapshots, metadata.File.Name);
         Header old = metadata.Header;
+        bool canFree = IsCounted(metadata, refcounts, oldLength);
         long offset = 0;
         if (table.Length > 0)
         {
@@ -33,7 +34,7 @@ internal static class SnapshotTableWriter
         HeaderPatch.WriteSnapshots(metadata.File, snapshots.Count, offset);
         metadata.File.Flush();
         metadata.Header = old with { SnapshotCount = snapshots.Count, SnapshotsOffset = offset };
-        for (long at = old.SnapshotsOffset; at < old.SnapshotsOffset + oldLength; at += metadata.Layout.ClusterSize)
+        for (long at = old.SnapshotsOffset; canFree && at < old.SnapshotsOffset + oldLength; at += metadata.Layout.ClusterSize)
         {
             if (refcounts.Decrease(at >> metadata.Layout.ClusterBits))
             {
@@ -42,6 +43,21 @@ internal static class SnapshotTableWriter
         }
 
         refcounts.Write();
+    }
+
+    // A broken table may claim a length that reaches over what is free: then it leaks rather than that room in use is given away.
+    private static bool IsCounted(Metadata metadata, Refcounts refcounts, long length)
+    {
+        long start = metadata.Header.SnapshotsOffset;
+        for (long at = start; at < start + length; at += metadata.Layout.ClusterSize)
+        {
+            if (refcounts.Get(at >> metadata.Layout.ClusterBits) == 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static byte[] Serialize(IReadOnlyList<Snapshot> snapshots, string file)

@@ -69,7 +69,10 @@ public sealed class CheckerTests : IDisposable
             else
             {
                 Assert.True(expected == actual, context);
-                AssertSameWords(theirWords, ourWords, context);
+                if (expected != CheckOutcome.Failed || repair == CheckRepair.None)
+                {
+                    AssertSameWords(theirWords, ourWords, context);
+                }
             }
 
             if (actual.ExitCode != 1)
@@ -103,7 +106,7 @@ public sealed class CheckerTests : IDisposable
         ];
     }
 
-    private static string Head(string text) => text.Length < 3000 ? text : text[..3000] + "...";
+    private static string Head(string text) => text.Length < 3000 ? text : text[..1500] + "\n...\n" + text[^1500..];
 
     // Data, zeros, compressed clusters, snapshots and a bitmap, as far as the options have them.
     private string MakeImage(string options, int seed)
