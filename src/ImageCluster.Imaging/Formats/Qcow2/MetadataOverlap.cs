@@ -12,6 +12,9 @@ internal sealed class MetadataOverlap(Metadata metadata, Refcounts refcounts)
     /// <summary>An L2 table was added at this host offset.</summary>
     public void AddTable(long offset) => _tables?.Add(offset);
 
+    /// <summary>No active L1 entry names the L2 table at this host offset any more.</summary>
+    public void RemoveTable(long offset) => _tables?.Remove(offset);
+
     /// <summary>What the clusters of the range overlap with; null where nothing.</summary>
     /// <param name="offset">Host offset, bytes.</param>
     /// <param name="length">Bytes.</param>

@@ -68,6 +68,7 @@ internal sealed class TableWriter
                 _metadata.Header = header with { Autoclear = known };
             }
 
+            BitmapMarks.MarkInUse(_metadata);
             _began = true;
         });
     }
@@ -139,6 +140,7 @@ internal sealed class TableWriter
         {
             shared.Raw.CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(copy.Bytes));
             Allocator.FreeLater(offset, _layout.ClusterSize, discard: false);
+            _overlap.RemoveTable(offset);
         }
 
         _changedTables[copy] = (0, _layout.ClusterSize);
@@ -146,6 +148,64 @@ internal sealed class TableWriter
         Volatile.Write(ref _metadata.L1[l1Index], (ulong)newOffset | Layout.CopiedFlag);
         _changedEntries.Add(l1Index);
         return copy;
+    }
+
+    /// <summary>
+    /// Takes an L2 table out of the active L1 table. What its entries refer to must have been noted as free before; the table's own room is
+    /// noted here.
+    /// </summary>
+    public void Drop(int l1Index)
+    {
+        long offset = (long)(_metadata.L1[l1Index] & Layout.OffsetMask);
+        if (_metadata.L2.Get(offset) is { } table && _changedTables.Remove(table))
+        {
+            _metadata.L2.Unpin(offset);
+        }
+
+        Volatile.Write(ref _metadata.L1[l1Index], 0);
+        _overlap.RemoveTable(offset);
+        _changedEntries.Add(l1Index);
+        Allocator.FreeLater(offset, _layout.ClusterSize, discard: true);
+        MakeRoom();
+    }
+
+    /// <summary>Moves the active L1 table to new room, with more entries, durably.</summary>
+    public void GrowL1(int entries)
+    {
+        Header old = _metadata.Header;
+        if (entries <= old.L1Entries)
+        {
+            return;
+        }
+
+        if (entries > Header.MaxL1Bytes / sizeof(ulong))
+        {
+            throw new ImageException(ImageErrorKind.Limit, _metadata.File.Name, "Failed to grow the L1 table: File too large") { Errno = 27 };
+        }
+
+        Flush();
+        long bytes = (long)entries * sizeof(ulong);
+        long clusters = (bytes + _layout.ClusterSize - 1) >> _layout.ClusterBits;
+        long offset = Allocate(clusters);
+        Guard(() =>
+        {
+            ulong[] l1 = _metadata.L1;
+            Array.Resize(ref l1, entries);
+            byte[] table = new byte[clusters << _layout.ClusterBits];
+            for (int i = 0; i < entries; i++)
+            {
+                BinaryPrimitives.WriteUInt64BigEndian(table.AsSpan(i * sizeof(ulong)), l1[i]);
+            }
+
+            _metadata.File.Write(offset, table);
+            Refcounts.Write();
+            _metadata.File.Flush();
+            HeaderPatch.WriteL1(_metadata.File, entries, offset);
+            _metadata.File.Flush();
+            _metadata.L1 = l1;
+            _metadata.Header = _metadata.Header with { L1Entries = entries, L1Offset = offset };
+            Allocator.FreeLater(old.L1Offset, (long)old.L1Entries * sizeof(ulong), discard: false);
+        });
     }
 
     /// <summary>Notes that the entries from <paramref name="index"/> on of a table that <see cref="Open"/> gave were changed.</summary>
@@ -245,6 +305,17 @@ internal sealed class TableWriter
             {
                 WriteDirtyBit(false);
             }
+        });
+    }
+
+    /// <summary>As <see cref="Flush"/>, with all refcounts, also those that may wait: somebody else is to change the file.</summary>
+    public void Settle()
+    {
+        Flush();
+        Guard(() =>
+        {
+            Refcounts.Write();
+            FlushFiles();
         });
     }
 

@@ -37,7 +37,7 @@ internal sealed partial class WritableQcow2Image
         {
             lock (_gate)
             {
-                _tablesOrNone?.Flush();
+                _tablesOrNone?.Settle();
                 try
                 {
                     return action();

@@ -9,7 +9,8 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// A qcow2 image open for writing in place. Payload goes into its room first, then the tables are told (reserve, write, publish); what orders
 /// them in the file is <see cref="TableWriter"/>. Writes of different clusters run at once: only reserving and publishing take the lock.
 /// </summary>
-internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, ICompressedWriter
+internal sealed partial class WritableQcow2Image :
+    Qcow2Image, IWritableLayer, ICompressedWriter, IResizable, ISnapshotEditor, IEmptyable, IBackingChanger
 {
     private const int SectorSize = 512;
 
@@ -19,6 +20,9 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
     private readonly Lock _gate = new();
     private readonly Layout _layout;
     private TableWriter? _tablesOrNone;
+
+    // How written zeros reach the file; changed only while nobody else writes.
+    private ZeroMode _zeroMode = ZeroMode.MayUnmap;
     private bool _disposed;
 
     /// <param name="metadata">The image's state, owned from here on.</param>
@@ -356,9 +360,9 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
                 {
                     written.Clear();
                 }
-                else
+                else if (dataTo > dataFrom)
                 {
-                    data.Slice(Math.Max(0, dataFrom - inCluster), written.Length).CopyTo(written);
+                    data.Slice(dataFrom - inCluster, written.Length).CopyTo(written);
                 }
 
                 WriteHost(cluster + from, plan.Host + from, span.Length, span);
@@ -408,7 +412,7 @@ internal sealed partial class WritableQcow2Image : Qcow2Image, IWritableLayer, I
         {
             if (data.IsEmpty)
             {
-                Metadata.DataFile.WriteZeroes(hostOffset, length, ZeroMode.MayUnmap);
+                Metadata.DataFile.WriteZeroes(hostOffset, length, _zeroMode);
             }
             else
             {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Formats.Raw;
 using ImageCluster.Imaging.Storage;
@@ -30,6 +31,15 @@ internal sealed class WriterModel : IDisposable
 
     public bool CanCompress { get; init; } = true;
 
+    public bool CanSnapshot { get; init; }
+
+    public bool CanResize { get; init; }
+
+    /// <summary>What the guest would see in each snapshot.</summary>
+    private readonly Dictionary<string, byte[]> _snapshots = [];
+
+    private int _nextSnapshot;
+
     public LayeredDisk Disk => _disk ??= Open();
 
     public WritableQcow2Image Image => (WritableQcow2Image)Disk.Top;
@@ -52,6 +62,12 @@ internal sealed class WriterModel : IDisposable
         }
 
         int unit = (int)Image.Granularity;
+        if (_random.Next(12) == 0 && (CanSnapshot || CanResize))
+        {
+            ChangeAll();
+            return;
+        }
+
         switch (_random.Next(qemu ? 12 : 11))
         {
             case 0 or 1 or 2 or 3:
@@ -104,6 +120,7 @@ internal sealed class WriterModel : IDisposable
         File.WriteAllBytes(rawPath, Content);
         ToolResult compare = QemuTools.TryImg("compare", "-f", "qcow2", "-F", "raw", _path, rawPath);
         Assert.True(compare.ExitCode == 0, $"{compare.Output}{compare.Error}\n{report}\n{string.Join('\n', Log)}");
+        VerifySnapshots(rawPath);
         Disk.Read(0, back);
         AssertContent(back);
     }
@@ -139,6 +156,71 @@ internal sealed class WriterModel : IDisposable
         for (int i = from; i < to; i++)
         {
             Content[i] = i < _below.Length ? _below[i] : (byte)0;
+        }
+    }
+
+    private void ChangeAll()
+    {
+        int what = _random.Next(5);
+        if (CanResize && (what == 0 || !CanSnapshot))
+        {
+            // A disk that gets longer than it ever was has zeros there: no backing file in these rounds.
+            int size = Math.Max(512, (Content.Length + _random.Next(-300_000, 300_000)) / 512 * 512);
+            string preallocation = size > Content.Length && _random.Next(3) == 0 ? "metadata" : "off";
+            Log.Add($"resize {Content.Length} to {size} {preallocation}");
+            Image.Resize(size, preallocation);
+            byte[] content = Content;
+            Array.Resize(ref content, size);
+            Content = content;
+        }
+        else if (what < 3 || _snapshots.Count == 0)
+        {
+            string name = $"s{_nextSnapshot++}";
+            if (_random.Next(3) == 0)
+            {
+                Log.Add($"qemu snapshot {name}");
+                Close();
+                QemuTools.Img("snapshot", "-c", name, _path);
+            }
+            else
+            {
+                Log.Add($"snapshot {name}");
+                Image.CreateSnapshot(new ImageSnapshot { Id = "", Name = name, DateSeconds = 1_700_000_000 });
+            }
+
+            _snapshots.Add(name, (byte[])Content.Clone());
+        }
+        else
+        {
+            string name = _snapshots.Keys.ElementAt(_random.Next(_snapshots.Count));
+            string id = Image.ListSnapshots().Single(snapshot => snapshot.Name == name).Id;
+            if (what == 3)
+            {
+                Log.Add($"apply {name}");
+                Image.ApplySnapshot(id);
+                Content = (byte[])_snapshots[name].Clone();
+            }
+            else
+            {
+                Log.Add($"delete {name}");
+                Image.DeleteSnapshot(id);
+                _snapshots.Remove(name);
+            }
+        }
+    }
+
+    /// <summary>Reads every snapshot, as QEMU has it.</summary>
+    private void VerifySnapshots(string rawPath)
+    {
+        foreach ((string name, byte[] content) in _snapshots)
+        {
+            File.Delete(rawPath);
+            QemuTools.Img("convert", "-l", name, "-O", "raw", _path, rawPath);
+
+            // It converts a snapshot at the size that the disk has now.
+            byte[] converted = File.ReadAllBytes(rawPath);
+            int common = Math.Min(converted.Length, content.Length);
+            Assert.True(converted.AsSpan(0, common).SequenceEqual(content.AsSpan(0, common)), $"snapshot {name}\n{string.Join('\n', Log)}");
         }
     }
 

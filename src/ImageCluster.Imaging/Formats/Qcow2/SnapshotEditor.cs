@@ -1,0 +1,329 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <summary>
+/// Takes, applies and deletes internal snapshots of an image that nobody else uses meanwhile and whose tables are all in the file. Counts go
+/// up, durably, before anything refers to what they count, and down after; while the flags of the active tables do not agree with them a
+/// version 3 image is marked dirty, so that who opens it after a crash sets them right.
+/// </summary>
+internal sealed class SnapshotEditor
+{
+    private readonly Metadata _metadata;
+    private readonly Layout _layout;
+    private readonly Refcounts _refcounts;
+    private readonly L2Table _table;
+    private readonly List<Snapshot> _snapshots;
+    private readonly long _tableLength;
+
+    public SnapshotEditor(Metadata metadata)
+    {
+        _metadata = metadata;
+        _layout = metadata.Layout;
+        _refcounts = new Refcounts(metadata);
+        _table = new L2Table(0, _layout.ClusterSize / sizeof(ulong));
+        if (metadata.HasDataFile)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, metadata.File.Name, "Internal snapshots are not possible with an external data file");
+        }
+
+        SnapshotTableContent content = SnapshotTable.Load(metadata.File, metadata.Header, forCheck: false, null);
+        _snapshots = [.. content.Snapshots];
+        _tableLength = _snapshots.Count == 0 ? 0 : content.Length;
+    }
+
+    private IBlockFile File => _metadata.File;
+
+    /// <summary>The snapshot of that id, as the table has it.</summary>
+    /// <exception cref="ImageException">There is none, or its L1 table is out of bounds.</exception>
+    public Snapshot Find(string id)
+    {
+        Snapshot snapshot = _snapshots.Find(candidate => candidate.Id == id)
+            ?? throw new ImageException(ImageErrorKind.NotFound, File.Name, "Can't find the snapshot") { Errno = 2 };
+        if (snapshot.L1Entries > Header.MaxL1Bytes / sizeof(ulong))
+        {
+            throw new ImageException(ImageErrorKind.Limit, File.Name, "Snapshot L1 table too large");
+        }
+
+        return snapshot.L1Offset >= 0 && _layout.IsClusterAligned(snapshot.L1Offset)
+            ? snapshot
+            : throw new ImageException(ImageErrorKind.Corrupt, File.Name, "Snapshot L1 table offset invalid");
+    }
+
+    public void Create(ImageSnapshot wanted)
+    {
+        if (_snapshots.Count >= Header.MaxSnapshots)
+        {
+            throw new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = 27 };
+        }
+
+        Header header = _metadata.Header;
+        ulong[] l1 = Metadata.ReadL1(File, header.L1Offset, header.L1Entries);
+        CheckRoomForOneMore(l1);
+        SetDirty(true);
+        long bytes = (long)header.L1Entries * sizeof(ulong);
+        long offset = bytes == 0 ? 0 : _refcounts.Allocate((bytes + _layout.ClusterSize - 1) >> _layout.ClusterBits) << _layout.ClusterBits;
+        WriteL1(offset, l1, header.L1Entries);
+        ChangeReferences(l1, up: true);
+        _refcounts.Write();
+        File.Flush();
+        RefreshFlags();
+        _snapshots.Add(new Snapshot
+        {
+            Id = wanted.Id.Length > 0 ? wanted.Id : NextId(),
+            Name = wanted.Name,
+            L1Offset = offset,
+            L1Entries = (uint)header.L1Entries,
+            DateSeconds = (uint)wanted.DateSeconds,
+            DateNanoseconds = (uint)wanted.DateNanoseconds,
+            VmClockNanoseconds = wanted.VmClockNanoseconds,
+            VmStateSize = wanted.VmStateSize,
+            InstructionCount = wanted.InstructionCount ?? ulong.MaxValue,
+            DiskSize = header.VirtualSize,
+            ExtraDataLength = SnapshotTableWriter.ExtraDataLength,
+        });
+        SnapshotTableWriter.Write(_metadata, _refcounts, _snapshots, _tableLength);
+        Finish();
+    }
+
+    /// <summary>The disk must have the snapshot's size, and the active L1 table at least as many entries as its own.</summary>
+    public void Apply(Snapshot snapshot)
+    {
+        Header header = _metadata.Header;
+        ulong[] old = Metadata.ReadL1(File, header.L1Offset, header.L1Entries);
+        ulong[] l1 = Metadata.ReadL1(File, snapshot.L1Offset, (int)snapshot.L1Entries);
+        CheckRoomForOneMore(l1);
+        SetDirty(true);
+        ChangeReferences(l1, up: true);
+        _refcounts.Write();
+        File.Flush();
+
+        // Flags for what is shared from now on; those of the old tables do not matter any more.
+        for (int i = 0; i < l1.Length; i++)
+        {
+            l1[i] &= ~Layout.CopiedFlag;
+        }
+
+        WriteL1(header.L1Offset, l1, header.L1Entries);
+        File.Flush();
+        ChangeReferences(old, up: false);
+        Finish();
+    }
+
+    public void Delete(Snapshot snapshot)
+    {
+        ulong[] l1 = snapshot.L1Entries == 0 ? [] : Metadata.ReadL1(File, snapshot.L1Offset, (int)snapshot.L1Entries);
+        SetDirty(true);
+        _snapshots.Remove(snapshot);
+        SnapshotTableWriter.Write(_metadata, _refcounts, _snapshots, _tableLength);
+        ChangeReferences(l1, up: false);
+        long bytes = (long)snapshot.L1Entries * sizeof(ulong);
+        for (long at = 0; at < bytes; at += _layout.ClusterSize)
+        {
+            Drop((snapshot.L1Offset + at) >> _layout.ClusterBits);
+        }
+
+        Finish();
+    }
+
+    private void Finish()
+    {
+        _refcounts.Write();
+        File.Flush();
+        RefreshFlags();
+        SetDirty(false);
+    }
+
+    private string NextId()
+    {
+        ulong highest = 0;
+        foreach (Snapshot snapshot in _snapshots)
+        {
+            // As strtoul reads it: the digits that the id starts with.
+            int digits = snapshot.Id.AsSpan().IndexOfAnyExceptInRange('0', '9');
+            ReadOnlySpan<char> number = digits < 0 ? snapshot.Id : snapshot.Id.AsSpan(0, digits);
+            if (ulong.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out ulong id))
+            {
+                highest = Math.Max(highest, id);
+            }
+        }
+
+        return (highest + 1).ToString(CultureInfo.InvariantCulture);
+    }
+
+    private void WriteL1(long offset, ulong[] l1, int entries)
+    {
+        if (entries == 0)
+        {
+            return;
+        }
+
+        byte[] bytes = new byte[(long)entries * sizeof(ulong)];
+        for (int i = 0; i < l1.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(i * sizeof(ulong)), l1[i]);
+        }
+
+        File.Write(offset, bytes);
+    }
+
+    // Before anything is changed: narrow refcounts may be at their end.
+    private void CheckRoomForOneMore(ulong[] l1) => ForEachCluster(l1, cluster =>
+    {
+        if (_refcounts.Get(cluster) >= _layout.RefcountMax)
+        {
+            throw new ImageException(ImageErrorKind.Limit, File.Name, $"Refcount of cluster {cluster} is at its maximum, {_layout.RefcountMax}")
+            {
+                Hint = "Use qemu-img amend to increase the refcount entry width",
+                Errno = 22,
+            };
+        }
+    });
+
+    private void ChangeReferences(ulong[] l1, bool up)
+    {
+        if (!up)
+        {
+            ForEachCluster(l1, Drop);
+            return;
+        }
+
+        ForEachCluster(l1, cluster =>
+        {
+            while (!_refcounts.TryIncrease(cluster, 1))
+            {
+                // A block had to be made for it; now there is one.
+            }
+        });
+    }
+
+    private void Drop(long cluster)
+    {
+        if (_refcounts.Decrease(cluster))
+        {
+            File.Discard(cluster << _layout.ClusterBits, _layout.ClusterSize);
+        }
+    }
+
+    // Each reference that the tables below an L1 table make: data first, then the table that names them.
+    private void ForEachCluster(ulong[] l1, Action<long> action)
+    {
+        for (int i = 0; i < l1.Length; i++)
+        {
+            long offset = (long)(l1[i] & Layout.OffsetMask);
+            if (offset == 0)
+            {
+                continue;
+            }
+
+            ReadTable(offset, i);
+            for (int index = 0; index < _layout.L2Entries; index++)
+            {
+                ClusterEntry entry = ClusterEntry.Read(_table, index, _metadata);
+                if (entry.IsCompressed)
+                {
+                    long start = _layout.CompressedOffset(entry.Word);
+                    long last = (start + _layout.CompressedLength(entry.Word) - 1) >> _layout.ClusterBits;
+                    for (long cluster = start >> _layout.ClusterBits; cluster <= last; cluster++)
+                    {
+                        action(cluster);
+                    }
+                }
+                else if (entry.Host >= 0)
+                {
+                    if (!_layout.IsClusterAligned(entry.Host))
+                    {
+                        throw Corrupt($"Data cluster offset 0x{entry.Host:x} unaligned (L2 offset: 0x{offset:x}, L2 index: 0x{index:x})");
+                    }
+
+                    action(entry.Host >> _layout.ClusterBits);
+                }
+            }
+
+            action(offset >> _layout.ClusterBits);
+        }
+    }
+
+    private void ReadTable(long offset, int l1Index)
+    {
+        if (!_layout.IsClusterAligned(offset))
+        {
+            throw Corrupt($"L2 table offset 0x{offset:x} unaligned (L1 index: 0x{l1Index:x})");
+        }
+
+        File.ReadPadded(offset, _table.Bytes);
+    }
+
+    // Sets the flags of the active tables by the refcounts.
+    private void RefreshFlags()
+    {
+        ulong[] l1 = Metadata.ReadL1(File, _metadata.Header.L1Offset, _metadata.Header.L1Entries);
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        for (int i = 0; i < l1.Length; i++)
+        {
+            long offset = (long)(l1[i] & Layout.OffsetMask);
+            if (offset == 0)
+            {
+                continue;
+            }
+
+            ReadTable(offset, i);
+            if (RefreshTable())
+            {
+                File.Write(offset, _table.Bytes);
+            }
+
+            ulong flagged = Flagged(l1[i], offset);
+            if (flagged != l1[i])
+            {
+                BinaryPrimitives.WriteUInt64BigEndian(bytes, flagged);
+                File.Write(_metadata.Header.L1Offset + ((long)i * sizeof(ulong)), bytes);
+            }
+        }
+
+        File.Flush();
+    }
+
+    private bool RefreshTable()
+    {
+        bool changed = false;
+        for (int index = 0; index < _layout.L2Entries; index++)
+        {
+            int word = index * _layout.L2EntryWords;
+            ulong entry = _table[word];
+            long host = (long)(entry & Layout.OffsetMask);
+            if ((entry & Layout.CompressedFlag) == 0 && host != 0 && Flagged(entry, host) is var flagged && flagged != entry)
+            {
+                _table[word] = flagged;
+                changed = true;
+            }
+        }
+
+        return changed;
+    }
+
+    private ulong Flagged(ulong entry, long host) => _refcounts.Get(host >> _layout.ClusterBits) == 1
+        ? entry | Layout.CopiedFlag
+        : entry & ~Layout.CopiedFlag;
+
+    private void SetDirty(bool dirty)
+    {
+        Header header = _metadata.Header;
+        if (header.Version < 3)
+        {
+            return;
+        }
+
+        IncompatibleFeatures features = dirty
+            ? header.Incompatible | IncompatibleFeatures.Dirty
+            : header.Incompatible & ~IncompatibleFeatures.Dirty;
+        HeaderPatch.WriteIncompatible(File, features);
+        File.Flush();
+        _metadata.Header = header with { Incompatible = features };
+    }
+
+    private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, File.Name, message);
+}

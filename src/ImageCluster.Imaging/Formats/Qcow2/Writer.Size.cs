@@ -1,0 +1,233 @@
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Storage;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <content>Changing the disk's size, dropping all it holds, changing the backing file.</content>
+internal sealed partial class WritableQcow2Image
+{
+    /// <summary>
+    /// As QEMU's resize, with its refusals. What is added is absent: where the backing file is longer than the disk was, the caller writes zeros
+    /// over what would shine through.
+    /// </summary>
+    public void Resize(long newSize, string preallocation)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(newSize);
+        Alone(() =>
+        {
+            _tables.Begin();
+            CheckResize(newSize, preallocation);
+            ChangeSize(newSize, preallocation);
+            _tables.Flush();
+            return 0;
+        });
+    }
+
+    public void MakeEmpty() => Alone(() =>
+    {
+        _tables.Begin();
+        ulong[] l1 = Metadata.L1;
+        for (int i = 0; i < l1.Length; i++)
+        {
+            DropTable(i);
+        }
+
+        _tables.Flush();
+        return 0;
+    });
+
+    public void ChangeBacking(BackingReference? backing) => Alone(() =>
+    {
+        _tables.Begin();
+        _tables.Flush();
+        Header header = Metadata.Header with { BackingFile = backing?.Name, BackingFormat = backing?.Format };
+        byte[] cluster = HeaderWriter.Write(header, FileName);
+        _tables.Guard(() =>
+        {
+            Metadata.File.Write(0, cluster);
+            Metadata.File.Flush();
+        });
+        Metadata.Header = header;
+        return 0;
+    });
+
+    // Nobody else writes meanwhile; tables stay as they are in memory.
+    private T Alone<T>(Func<T> action)
+    {
+        _operations.EnterWriteLock();
+        try
+        {
+            lock (_gate)
+            {
+                return action();
+            }
+        }
+        finally
+        {
+            _operations.ExitWriteLock();
+        }
+    }
+
+    private void CheckResize(long newSize, string preallocation)
+    {
+        if (preallocation is not ("off" or "metadata" or "falloc" or "full"))
+        {
+            throw Refusal($"Unsupported preallocation mode '{preallocation}'");
+        }
+
+        if (newSize % SectorSize != 0)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, FileName, $"The new size must be a multiple of {SectorSize}");
+        }
+
+        if (Metadata.Header.SnapshotCount > 0 && Metadata.Header.Version < 3)
+        {
+            throw Refusal("Can't resize a v2 image which has snapshots");
+        }
+
+        if (Metadata.Header.Bitmaps is not null)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, "Cannot resize an image that has persistent bitmaps")
+            {
+                Hint = "Remove the bitmaps first with qemu-img bitmap --remove",
+            };
+        }
+
+        if (newSize < VirtualSize && preallocation != "off")
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, FileName, "Preallocation can't be used for shrinking an image");
+        }
+    }
+
+    private ImageException Refusal(string message) => new(ImageErrorKind.Unsupported, FileName, message);
+
+    private void ChangeSize(long newSize, string preallocation)
+    {
+        long oldSize = VirtualSize;
+        if (newSize < oldSize)
+        {
+            Shrink(newSize);
+        }
+        else if (newSize > oldSize)
+        {
+            Grow(oldSize, newSize, preallocation);
+        }
+    }
+
+    private void Shrink(long newSize)
+    {
+        long from = RoundUp(newSize, _layout.ClusterSize);
+        long firstUnused = _layout.L1EntriesFor(newSize);
+        ForEachTable(from, Math.Max(from, VirtualSize), (l1Index, start, stop) =>
+        {
+            if (l1Index < firstUnused)
+            {
+                DropEntries(l1Index, start, stop);
+            }
+        });
+        for (int i = (int)firstUnused; i < Metadata.L1.Length; i++)
+        {
+            DropTable(i);
+        }
+
+        _tables.Flush();
+        StoreSize(newSize);
+        if (Metadata.HasDataFile)
+        {
+            Metadata.DataFile.SetLength(newSize);
+            return;
+        }
+
+        // The file ends with its last cluster in use.
+        long clusters = (Metadata.File.Length + _layout.ClusterSize - 1) >> _layout.ClusterBits;
+        long last = clusters - 1;
+        while (last > 0 && _tables.Refcounts.Get(last) == 0)
+        {
+            last--;
+        }
+
+        long end = (last + 1) << _layout.ClusterBits;
+        if (end < Metadata.File.Length && Metadata.File.CanResize)
+        {
+            Metadata.File.SetLength(end);
+        }
+    }
+
+    private void Grow(long oldSize, long newSize, string preallocation)
+    {
+        long entries = _layout.L1EntriesFor(newSize);
+        _tables.GrowL1((int)Math.Min(entries, int.MaxValue));
+        if (Metadata.HasDataFile)
+        {
+            Metadata.DataFile.SetLength(newSize);
+            preallocation = preallocation == "off" && Metadata.Header.IsDataFileRaw ? "metadata" : preallocation;
+        }
+
+        // Tables for what is not part of the disk yet do no harm; the size is stored when they are there.
+        Metadata.Header = Metadata.Header with { VirtualSize = newSize };
+        try
+        {
+            long tail = Math.Min(newSize, RoundUp(oldSize, _layout.ClusterSize));
+            for (long at = oldSize; at < tail;)
+            {
+                // What the last cluster holds behind the disk's end was not the guest's.
+                Extent extent = Map(at, tail - at);
+                if (extent.Kind is ExtentKind.Data or ExtentKind.Compressed)
+                {
+                    WriteZeroBytes(at, extent.Length);
+                }
+
+                at = extent.End;
+            }
+
+            if (preallocation != "off")
+            {
+                _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
+                WriteZeroBytes(oldSize, newSize - oldSize);
+            }
+
+            _tables.Flush();
+            StoreSize(newSize);
+        }
+        catch
+        {
+            Metadata.Header = Metadata.Header with { VirtualSize = oldSize };
+            throw;
+        }
+        finally
+        {
+            _zeroMode = ZeroMode.MayUnmap;
+        }
+    }
+
+    private void StoreSize(long size) => _tables.Guard(() =>
+    {
+        HeaderPatch.WriteVirtualSize(Metadata.File, size);
+        Metadata.File.Flush();
+        Metadata.Header = Metadata.Header with { VirtualSize = size };
+    });
+
+    // Everything that an L1 entry leads to loses the reference that it has from here.
+    private void DropTable(int l1Index)
+    {
+        if (_tables.Find(l1Index) is not { } table)
+        {
+            return;
+        }
+
+        for (int index = 0; index < _layout.L2Entries; index++)
+        {
+            int word = index * _layout.L2EntryWords;
+            int skip = table.Raw[word..].IndexOfAnyExcept(0UL);
+            if (skip < 0)
+            {
+                break;
+            }
+
+            index += skip / _layout.L2EntryWords;
+            Free(EntryOf(table, index, ((long)l1Index << _layout.L2TableShift) + ((long)index << _layout.ClusterBits)), discard: true);
+        }
+
+        _tables.Drop(l1Index);
+    }
+}

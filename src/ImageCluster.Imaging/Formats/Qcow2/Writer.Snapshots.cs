@@ -1,0 +1,38 @@
+using ImageCluster.Imaging.Formats.Capabilities;
+
+namespace ImageCluster.Imaging.Formats.Qcow2;
+
+/// <content>Internal snapshots.</content>
+internal sealed partial class WritableQcow2Image
+{
+    public void CreateSnapshot(ImageSnapshot snapshot) => EditSnapshots(editor => editor.Create(snapshot));
+
+    public void ApplySnapshot(string id)
+    {
+        // QEMU changes the size first, too; it is only then that L1 tables fit.
+        Alone(() =>
+        {
+            _tables.Begin();
+            Snapshot snapshot = new SnapshotEditor(Metadata).Find(id);
+            if (snapshot.DiskSize != VirtualSize)
+            {
+                CheckResize(snapshot.DiskSize, "off");
+                ChangeSize(snapshot.DiskSize, "off");
+            }
+
+            _tables.GrowL1((int)snapshot.L1Entries);
+            return 0;
+        });
+        EditSnapshots(editor => editor.Apply(editor.Find(id)));
+    }
+
+    public void DeleteSnapshot(string id) => EditSnapshots(editor => editor.Delete(editor.Find(id)));
+
+    private void EditSnapshots(Action<SnapshotEditor> edit) => Exclusively(() =>
+    {
+        _tables.Begin();
+        SnapshotEditor editor = new(Metadata);
+        _tables.Guard(() => edit(editor));
+        return 0;
+    });
+}
