@@ -34,7 +34,7 @@ public readonly record struct BlockStatus(
             if (depth + 1 == disk.Layers.Count)
             {
                 // A format that knows no backing files answers for all of its disk.
-                bool present = !(FormatRegistry.Find(layer.FormatName)?.SupportsBacking ?? false);
+                bool present = !KnowsBacking(layer.FormatName);
                 return new BlockStatus(offset, length, depth, present, Zero: true, Data: false, extent.HostOffset, PlaceOf(extent));
             }
 
@@ -52,6 +52,9 @@ public readonly record struct BlockStatus(
     public bool Joins(in BlockStatus next) =>
         Depth == next.Depth && Present == next.Present && Zero == next.Zero && Data == next.Data && HostFile == next.HostFile
         && (HostOffset < 0 ? next.HostOffset < 0 : next.HostOffset == HostOffset + Length);
+
+    // parallels images name no backing file, but QEMU's driver counts itself among those that do.
+    private static bool KnowsBacking(string format) => format == "parallels" || (FormatRegistry.Find(format)?.SupportsBacking ?? false);
 
     private static BlockStatus Of(IImageLayer layer, in Extent extent, int depth)
     {

@@ -117,7 +117,7 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
                 _file.WriteZeroes(old, newSize - old, ZeroMode.KeepAllocated);
                 break;
             case "metadata":
-                throw new ImageException(ImageErrorKind.Unsupported, FileName, "Unsupported preallocation mode 'metadata'");
+                throw new ImageException(ImageErrorKind.Unsupported, FileName, "Unsupported preallocation mode: metadata");
         }
 
         VirtualSize = RoundUp(newSize);
