@@ -44,6 +44,12 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
                 throw new CommandException("Copying bitmaps only possible with single source");
             }
 
+            if (plan.Bitmaps)
+            {
+                // No format here can copy them yet; to leave them out without a word would be worse.
+                throw new CommandException("Source lacks bitmap support");
+            }
+
             CacheMode cache = CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
             using IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache) : OpenTarget(cache);
             IConvertSource source = Source(snapshot);

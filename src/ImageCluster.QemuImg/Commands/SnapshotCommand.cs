@@ -57,10 +57,11 @@ internal static class SnapshotCommand
         using LayeredDisk disk = ImageOpener.Open(host, command.Image(name, null), settings);
         switch (action)
         {
-            case 'a': Apply(disk.Top as ISnapshotEditor, snapshot); break;
+            case 'a': Apply(disk.Top as ISnapshots, snapshot); break;
             case 'c': Create(disk.Top as ISnapshotEditor, snapshot); break;
-            case 'd': Delete(disk.Top as ISnapshotEditor, snapshot); break;
-            default: List(host, disk); break;
+            case 'd': Delete(disk.Top as ISnapshots, snapshot); break;
+            case 'l': List(host, disk); break;
+            default: break;
         }
 
         return 0;
@@ -94,7 +95,7 @@ internal static class SnapshotCommand
         Do($"Could not create snapshot '{name}': ", () => image.CreateSnapshot(snapshot));
     }
 
-    private static void Apply(ISnapshotEditor? image, string name)
+    private static void Apply(ISnapshots? image, string name)
     {
         if (image is null)
         {
@@ -103,16 +104,19 @@ internal static class SnapshotCommand
 
         ImageSnapshot found = SnapshotSelector.OfWord(name).Find(image.ListSnapshots())
             ?? throw new CommandException($"Could not apply snapshot '{name}': Failed to load snapshot: No such file or directory");
-        Do($"Could not apply snapshot '{name}': ", () => image.ApplySnapshot(found.Id));
+        Do($"Could not apply snapshot '{name}': ", () => Editor(image).ApplySnapshot(found.Id));
     }
 
-    private static void Delete(ISnapshotEditor? image, string name)
+    private static void Delete(ISnapshots? image, string name)
     {
         // By name only: an id is not a name here.
         ImageSnapshot found = image?.ListSnapshots().FirstOrDefault(s => s.Name == name)
             ?? throw new CommandException($"Could not delete snapshot '{name}': snapshot not found");
-        Do($"Could not delete snapshot '{name}': ", () => image!.DeleteSnapshot(found.Id));
+        Do($"Could not delete snapshot '{name}': ", () => Editor(image!).DeleteSnapshot(found.Id));
     }
+
+    private static ISnapshotEditor Editor(ISnapshots image) =>
+        image as ISnapshotEditor ?? throw new ImageException(ImageErrorKind.Unsupported, null, "Operation not supported");
 
     private static void Do(string context, Action action)
     {
