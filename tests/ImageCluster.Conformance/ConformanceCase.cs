@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Formats;
+
 namespace ImageCluster.Conformance;
 
 /// <summary>How ours stands to qemu-img in a case.</summary>
@@ -44,6 +46,17 @@ public sealed record ConformanceCase
 
     /// <summary>Where the verdict is not Same: how and why, for the reader of the compatibility table.</summary>
     public string Reason { get; init; } = "";
+
+    /// <summary>False where the case is about a format that is not there yet.</summary>
+    public bool IsAvailable
+    {
+        get
+        {
+            bool isFormat = Format.Length > 0 && !Format.Contains(' ', StringComparison.Ordinal);
+            ImageFormat? format = isFormat ? FormatRegistry.Find(Format) : null;
+            return !isFormat || (format is not null && (format.CanCreate || Command is not ("create" or "convert")));
+        }
+    }
 
     public string Name => Format.Length == 0 ? $"{Command}: {Topic}" : $"{Command} {Format}: {Topic}";
 

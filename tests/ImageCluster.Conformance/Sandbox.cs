@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -67,7 +69,29 @@ public sealed partial class Sandbox : IDisposable
     {
         ToolResult result = Programs.Execute(directory, Programs.QemuImg, [command, "--output=json", .. format, name]);
         string text = $"{result.Output}{result.Error}{result.ExitCode}\n";
-        return layout ? text : HostOffset().Replace(text, "");
+        return layout ? text : command == "map" ? JoinExtents(text) : HostOffset().Replace(text, "");
+    }
+
+    // The map without host offsets, runs of one kind joined.
+    private static string JoinExtents(string map)
+    {
+        StringBuilder text = new();
+        (string Kind, long Start, long End) run = ("", 0, 0);
+        foreach (Match entry in MapEntry().Matches(map))
+        {
+            long start = long.Parse(entry.Groups[1].Value, CultureInfo.InvariantCulture);
+            long end = start + long.Parse(entry.Groups[2].Value, CultureInfo.InvariantCulture);
+            string kind = entry.Groups[3].Value;
+            if (kind != run.Kind)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"{run.Start} to {run.End}: {run.Kind}\n");
+                run = (kind, start, end);
+            }
+
+            run.End = end;
+        }
+
+        return text.Append(CultureInfo.InvariantCulture, $"{run.Start} to {run.End}: {run.Kind}\n").ToString();
     }
 
     private static string Files(string directory) =>
@@ -75,7 +99,7 @@ public sealed partial class Sandbox : IDisposable
 
     private static string Text(ConformanceCase test, ToolResult result)
     {
-        string output = RandomNumber().Replace(result.Output, "$1");
+        string output = Time().Replace(RandomNumber().Replace(result.Output, "$1"), "$1");
         output = test.IgnoresDiskSize ? DiskSize().Replace(output, "$1") : output;
         return $"{output}--- errors ---\n{NodeName().Replace(result.Error, "#block")}--- exit code {result.ExitCode} ---\n";
     }
@@ -94,6 +118,12 @@ public sealed partial class Sandbox : IDisposable
     // What is drawn by lot for each image.
     [GeneratedRegex("""(\bcid"?: ).*""")]
     private static partial Regex RandomNumber();
+
+    [GeneratedRegex("""(Run completed in )[\d.]+""")]
+    private static partial Regex Time();
+
+    [GeneratedRegex(""""start": (\d+), "length": (\d+), ("depth": \d+, "present": \w+, "zero": \w+, "data": \w+)"""")]
+    private static partial Regex MapEntry();
 
     [GeneratedRegex("""#block\d+""")]
     private static partial Regex NodeName();

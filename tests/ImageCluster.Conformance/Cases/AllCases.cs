@@ -12,5 +12,7 @@ internal static class AllCases
         .. CheckCases.List,
         .. CompareCases.List,
         .. ConvertCases.List,
+        .. ChainCases.List,
+        .. ToolCases.List,
     ];
 }

@@ -28,7 +28,9 @@ internal static class ConvertCases
         .. Targets.Select(format => Into("-S 0", format, $"convert -S 0 -O {format} top.qcow2 x")),
         Into("empty", "vmdk", "convert -f raw -O vmdk empty.raw y") with { Verdict = Verdict.Better, Reason = "an empty disk is converted; qemu-img cannot open what it has just created" },
         Into("odd", "vmdk", "convert -f raw -O vmdk odd.raw x"),
-        .. Targets.Where(static format => format != "vmdk").Select(format => Into("odd and empty", format, $"convert -f raw -O {format} odd.raw x", $"convert -f raw -O {format} empty.raw y")),
+        Into("empty", "qcow", "convert -f raw -O qcow empty.raw y") with { Images = [], Verdict = Verdict.Better, Reason = "no file is left behind where an empty disk is refused" },
+        Into("odd", "qcow", "convert -f raw -O qcow odd.raw x"),
+        .. Targets.Where(static format => format is not ("vmdk" or "qcow")).Select(format => Into("odd and empty", format, $"convert -f raw -O {format} odd.raw x", $"convert -f raw -O {format} empty.raw y")),
         .. new[] { "cluster_size=512", "cluster_size=4k", "cluster_size=2M", "compat=0.10", "refcount_bits=1", "extended_l2=on", "lazy_refcounts=on", "preallocation=falloc", "preallocation=full", "data_file=d.raw", "data_file=d.raw,data_file_raw=on" }
             .Select(options => Into($"-o {options}", "qcow2", $"convert -O qcow2 -o {options} top.qcow2 x", "info x")),
         Into("-o preallocation=metadata", "qcow2", "convert -O qcow2 -o preallocation=metadata top.qcow2 x") with
@@ -39,7 +41,7 @@ internal static class ConvertCases
         .. new[] { "preallocation=falloc", "preallocation=full" }.Select(options => Into($"-o {options}", "raw", $"convert -O raw -o {options} top.qcow2 x")),
         Into("-c", "qcow2", "convert -c -O qcow2 a.raw x") with { SameLayout = false, IgnoresDiskSize = true },
         Into("-c zstd", "qcow2", "convert -c -O qcow2 -o compression_type=zstd a.raw x", "info x") with { SameLayout = false, IgnoresDiskSize = true },
-        Into("-c", "qcow", "convert -c -O qcow a.raw x") with { SameLayout = false },
+        Into("-c", "qcow", "convert -c -O qcow a.raw x") with { SameLayout = false, Verdict = Verdict.Better, Reason = "it works; qemu-img 7.2 fails without a word" },
         Into("-c", "vmdk", "convert -c -O vmdk -o subformat=streamOptimized a.raw x") with { SameLayout = false },
         Into("subformat=streamOptimized", "vmdk", "convert -O vmdk -o subformat=streamOptimized a.raw x") with { SameLayout = false },
         .. new[] { "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat" }.Select(subformat => new ConformanceCase
@@ -67,10 +69,10 @@ internal static class ConvertCases
         Into("-n --target-image-opts", "qcow2", "create -q -f qcow2 x 5M", "convert -n --target-image-opts a.raw driver=qcow2,file.filename=x"),
         Steps("-n over a backing file", "qcow2", "create -q -f qcow2 -b base.qcow2 -F qcow2 x 5M", "convert -n -O qcow2 -B base.qcow2 top.qcow2 x", "compare top.qcow2 x"),
         Steps("-n: errors", "raw", "convert -n a.raw nix", "convert -n a.raw a.raw", "convert -n a.qcow2 odd.raw", "convert -n -O qcow2 a.raw odd.raw", "convert -n -O foo a.raw odd.raw"),
-        Steps("target errors", "qcow2", "convert a.raw /nonexist/x", "convert -O qcow2 a.raw /nonexist/x", "convert -O bochs a.raw x", "convert -c a.raw x", "convert -c -O vdi a.raw x", "convert -O qcow2 -c -o preallocation=metadata a.raw x",
+        Steps("target errors", "qcow2", "convert a.raw /nonexist/x", "convert -O qcow2 a.raw /nonexist/x", "convert -c a.raw x", "convert -c -O vdi a.raw x", "convert -O qcow2 -c -o preallocation=metadata a.raw x",
             "convert -O qcow2 -o cluster_size=3 a.raw x", "convert -O qcow2 -o foo=3 a.raw x", "convert foo:x y", "convert a.raw foo:x", "convert nix x", "convert -f qcow2 a.raw x", "convert a.raw ''"),
         Into("-o size is not taken", "qcow2", "convert -O qcow2 -o size=3M a.raw x"),
-        Steps("-o help", "qcow2", "convert -O qcow2 -o help a.raw", "convert -O qcow2 -o help", "convert -O raw -o help a.raw x", "convert -o help", "convert -O foo -o help", "convert -O bochs -o help"),
+        Steps("-o help", "qcow2", "convert -O qcow2 -o help a.raw", "convert -O qcow2 -o help", "convert -O raw -o help a.raw x", "convert -o help", "convert -O foo -o help"),
         Into("--image-opts", "raw", "convert --image-opts -O raw driver=raw,offset=1M,size=1M,file.filename=a.raw x", "convert -O raw 'json:{\"driver\":\"raw\",\"offset\":1048576,\"file.filename\":\"a.raw\"}' y"),
         Into("--salvage", "qcow2", "convert --salvage -O qcow2 top.qcow2 x"),
         Steps("--bitmaps: errors", "raw", "convert --bitmaps a.raw x", "convert --bitmaps a.raw a.raw x"),
@@ -88,6 +90,9 @@ internal static class ConvertCases
             Setup = Sources,
             Steps = steps,
             Images = [.. names.Select(n => $"{n}:{(n is "z" or "w" && topic == "-l" ? "raw" : format)}")],
+
+            // qed's tables and clusters are handed out in another order.
+            SameLayout = format != "qed",
             IgnoresDiskSize = true,
         };
     }

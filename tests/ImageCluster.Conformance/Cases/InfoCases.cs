@@ -52,7 +52,7 @@ internal static class InfoCases
         Both("subformat=fixed", "vpc", ["img create -q -f vpc -o subformat=fixed,force_size=on x 10M"], "x", "-f vpc x"),
         Both("subformat=fixed", "vhdx", ["img create -q -f vhdx -o subformat=fixed x 10M"], "x"),
         Both("static=on", "vdi", ["img create -q -f vdi -o static=on x 10M"], "x"),
-        Both("table_size=1", "qed", ["img create -q -f qed -o table_size=1,cluster_size=4k x 10M"], "x"),
+        Both("table_size=2", "qed", ["img create -q -f qed -o table_size=2,cluster_size=64k x 10M"], "x"),
     ];
 
     // Each in both outputs.
