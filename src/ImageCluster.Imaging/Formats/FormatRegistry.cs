@@ -17,6 +17,7 @@ public static class FormatRegistry
         new Parallels.ParallelsFormat(),
         new Bochs.BochsFormat(),
         new Cloop.CloopFormat(),
+        new Dmg.DmgFormat(),
         new Luks.LuksFormat(),
     ];
 

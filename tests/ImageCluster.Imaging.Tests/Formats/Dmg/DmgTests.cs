@@ -1,0 +1,166 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Tests.Formats.BlockTables;
+using ImageCluster.Testing.Qemu;
+
+namespace ImageCluster.Imaging.Tests.Formats.Dmg;
+
+public sealed class DmgTests() : ReadOnlyFormatTests("dmg")
+{
+    private const int ChunkSectors = 128;
+    private const int Chunks = 9;
+    private const uint Zero = 0;
+    private const uint Raw = 1;
+    private const uint Ignore = 2;
+    private const uint Zlib = 0x80000005;
+    private const uint Lzfse = 0x80000007;
+    private const uint Comment = 0x7ffffffe;
+    private const uint LastEntry = 0xffffffff;
+
+    protected override IEnumerable<Field> Fields(byte[] image)
+    {
+        int trailer = image.Length - 512;
+        return
+        [
+            new("signature", trailer, 4, true),
+            new("data fork offset", trailer + 0x18, 8, true),
+            new("resource fork offset", trailer + 0x28, 8, true),
+            new("resource fork length", trailer + 0x30, 8, true),
+            new("list offset", trailer + 0xd8, 8, true),
+            new("list length", trailer + 0xe0, 8, true),
+            new("sectors", trailer + 0x1ec, 8, true),
+        ];
+    }
+
+    protected override IEnumerable<int> Boundaries(byte[] image) => [ChunkSectors * 512, image.Length - 512, image.Length - 512 - 100];
+
+    // QEMU opens an image whose list of chunks says nothing, or not where it is, and lets sizes of more than 2^63 bytes pass.
+    protected override bool IsBetterThanQemu(Field field, ulong value) =>
+        field.Name is "list offset" or "list length" or "resource fork length" || (field.Name == "sectors" && value > long.MaxValue / 512);
+
+    [Fact]
+    public void AResourceForkListsChunksToo()
+    {
+        byte[] image = Build(out byte[] guest, asResourceFork: true);
+        using LayeredDisk disk = Open(image);
+        Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(disk)));
+    }
+
+    [Fact]
+    public void AFileOfOddLengthHasItsTrailerAnywhereInTheLastButOneSector()
+    {
+        byte[] image = Build(out byte[] guest);
+        foreach (int odd in (int[])[1, 77, 511])
+        {
+            byte[] shifted = [.. image[..^512], .. new byte[odd], .. image[^512..]];
+            using LayeredDisk disk = Open(shifted);
+            Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(disk)), $"{odd} bytes more");
+        }
+    }
+
+    [Fact]
+    public void LzfseIsRefusedByNameAndTheRestIsRead()
+    {
+        byte[] image = Build(out byte[] guest, unsupported: true);
+        using LayeredDisk disk = Open(image);
+        byte[] first = new byte[ChunkSectors * 512];
+        disk.Read(0, first);
+        Assert.True(first.AsSpan().SequenceEqual(guest.AsSpan(0, first.Length)));
+        ImageException e = Assert.Throws<ImageException>(() => disk.Read((Chunks - 2) * ChunkSectors * 512, first));
+        Assert.Equal(ImageErrorKind.Unsupported, e.Kind);
+        Assert.Contains("lzfse", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MapSaysWhichChunksAreZeros()
+    {
+        byte[] image = Build(out _);
+        using LayeredDisk disk = Open(image);
+        Assert.Equal(ExtentKind.Data, disk.Map(0, 1).Extent.Kind);
+        Assert.Equal(ExtentKind.Zero, disk.Map(ChunkSectors * 512, 1).Extent.Kind);
+        Assert.Equal(ExtentKind.Compressed, disk.Map(2 * ChunkSectors * 512, 1).Extent.Kind);
+    }
+
+    protected override byte[] Build(out byte[] guest) => Build(out guest, asResourceFork: false);
+
+    private static byte[] Build(out byte[] guest, bool asResourceFork = false, bool unsupported = false)
+    {
+        guest = GuestContent.Make(Chunks * ChunkSectors * 512, 51);
+        uint[] types = [Raw, Zero, Zlib, Comment, Zlib, Ignore, Raw, Zlib, unsupported ? Lzfse : Zlib, Zlib, LastEntry];
+        using MemoryStream data = new();
+        using MemoryStream block = new();
+        byte[] head = new byte[204];
+        "mish"u8.CopyTo(head);
+        block.Write(head);
+        int sector = 0;
+        foreach (uint type in types)
+        {
+            bool isChunk = type is not (Comment or LastEntry);
+            int start = (int)data.Length;
+            if (isChunk)
+            {
+                WriteChunk(data, guest.AsSpan(sector * 512, ChunkSectors * 512), type);
+            }
+
+            byte[] entry = new byte[40];
+            BinaryPrimitives.WriteUInt32BigEndian(entry, type);
+            BinaryPrimitives.WriteInt64BigEndian(entry.AsSpan(8), sector);
+            BinaryPrimitives.WriteInt64BigEndian(entry.AsSpan(16), isChunk ? ChunkSectors : 0);
+            BinaryPrimitives.WriteInt64BigEndian(entry.AsSpan(24), start);
+            BinaryPrimitives.WriteInt64BigEndian(entry.AsSpan(32), data.Length - start);
+            block.Write(entry);
+            sector += isChunk ? ChunkSectors : 0;
+        }
+
+        byte[] list = asResourceFork ? ResourceFork(block.ToArray()) : PropertyList(block.ToArray());
+        byte[] trailer = new byte[512];
+        "koly"u8.CopyTo(trailer);
+        int at = asResourceFork ? 0x28 : 0xd8;
+        BinaryPrimitives.WriteInt64BigEndian(trailer.AsSpan(at), data.Length);
+        BinaryPrimitives.WriteInt64BigEndian(trailer.AsSpan(at + 8), list.Length);
+        BinaryPrimitives.WriteInt64BigEndian(trailer.AsSpan(0x1ec), sector);
+        Array.Resize(ref guest, sector * 512);
+        return [.. data.ToArray(), .. list, .. trailer];
+    }
+
+    private static void WriteChunk(MemoryStream data, Span<byte> guest, uint type)
+    {
+        switch (type)
+        {
+            case Raw:
+                data.Write(guest);
+                break;
+            case Zlib:
+                using (ZLibStream stream = new(data, CompressionLevel.Optimal, leaveOpen: true))
+                {
+                    stream.Write(guest);
+                }
+
+                break;
+            case Lzfse:
+                data.Write("bvx$"u8);
+                break;
+            default:
+                guest.Clear();
+                break;
+        }
+    }
+
+    private static byte[] PropertyList(byte[] block) => Encoding.ASCII.GetBytes(
+        "<?xml version=\"1.0\"?><plist><dict><key>blkx</key><array><dict><key>Data</key><data>\n"
+        + Convert.ToBase64String(block, Base64FormattingOptions.InsertLineBreaks)
+        + "\n</data></dict></array><key>plst</key><data>AAAA</data></dict></plist>");
+
+    private static byte[] ResourceFork(byte[] block)
+    {
+        byte[] fork = new byte[16 + 4 + block.Length];
+        BinaryPrimitives.WriteInt32BigEndian(fork, 16);
+        BinaryPrimitives.WriteInt32BigEndian(fork.AsSpan(8), 4 + block.Length);
+        BinaryPrimitives.WriteInt32BigEndian(fork.AsSpan(16), block.Length);
+        block.CopyTo(fork, 20);
+        return fork;
+    }
+}
