@@ -63,7 +63,7 @@ internal sealed class DemoDisks(CliHost host, string directory)
         Say(Server, $"raw, ext4 with {files:#,0} of this machine's files ({Quantity.Bytes(bytes)})");
         Convert(Server, "raw", changed, "raw", compress: false);
         string program = Environment.ProcessPath ?? typeof(DemoDisks).Assembly.Location;
-        tools.Change(changed, directory, ["mkdir today", $"write {program} today/program", $"write {typeof(DemoDisks).Assembly.Location} today/engine"]);
+        tools.Change(changed, directory, ["mkdir today", $"write \"{program}\" today/program", $"write \"{typeof(DemoDisks).Assembly.Location}\" today/engine"]);
     }
 
     private void MakeOverlay(string changed)
