@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Conformance;
+
+/// <summary>What only shows when ours runs as a process of its own.</summary>
+public sealed class ProcessTests
+{
+    [Theory]
+    [InlineData("qemu-img")]
+    [InlineData("some-link")]
+    public void MessagesStartWithTheNameThatItIsCalledBy(string name)
+    {
+        using TempDirectory directory = new();
+        File.CreateSymbolicLink(directory[name], Programs.OwnBinary);
+        ToolResult result = Programs.Execute(directory.Path, directory[name], "info", "nix");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal($"{name}: Could not open 'nix': Could not open 'nix': No such file or directory\n", result.Error);
+        Assert.Equal("", result.Output);
+    }
+
+    [SkippableFact]
+    public void AnImageThatQemuWritesIsRefusedAsQemuImgRefusesIt()
+    {
+        QemuTools.Require();
+        using TempDirectory directory = new();
+        Programs.Execute(directory.Path, Programs.QemuImg, "create", "-q", "-f", "qcow2", "x", "1M");
+
+        // qemu-io holds the image open for writing until its input ends; its prompt says that it has it.
+        ProcessStartInfo start = new("qemu-io", ["-f", "qcow2", "x"]) { WorkingDirectory = directory.Path, RedirectStandardInput = true, RedirectStandardOutput = true };
+        using Process holder = Process.Start(start)!;
+        Assert.Equal('q', (char)holder.StandardOutput.Read());
+        ToolResult theirs = Programs.Execute(directory.Path, Programs.QemuImg, "info", "x");
+        ToolResult ours = Programs.Execute(directory.Path, Programs.OwnBinary, "info", "x");
+        ToolResult shared = Programs.Execute(directory.Path, Programs.OwnBinary, "info", "-U", "x");
+        holder.StandardInput.Close();
+        holder.WaitForExit();
+        Assert.Equal("qemu-img: Could not open 'x': Failed to get shared \"write\" lock\nIs another process using the image [x]?\n", ours.Error);
+        Assert.Equal(theirs, ours);
+        Assert.Equal(0, shared.ExitCode);
+    }
+}
