@@ -23,6 +23,7 @@ internal static class ChainCases
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
         Steps("commit", "into the backing file", "qcow2", "commit c2.qcow2", "compare c1.qcow2 c2.qcow2", "check -q c1.qcow2", "check -q c2.qcow2"),
+        Steps("commit", "-b: into a smaller base, which grows", "qcow2", "commit -b c0.qcow2 c2.qcow2", "compare c0.qcow2 c2.qcow2", "check -q c0.qcow2"),
         Steps("commit", "-d -q", "qcow2", "commit -d -q c2.qcow2", "compare c1.qcow2 c2.qcow2", "map --output=json c2.qcow2"),
         Steps("commit", "into a raw backing file", "qcow2", "commit over.qcow2", "compare -f raw -F qcow2 base.raw over.qcow2"),
         Steps("commit", "-r -t", "qcow2", "commit -r 1G -t none -f qcow2 c2.qcow2", "commit -t foo c2.qcow2", "commit -r x c2.qcow2"),

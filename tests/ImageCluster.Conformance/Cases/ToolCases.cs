@@ -21,6 +21,13 @@ internal static class ToolCases
     [
         Make("resize", "grow and shrink", "raw", "resize -f raw a.raw 6M", "resize -f raw a.raw +1M", "resize -q -f raw --shrink a.raw 3M", "resize -f raw --shrink a.raw -1M", "resize a.raw +512") with { Images = ["a.raw:raw"] },
         Make("resize", "--preallocation", "raw", "resize -f raw --preallocation=falloc a.raw 6M", "resize -f raw --preallocation=full a.raw 7M", "resize -f raw --preallocation=metadata a.raw 8M", "resize -f raw --preallocation=full --shrink a.raw 1M"),
+        Make("resize", "grow and shrink", "qcow2", "resize a.qcow2 6M", "resize a.qcow2 +1G", "resize -q --shrink a.qcow2 2M", "resize --shrink a.qcow2 -512k", "resize a.qcow2 3M", "info a.qcow2") with { Images = ["a.qcow2"] },
+        Make("resize", "--preallocation", "qcow2", "resize --preallocation=metadata a.qcow2 6M", "resize --preallocation=falloc a.qcow2 7M", "resize --preallocation=full a.qcow2 8M") with { Images = ["a.qcow2"], SameLayout = false },
+        Make("resize", "over a longer backing file", "qcow2", "resize short.qcow2 4M", "resize short.qcow2 5M") with { Images = ["short.qcow2"] },
+        Make("resize", "with snapshots", "qcow2", "resize s.qcow2 6M", "resize --shrink s.qcow2 1M", "snapshot -l s.qcow2") with { Images = ["s.qcow2"] },
+        Make("resize", "errors", "qcow2", "resize a.qcow2 1M", "resize --shrink a.qcow2 1", "resize a.qcow2 +1", "resize a.qcow2 7E", "resize --preallocation=full --shrink a.qcow2 1M"),
+        Make("snapshot", "-c -a -d", "qcow2", "snapshot -c new a.qcow2", "snapshot -a one s.qcow2", "snapshot -d one s.qcow2", "snapshot -a 2 s.qcow2", "snapshot -d 'two words' s.qcow2", "snapshot -l s.qcow2") with { Images = ["a.qcow2", "s.qcow2"] },
+        Make("snapshot", "-d keeps the rest", "qcow2", "snapshot -d 'two words' s.qcow2", "snapshot -l s.qcow2", "convert -O raw -l one s.qcow2 x", "snapshot -d one s.qcow2", "info s.qcow2") with { Images = ["s.qcow2", "x:raw"] },
         Make("resize", "errors", "raw", "resize", "resize x", "resize nix 1M", "resize -f raw a.raw foo", "resize -f raw a.raw +foo", "resize -f raw a.raw -100G", "resize -f raw a.raw 1M", "resize --preallocation=foo a.raw 1M", "resize a.raw b.raw 5M",
             "resize a.raw -5M -f", "resize -f raw a.raw ''", "resize -f raw a.raw -", "resize -f raw a.raw +9E", "resize v.vmdk 20M"),
         Make("snapshot", "-l", "qcow2", "snapshot s.qcow2", "snapshot -l s.qcow2", "snapshot -l a.qcow2", "snapshot -U -l s.qcow2", "snapshot -q -l s.qcow2", "snapshot -l a.raw", "snapshot --image-opts -l driver=qcow2,file.filename=s.qcow2"),
