@@ -61,9 +61,9 @@ internal sealed partial class WritableQcow2Image
         long host;
         lock (_gate)
         {
-            _tables.Begin();
-            _ = _tables.Open(l1Index);
-            host = _tables.AllocateCompressed(length);
+            Tables.Begin();
+            _ = Tables.Open(l1Index);
+            host = Tables.AllocateCompressed(length);
         }
 
         try
@@ -74,7 +74,7 @@ internal sealed partial class WritableQcow2Image
         {
             lock (_gate)
             {
-                _tables.Allocator.Release(host, length);
+                Tables.Allocator.Release(host, length);
             }
 
             throw;
@@ -82,14 +82,14 @@ internal sealed partial class WritableQcow2Image
 
         lock (_gate)
         {
-            _tables.ThrowIfFailed();
-            L2Table table = _tables.Open(l1Index);
+            Tables.ThrowIfFailed();
+            L2Table table = Tables.Open(l1Index);
             int index = _layout.L2Index(offset);
             Free(ClusterEntry.Read(table, index, Metadata), discard: false);
             long furtherSectors = ((host + length - 1) / SectorSize) - (host / SectorSize);
             ulong word = Layout.CompressedFlag | ((ulong)furtherSectors << _layout.CompressedSectorsShift) | (ulong)host;
             new ClusterEntry(word, 0, 0, -1).Store(table, index, _layout);
-            _tables.Changed(table, index, 1);
+            Tables.Changed(table, index, 1);
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed partial class WritableQcow2Image
             }
         }
 
-        _ = _tables;
+        _ = Tables;
     }
 
     public override CheckReport Check(CheckRepair repair) => Exclusively(() => Checker.Run(Metadata, repair));

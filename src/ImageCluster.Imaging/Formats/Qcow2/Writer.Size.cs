@@ -15,34 +15,34 @@ internal sealed partial class WritableQcow2Image
         ArgumentOutOfRangeException.ThrowIfNegative(newSize);
         Alone(() =>
         {
-            _tables.Begin();
+            Tables.Begin();
             CheckResize(newSize, preallocation);
             ChangeSize(newSize, preallocation);
-            _tables.Flush();
+            Tables.Flush();
             return 0;
         });
     }
 
     public void MakeEmpty() => Alone(() =>
     {
-        _tables.Begin();
+        Tables.Begin();
         ulong[] l1 = Metadata.L1;
         for (int i = 0; i < l1.Length; i++)
         {
             DropTable(i);
         }
 
-        _tables.Flush();
+        Tables.Flush();
         return 0;
     });
 
     public void ChangeBacking(BackingReference? backing) => Alone(() =>
     {
-        _tables.Begin();
-        _tables.Flush();
+        Tables.Begin();
+        Tables.Flush();
         Header header = Metadata.Header with { BackingFile = backing?.Name, BackingFormat = backing?.Format };
         byte[] cluster = HeaderWriter.Write(header, FileName);
-        _tables.Guard(() =>
+        Tables.Guard(() =>
         {
             Metadata.File.Write(0, cluster);
             Metadata.File.Flush();
@@ -130,7 +130,7 @@ internal sealed partial class WritableQcow2Image
             DropTable(i);
         }
 
-        _tables.Flush();
+        Tables.Flush();
         StoreSize(newSize);
         if (Metadata.HasDataFile)
         {
@@ -141,7 +141,7 @@ internal sealed partial class WritableQcow2Image
         // The file ends with its last cluster in use.
         long clusters = (Metadata.File.Length + _layout.ClusterSize - 1) >> _layout.ClusterBits;
         long last = clusters - 1;
-        while (last > 0 && _tables.Refcounts.Get(last) == 0)
+        while (last > 0 && Tables.Refcounts.Get(last) == 0)
         {
             last--;
         }
@@ -156,7 +156,7 @@ internal sealed partial class WritableQcow2Image
     private void Grow(long oldSize, long newSize, string preallocation)
     {
         long entries = _layout.L1EntriesFor(newSize);
-        _tables.GrowL1((int)Math.Min(entries, int.MaxValue));
+        Tables.GrowL1((int)Math.Min(entries, int.MaxValue));
         if (Metadata.HasDataFile)
         {
             Metadata.DataFile.SetLength(newSize);
@@ -186,7 +186,7 @@ internal sealed partial class WritableQcow2Image
                 WriteZeroBytes(oldSize, newSize - oldSize);
             }
 
-            _tables.Flush();
+            Tables.Flush();
             StoreSize(newSize);
         }
         catch
@@ -200,7 +200,7 @@ internal sealed partial class WritableQcow2Image
         }
     }
 
-    private void StoreSize(long size) => _tables.Guard(() =>
+    private void StoreSize(long size) => Tables.Guard(() =>
     {
         HeaderPatch.WriteVirtualSize(Metadata.File, size);
         Metadata.File.Flush();
@@ -210,7 +210,7 @@ internal sealed partial class WritableQcow2Image
     // Everything that an L1 entry leads to loses the reference that it has from here.
     private void DropTable(int l1Index)
     {
-        if (_tables.Find(l1Index) is not { } table)
+        if (Tables.Find(l1Index) is not { } table)
         {
             return;
         }
@@ -228,6 +228,6 @@ internal sealed partial class WritableQcow2Image
             Free(EntryOf(table, index, ((long)l1Index << _layout.L2TableShift) + ((long)index << _layout.ClusterBits)), discard: true);
         }
 
-        _tables.Drop(l1Index);
+        Tables.Drop(l1Index);
     }
 }

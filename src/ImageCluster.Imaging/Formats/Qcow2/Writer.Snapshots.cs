@@ -12,7 +12,7 @@ internal sealed partial class WritableQcow2Image
         // QEMU changes the size first, too; it is only then that L1 tables fit.
         Alone(() =>
         {
-            _tables.Begin();
+            Tables.Begin();
             Snapshot snapshot = new SnapshotEditor(Metadata).Find(id);
             if (snapshot.DiskSize != VirtualSize)
             {
@@ -20,7 +20,7 @@ internal sealed partial class WritableQcow2Image
                 ChangeSize(snapshot.DiskSize, "off");
             }
 
-            _tables.GrowL1((int)snapshot.L1Entries);
+            Tables.GrowL1((int)snapshot.L1Entries);
             return 0;
         });
         EditSnapshots(editor => editor.Apply(editor.Find(id)));
@@ -30,9 +30,9 @@ internal sealed partial class WritableQcow2Image
 
     private void EditSnapshots(Action<SnapshotEditor> edit) => Exclusively(() =>
     {
-        _tables.Begin();
+        Tables.Begin();
         SnapshotEditor editor = new(Metadata);
-        _tables.Guard(() => edit(editor));
+        Tables.Guard(() => edit(editor));
         return 0;
     });
 }

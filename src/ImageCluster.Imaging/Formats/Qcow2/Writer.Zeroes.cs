@@ -65,7 +65,7 @@ internal sealed partial class WritableQcow2Image
             long stop = Math.Min(to, (long)(l1Index + 1) << _layout.L2TableShift);
             lock (_gate)
             {
-                _tables.Begin();
+                Tables.Begin();
                 action(l1Index, from, stop);
             }
 
@@ -92,7 +92,7 @@ internal sealed partial class WritableQcow2Image
 
     private void DropEntries(int l1Index, long from, long to)
     {
-        if (_tables.Find(l1Index) is not null)
+        if (Tables.Find(l1Index) is not null)
         {
             ChangeEntries(l1Index, from, to, static (in ClusterEntry _, uint _) => ClusterEntry.Absent);
         }
@@ -105,7 +105,7 @@ internal sealed partial class WritableQcow2Image
     private void ChangeEntries(int l1Index, long from, long to, EntryChange change)
     {
         L2Table? open = null;
-        L2Table? seen = _tables.Find(l1Index);
+        L2Table? seen = Tables.Find(l1Index);
         for (long at = from; at < to;)
         {
             int index = _layout.L2Index(at);
@@ -118,18 +118,18 @@ internal sealed partial class WritableQcow2Image
             {
                 WriteZeroBytes(at, part);
                 open = null;
-                seen = _tables.Find(l1Index);
+                seen = Tables.Find(l1Index);
             }
             else if (changed != old)
             {
-                seen = open ??= _tables.Open(l1Index);
+                seen = open ??= Tables.Open(l1Index);
                 if (changed.Host < 0)
                 {
                     Free(old, discard: true);
                 }
 
                 changed.Store(open, index, _layout);
-                _tables.Changed(open, index, 1);
+                Tables.Changed(open, index, 1);
             }
 
             at += part;

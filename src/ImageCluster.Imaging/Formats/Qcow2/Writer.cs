@@ -49,7 +49,7 @@ internal sealed partial class WritableQcow2Image :
     }
 
     // Made when it is first needed: what it reads may be broken, and a check must be able to open the image all the same.
-    private TableWriter _tables => _tablesOrNone ??= new TableWriter(Metadata);
+    private TableWriter Tables => _tablesOrNone ??= new TableWriter(Metadata);
 
     /// <summary>Partial writes are possible by subclusters.</summary>
     public override long Granularity => _layout.SubclusterSize;
@@ -77,7 +77,7 @@ internal sealed partial class WritableQcow2Image :
     {
         lock (_gate)
         {
-            _tables.Flush();
+            Tables.Flush();
         }
     }
 
@@ -124,7 +124,7 @@ internal sealed partial class WritableQcow2Image :
         Plan plan;
         lock (_gate)
         {
-            _tables.Begin();
+            Tables.Begin();
             plan = MakePlan(offset, length);
         }
 
@@ -151,7 +151,7 @@ internal sealed partial class WritableQcow2Image :
             // Nothing points to the room: it is simply free again.
             lock (_gate)
             {
-                _tables.Allocator.Release(plan.Host, (long)plan.Clusters << _layout.ClusterBits);
+                Tables.Allocator.Release(plan.Host, (long)plan.Clusters << _layout.ClusterBits);
             }
 
             throw;
@@ -159,7 +159,7 @@ internal sealed partial class WritableQcow2Image :
 
         lock (_gate)
         {
-            _tables.ThrowIfFailed();
+            Tables.ThrowIfFailed();
             Publish(plan, offset);
         }
 
@@ -173,7 +173,7 @@ internal sealed partial class WritableQcow2Image :
         int index = _layout.L2Index(offset);
         int inCluster = _layout.OffsetInCluster(offset);
         length = (int)Math.Min(length, ((long)(l1Index + 1) << _layout.L2TableShift) - offset);
-        L2Table? table = _tables.Find(l1Index);
+        L2Table? table = Tables.Find(l1Index);
         ClusterEntry first = EntryOf(table, index, offset);
         int part = Math.Min(length, _layout.ClusterSize - inCluster);
         uint touched = TouchedBits(inCluster, part);
@@ -261,7 +261,7 @@ internal sealed partial class WritableQcow2Image :
     {
         if (!Metadata.HasDataFile)
         {
-            _tables.CheckFree(host, length);
+            Tables.CheckFree(host, length);
         }
 
         return host;
@@ -270,8 +270,8 @@ internal sealed partial class WritableQcow2Image :
     // The table is opened first, as QEMU does: it stands before the data in the file. In an external data file every cluster has its place.
     private long ReserveFor(int l1Index, long guestCluster, int clusters)
     {
-        _ = _tables.Open(l1Index);
-        return Metadata.HasDataFile ? guestCluster : _tables.Allocate(clusters);
+        _ = Tables.Open(l1Index);
+        return Metadata.HasDataFile ? guestCluster : Tables.Allocate(clusters);
     }
 
     private uint TouchedBits(int inCluster, int length)
@@ -284,7 +284,7 @@ internal sealed partial class WritableQcow2Image :
     private void Publish(in Plan plan, long offset)
     {
         int index = _layout.L2Index(offset);
-        L2Table table = _tables.Open(_layout.L1Index(offset));
+        L2Table table = Tables.Open(_layout.L1Index(offset));
         for (int i = 0; i < plan.Clusters; i++)
         {
             ClusterEntry old = ClusterEntry.Read(table, index + i, Metadata);
@@ -300,7 +300,7 @@ internal sealed partial class WritableQcow2Image :
             ClusterEntry.WithHost(host, old.IsCompressed ? ClusterEntry.AllBits(_layout) : kept | written, zero, _layout).Store(table, index + i, _layout);
         }
 
-        _tables.Changed(table, index, plan.Clusters);
+        Tables.Changed(table, index, plan.Clusters);
     }
 
     // Notes that an entry's room loses this reference.
@@ -309,14 +309,14 @@ internal sealed partial class WritableQcow2Image :
         if (entry.IsCompressed)
         {
             long offset = _layout.CompressedOffset(entry.Word) & -SectorSize;
-            _tables.Allocator.FreeLater(offset, _layout.CompressedOffset(entry.Word) + _layout.CompressedLength(entry.Word) - offset, discard);
+            Tables.Allocator.FreeLater(offset, _layout.CompressedOffset(entry.Word) + _layout.CompressedLength(entry.Word) - offset, discard);
             ForgetInflated();
         }
         else if (entry.Host >= 0)
         {
             if (!Metadata.HasDataFile)
             {
-                _tables.Allocator.FreeLater(entry.Host, _layout.ClusterSize, discard);
+                Tables.Allocator.FreeLater(entry.Host, _layout.ClusterSize, discard);
             }
             else if (discard)
             {
