@@ -25,6 +25,7 @@ internal sealed class TableWriter
     private readonly SortedSet<int> _changedEntries = [];
     private MetadataOverlap _overlap;
     private ImageException? _failure;
+    private BitmapTracker? _bitmaps;
     private bool _began;
     private bool _isDirty;
 
@@ -49,8 +50,20 @@ internal sealed class TableWriter
     /// <summary>Refcount updates may be postponed while the dirty bit is set.</summary>
     private bool IsLazy => _metadata.Header.HasLazyRefcounts;
 
-    /// <summary>Called before anything is changed: refuses after a failure; the first time it marks the image as being written.</summary>
-    public void Begin()
+    /// <summary>
+    /// Called before guest bytes are changed (<paramref name="length"/> 0: none are): refuses after a failure; the first time it marks the image as
+    /// being written.
+    /// </summary>
+    public void Begin(long offset = 0, long length = 0)
+    {
+        Begin();
+        if (length > 0)
+        {
+            _bitmaps?.Mark(offset, length);
+        }
+    }
+
+    private void Begin()
     {
         ThrowIfFailed();
         if (_began)
@@ -68,7 +81,7 @@ internal sealed class TableWriter
                 _metadata.Header = header with { Autoclear = known };
             }
 
-            BitmapMarks.MarkInUse(_metadata);
+            _bitmaps = BitmapTracker.Begin(_metadata);
             _began = true;
         });
     }
@@ -301,6 +314,9 @@ internal sealed class TableWriter
         {
             Refcounts.Write();
             FlushFiles();
+            _bitmaps?.Store(Refcounts);
+            _bitmaps = null;
+            _began = false;
             if (_isDirty)
             {
                 WriteDirtyBit(false);

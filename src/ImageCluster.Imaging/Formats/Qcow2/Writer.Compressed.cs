@@ -61,7 +61,7 @@ internal sealed partial class WritableQcow2Image
         long host;
         lock (_gate)
         {
-            Tables.Begin();
+            Tables.Begin(offset, cluster.Length);
             _ = Tables.Open(l1Index);
             host = Tables.AllocateCompressed(length);
         }

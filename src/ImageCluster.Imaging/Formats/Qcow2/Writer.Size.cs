@@ -25,7 +25,7 @@ internal sealed partial class WritableQcow2Image
 
     public void MakeEmpty() => Alone(() =>
     {
-        Tables.Begin();
+        Tables.Begin(0, VirtualSize);
         ulong[] l1 = Metadata.L1;
         for (int i = 0; i < l1.Length; i++)
         {

@@ -12,7 +12,7 @@ internal sealed partial class WritableQcow2Image
         // QEMU changes the size first, too; it is only then that L1 tables fit.
         Alone(() =>
         {
-            Tables.Begin();
+            Tables.Begin(0, VirtualSize);
             Snapshot snapshot = new SnapshotEditor(Metadata).Find(id);
             if (snapshot.DiskSize != VirtualSize)
             {

@@ -65,7 +65,7 @@ internal sealed partial class WritableQcow2Image
             long stop = Math.Min(to, (long)(l1Index + 1) << _layout.L2TableShift);
             lock (_gate)
             {
-                Tables.Begin();
+                Tables.Begin(from, stop - from);
                 action(l1Index, from, stop);
             }
 

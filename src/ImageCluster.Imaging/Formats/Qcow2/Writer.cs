@@ -124,7 +124,7 @@ internal sealed partial class WritableQcow2Image :
         Plan plan;
         lock (_gate)
         {
-            Tables.Begin();
+            Tables.Begin(offset, length);
             plan = MakePlan(offset, length);
         }
 
