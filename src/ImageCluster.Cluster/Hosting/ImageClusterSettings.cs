@@ -16,4 +16,7 @@ public sealed record ImageClusterSettings
 
     /// <summary>A record that nothing hangs on leaves memory after so long without a message.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Tasks at a time that touch a root, by its name; no limit for a root that is not named.</summary>
+    public IReadOnlyDictionary<string, int> RootLimits { get; init; } = new Dictionary<string, int>();
 }

@@ -23,7 +23,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
     /// <summary>The name under which it is configured.</summary>
     public const string Name = "imagecluster-contracts";
 
-    private static readonly ContractTable Messages = new("message", ImageMessageContracts.All);
+    private static readonly ContractTable Messages = new("message", [.. ImageMessageContracts.All, .. WorkMessageContracts.All]);
 
     // By kind (a manifest without its version), so that a newer version of a known kind is reported as such.
     private static readonly FrozenDictionary<string, ContractTable> ByKind = new[] { EventCodec.Table, CommandCodec.Table, Messages }
@@ -41,6 +41,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
     [
         typeof(ImageEvent), typeof(JobEvent), typeof(MigrationEvent), typeof(ImageCommand), typeof(JobCommand), typeof(MigrationCommand),
         typeof(Refusal), typeof(ImageReply), typeof(DescribeImage),
+        typeof(JobReply), typeof(WorkWanted), typeof(WorkOffered), typeof(GiveWork), typeof(ShardTask), typeof(AbandonTask),
     ];
 
     public override int Identifier => Id;

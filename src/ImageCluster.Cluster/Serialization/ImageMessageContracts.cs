@@ -57,5 +57,5 @@ internal static class ImageMessageContracts
         new(user.Token, user.Holder, ToEnum<UsePurpose>(user.Purpose), user.Detail, ToRemaining(user.Remaining), user.Revoked);
 
     // Unlike a duration it may be nothing.
-    private static TimeSpan ToRemaining(long milliseconds) => milliseconds == 0 ? TimeSpan.Zero : ToDuration(milliseconds);
+    internal static TimeSpan ToRemaining(long milliseconds) => milliseconds == 0 ? TimeSpan.Zero : ToDuration(milliseconds);
 }

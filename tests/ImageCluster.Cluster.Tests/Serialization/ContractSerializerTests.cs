@@ -4,6 +4,7 @@ using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Serialization;
 using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Jobs;
+using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
 using ImageCluster.Jobs.Tests;
 using ImageCluster.Jobs.Tests.Contracts;
@@ -27,6 +28,15 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
         new RoomGiven(A, 3, new RoomGrant(2, 1 << 20, 1 << 16, Dirty: true)),
         new ImageRefused(A, new Refusal(RefusalKind.Stale, "gone")),
         new ImageDescription(A, [new ImageUser(7, "job", UsePurpose.Fill, "x", TimeSpan.Zero, "by op: stuck")], [B], 9, 4, "job", "sha256t:1"),
+        new WorkWanted("w/1", 3, ["kvm", "vmware"]),
+        new WorkOffered("j", 50, 9, 2, ["kvm"], 7),
+        new GiveWork("j", "w/1", 8),
+        new ShardTask("j", 5, StageKind.Copy, RangeSet.Of(2, 4), Samples.Events.OfType<JobSubmitted>().First().Spec,
+            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6),
+        new AbandonTask("j", 5),
+        new JobDone("j"),
+        new AssignmentHeld("j", 5, TimeSpan.FromSeconds(3)),
+        new JobRefused("j", new Refusal(RefusalKind.Stale, "gone")),
     ];
 
     [Fact]

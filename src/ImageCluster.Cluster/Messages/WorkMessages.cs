@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
+
+namespace ImageCluster.Cluster.Messages;
+
+/// <summary>A worker to the scheduler, when its slots become free or taken and now and then: it can take so many tasks.</summary>
+/// <param name="Worker">Its id, which is another one after a restart.</param>
+/// <param name="FreeSlots">0 for none.</param>
+/// <param name="Roots">Names of the roots that it reaches.</param>
+public sealed record WorkWanted(string Worker, int FreeSlots, ImmutableSortedSet<string> Roots);
+
+/// <summary>A job to the scheduler, when something changes and now and then: it has so much to give out.</summary>
+/// <param name="Priority">0 (last) to 100 (first).</param>
+/// <param name="Waiting">Tasks that could be given out now, the job's own limit considered.</param>
+/// <param name="InWork">Tasks that workers have.</param>
+/// <param name="Roots">A worker must reach them all.</param>
+/// <param name="LastGiven">The <see cref="GiveWork.Number"/> that it got last: what came later is not in the other numbers yet.</param>
+public sealed record WorkOffered(string JobId, int Priority, long Waiting, long InWork, ImmutableSortedSet<string> Roots, long LastGiven);
+
+/// <summary>The scheduler to a job: give one task to the worker that is the message's sender.</summary>
+/// <param name="Number">Rises with each that a job gets.</param>
+public sealed record GiveWork(string JobId, string Worker, long Number);
+
+/// <summary>
+/// A job to a worker: shards of a step. The worker first renews the assignment, since only from its own asking on does it know how long
+/// it may work.
+/// </summary>
+/// <param name="Assignment">Fencing token.</param>
+/// <param name="Layout">Of the target's room; null for a step that needs none.</param>
+/// <param name="TargetToken">The job's lease on the target.</param>
+public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, RangeSet Shards, JobSpec Spec, JobPlan Plan, FillLayout? Layout,
+    long TargetToken);
+
+/// <summary>A job to a worker: nobody needs this any more; to be handed back.</summary>
+public sealed record AbandonTask(string JobId, long Assignment);
+
+/// <summary>What a job answers. All that led to it is stored by then.</summary>
+public abstract record JobReply(string JobId);
+
+/// <summary>It is as the command asked.</summary>
+public sealed record JobDone(string JobId) : JobReply(JobId);
+
+/// <summary>The answer to <see cref="RenewAssignment"/>. The worker counts from when it asked (see <see cref="UseGranted"/>).</summary>
+public sealed record AssignmentHeld(string JobId, long Assignment, TimeSpan Remaining) : JobReply(JobId);
+
+/// <summary>The command was not carried out.</summary>
+public sealed record JobRefused(string JobId, Refusal Refusal) : JobReply(JobId);

@@ -1,0 +1,69 @@
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Jobs.Contracts;
+using ImageCluster.Jobs.Execution;
+using static ImageCluster.Jobs.Contracts.ValueMapping;
+using P = ImageCluster.Cluster.Messages.V1;
+
+namespace ImageCluster.Cluster.Serialization;
+
+/// <summary>What jobs, the scheduler and workers say to each other, one contract each.</summary>
+internal static class WorkMessageContracts
+{
+    public static IReadOnlyList<Contract> All { get; } =
+    [
+        Contract.Of<WorkWanted, P.WorkWanted>("work.wanted.v1",
+            c => new() { Worker = c.Worker, FreeSlots = c.FreeSlots, Roots = { c.Roots } },
+            m => new(m.Worker, m.FreeSlots, [.. m.Roots])),
+        Contract.Of<WorkOffered, P.WorkOffered>("work.offered.v1",
+            c => new()
+            {
+                JobId = c.JobId,
+                Priority = c.Priority,
+                Waiting = (ulong)c.Waiting,
+                InWork = (ulong)c.InWork,
+                Roots = { c.Roots },
+                LastGiven = c.LastGiven,
+            },
+            m => new(m.JobId, m.Priority, ToLong(m.Waiting), ToLong(m.InWork), [.. m.Roots], m.LastGiven)),
+        Contract.Of<GiveWork, P.GiveWork>("work.give.v1",
+            c => new() { JobId = c.JobId, Worker = c.Worker, Number = c.Number },
+            m => new(m.JobId, m.Worker, m.Number)),
+        Contract.Of<ShardTask, P.ShardTask>("work.task.v1", Task, Task),
+        Contract.Of<AbandonTask, P.AbandonTask>("work.abandon.v1",
+            c => new() { JobId = c.JobId, Assignment = c.Assignment },
+            m => new(m.JobId, m.Assignment)),
+        Contract.Of<JobDone, P.JobDone>("job.done.v1",
+            r => new() { JobId = r.JobId },
+            m => new(m.JobId)),
+        Contract.Of<AssignmentHeld, P.AssignmentHeld>("job.assignment-held.v1",
+            r => new() { JobId = r.JobId, Assignment = r.Assignment, Remaining = Milliseconds(r.Remaining) },
+            m => new(m.JobId, m.Assignment, ImageMessageContracts.ToRemaining(m.Remaining))),
+        Contract.Of<JobRefused, P.JobRefused>("job.refused.v1",
+            r => new() { JobId = r.JobId, Refusal = ToMessage(r.Refusal) },
+            m => new(m.JobId, ToDomain(m.Refusal ?? throw new ArgumentException("the refusal is missing")))),
+    ];
+
+    private static P.ShardTask Task(ShardTask c)
+    {
+        var message = new P.ShardTask
+        {
+            JobId = c.JobId,
+            Assignment = c.Assignment,
+            Stage = (int)c.Stage,
+            Shards = ToMessage(c.Shards),
+            Spec = JobValueMapping.ToMessage(c.Spec),
+            Plan = JobValueMapping.ToMessage(c.Plan),
+            TargetToken = c.TargetToken,
+        };
+        if (c.Layout is not null)
+        {
+            message.Layout = ToMessage(c.Layout);
+        }
+
+        return message;
+    }
+
+    private static ShardTask Task(P.ShardTask m) => new(
+        m.JobId, m.Assignment, ToEnum<StageKind>(m.Stage), ToDomain(m.Shards), JobValueMapping.ToDomain(m.Spec), JobValueMapping.ToDomain(m.Plan),
+        m.Layout is null ? null : ToDomain(m.Layout), m.TargetToken);
+}

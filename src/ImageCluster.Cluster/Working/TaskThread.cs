@@ -1,0 +1,52 @@
+using ImageCluster.Imaging;
+using ImageCluster.Jobs.Execution;
+
+namespace ImageCluster.Cluster.Working;
+
+/// <summary>Runs a task on a thread of its own, so that blocking I/O holds up no actor.</summary>
+internal static class TaskThread
+{
+    /// <param name="task">The task; its lease holds already.</param>
+    /// <param name="runner">Does the shards.</param>
+    /// <param name="scope">What it may count on.</param>
+    /// <param name="ended">Called once on that thread, at the end.</param>
+    public static void Start(RunningTask task, IShardRunner runner, TaskScope scope, Action<TaskEnd> ended) =>
+        new Thread(() => ended(Run(task, runner, scope))) { IsBackground = true, Name = $"task {task.Task.JobId}/{task.Task.Assignment}" }.Start();
+
+    private static TaskEnd Run(RunningTask task, IShardRunner runner, TaskScope scope)
+    {
+        var results = new List<ShardResult>();
+        var end = new TaskEnd(results, null, "", Permanent: false, IsLost: false, scope);
+        foreach (long shard in task.Task.Shards.Values())
+        {
+            try
+            {
+                scope.Cancel.ThrowIfCancellationRequested();
+                scope.Lease.Require();
+                results.Add(runner.Run(task.Task, shard, scope));
+            }
+            catch (OperationCanceledException)
+            {
+                return end;
+            }
+            catch (LeaseLostException)
+            {
+                return end with { IsLost = true };
+            }
+            catch (ImageException e)
+            {
+                return end with { FailedShard = shard, Reason = e.File is null ? e.Message : $"{e.File}: {e.Message}", Permanent = !IsPassing(e) };
+            }
+            catch (Exception e)
+            {
+                // A defect of this program must not take the node down with it.
+                return end with { FailedShard = shard, Reason = $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}" };
+            }
+        }
+
+        return end;
+    }
+
+    // Trouble of the surroundings, not of the image: another try, perhaps on another worker, can succeed.
+    private static bool IsPassing(ImageException e) => e.Kind is ImageErrorKind.Io or ImageErrorKind.Locked or ImageErrorKind.NotFound;
+}

@@ -1,0 +1,314 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Event;
+using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Imaging;
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
+
+namespace ImageCluster.Cluster.Working;
+
+/// <summary>
+/// One a node: asks for as many tasks as it has free slots, runs each on a thread of its own, keeps their assignments renewed and reports
+/// until the job has answered. A task whose assignment cannot be renewed stops writing when its lease ends by this node's own clock. Told to
+/// stop, it hands back what it has and then stops.
+/// </summary>
+public sealed class WorkerActor : ReceiveActor, IWithTimers
+{
+    private readonly string _id;
+    private readonly WorkerSettings _settings;
+    private readonly IShardRunner _runner;
+    private readonly IActorRef _scheduler;
+    private readonly IActorRef _jobs;
+    private readonly IActorRef _images;
+    private readonly TimeProvider _time;
+    private readonly ImmutableSortedSet<string> _roots;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Dictionary<(string JobId, long Assignment), RunningTask> _tasks = [];
+    private bool _stopping;
+
+    /// <param name="id">Its name in assignments; another one after a restart of the node.</param>
+    /// <param name="settings">Of this node.</param>
+    /// <param name="runner">Does the shards.</param>
+    /// <param name="scheduler">The scheduler, or a way to it.</param>
+    /// <param name="jobs">The region of jobs.</param>
+    /// <param name="images">The region of images.</param>
+    /// <param name="time">The monotonic clock that leases are counted by.</param>
+    public WorkerActor(string id, WorkerSettings settings, IShardRunner runner, IActorRef scheduler, IActorRef jobs, IActorRef images, TimeProvider time)
+    {
+        (_id, _settings, _runner, _scheduler, _jobs, _images, _time) = (id, settings, runner, scheduler, jobs, images, time);
+        _roots = settings.Roots.Keys.ToImmutableSortedSet(StringComparer.Ordinal);
+        Receive<ShardTask>(Take);
+        Receive<AbandonTask>(abandon => _tasks.GetValueOrDefault((abandon.JobId, abandon.Assignment))?.Cancel());
+        Receive<Renewed>(Renewed_);
+        Receive<Ended>(Ended_);
+        Receive<Reported>(Reported_);
+        Receive<Heartbeat>(_ => Beat());
+        Receive<StopRecord>(_ => Stop());
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer(Heartbeat.Instance, Heartbeat.Instance, _settings.Heartbeat);
+        WantWork();
+    }
+
+    // Also when this actor fails: its threads write nothing any more, and their shards are given out again when the assignments run out.
+    protected override void PostStop()
+    {
+        foreach (RunningTask task in _tasks.Values)
+        {
+            task.Lease.Revoke();
+            task.Cancel();
+        }
+    }
+
+    private void Take(ShardTask task)
+    {
+        var running = new RunningTask(task, _time);
+        if (_tasks.ContainsKey(running.Key))
+        {
+            return;
+        }
+
+        if (_stopping || _tasks.Count >= _settings.Slots)
+        {
+            _jobs.Tell(new HandBack(task.JobId, default, task.Assignment));
+            return;
+        }
+
+        _tasks.Add(running.Key, running);
+        Renew(running);
+    }
+
+    private void Renew(RunningTask task)
+    {
+        task.IsAsking = true;
+        long askedAt = _time.GetTimestamp();
+        _jobs.Ask<JobReply>(new RenewAssignment(task.Task.JobId, default, task.Task.Assignment, default), _settings.AskTimeout)
+            .PipeTo(Self, success: reply => new Renewed(task, askedAt, reply), failure: _ => new Renewed(task, askedAt, null));
+    }
+
+    private void Renewed_(Renewed renewed)
+    {
+        RunningTask task = renewed.Task;
+        task.IsAsking = false;
+        switch (renewed.Reply)
+        {
+            case AssignmentHeld held:
+                task.Lease.Extend(renewed.AskedAt, held.Remaining);
+                break;
+            case not null:
+                // The job has given it up.
+                task.Lease.Revoke();
+                task.Cancel();
+                break;
+        }
+
+        if (task.HasStarted)
+        {
+            Report(task);
+        }
+        else if (task.Lease.Holds && !task.Cancelled.IsCancellationRequested)
+        {
+            Start(task);
+        }
+        else if (renewed.Reply is AssignmentHeld)
+        {
+            // Not begun, and not to be: nothing was written.
+            task.HasStarted = true;
+            Ended_(new Ended(task, new TaskEnd([], null, "", Permanent: false, IsLost: false, ScopeOf(task))));
+        }
+        else
+        {
+            Remove(task);
+        }
+    }
+
+    private void Start(RunningTask task)
+    {
+        task.HasStarted = true;
+        IActorRef self = Self;
+        TaskThread.Start(task, _runner, ScopeOf(task), end => self.Tell(new Ended(task, end)));
+    }
+
+    private TaskScope ScopeOf(RunningTask task) =>
+        new(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled);
+
+    // On the task's thread. The same request may be asked again and again: it gets the same room.
+    private RoomGrant AskRoom(RunningTask task, int request, long wanted, long atLeast)
+    {
+        ImageName target = ((ConvertSpec)task.Task.Spec).Target;
+        while (true)
+        {
+            task.Cancelled.ThrowIfCancellationRequested();
+            task.Lease.Require();
+            try
+            {
+                ImageReply reply = _images.Ask<ImageReply>(
+                    new GrantRoom(target, default, task.Task.TargetToken, task.Task.Assignment, request, wanted, atLeast),
+                    _settings.AskTimeout, task.Cancelled).GetAwaiter().GetResult();
+                return reply switch
+                {
+                    RoomGiven given => given.Room,
+                    ImageRefused { Refusal.Kind: RefusalKind.Stale } => throw new LeaseLostException(),
+                    ImageRefused refused => throw new ImageException(ImageErrorKind.NoSpace, target.ToString(), refused.Refusal.Message),
+                    _ => throw new ImageException(ImageErrorKind.Io, target.ToString(), $"A request for room was answered by {reply.GetType().Name}"),
+                };
+            }
+            catch (AskTimeoutException)
+            {
+                // Its actor moves to another node, or the journal is down: as long as the lease holds there is time.
+            }
+        }
+    }
+
+    private void Ended_(Ended ended)
+    {
+        (RunningTask task, TaskEnd end) = ended;
+        task.End = end;
+        if (end.IsLost)
+        {
+            _log.Warning("Assignment {0} of job {1} ran out while it was worked on; it was stopped", task.Task.Assignment, task.Task.JobId);
+            Remove(task);
+            return;
+        }
+
+        // What is done first, then what failed, then what was not begun.
+        foreach (JobCommand report in ReportsOf(task.Task, end))
+        {
+            task.Reports.Enqueue(report);
+        }
+
+        Report(task);
+    }
+
+    private static IEnumerable<JobCommand> ReportsOf(ShardTask task, TaskEnd end)
+    {
+        if (end.Results.Count > 0)
+        {
+            yield return new CompleteShards(task.JobId, default, task.Assignment, [.. end.Results]);
+        }
+
+        if (end.FailedShard is { } shard)
+        {
+            yield return new FailShard(task.JobId, default, task.Assignment, shard, end.Reason, end.Permanent);
+        }
+
+        if (end.Results.Count + (end.FailedShard is null ? 0 : 1) < task.Shards.Count)
+        {
+            yield return new HandBack(task.JobId, default, task.Assignment);
+        }
+    }
+
+    // Again with each heartbeat until the job has answered: every report may come twice.
+    private void Report(RunningTask task)
+    {
+        if (task.IsAsking || !task.Reports.TryPeek(out JobCommand? report))
+        {
+            return;
+        }
+
+        task.IsAsking = true;
+        _jobs.Ask<JobReply>(report, _settings.AskTimeout)
+            .PipeTo(Self, success: reply => new Reported(task, reply), failure: _ => new Reported(task, null));
+    }
+
+    private void Reported_(Reported reported)
+    {
+        RunningTask task = reported.Task;
+        task.IsAsking = false;
+        if (reported.Reply is null)
+        {
+            return;
+        }
+
+        if (reported.Reply is JobRefused refused)
+        {
+            _log.Warning("Job {0} did not take the end of assignment {1}: {2}", task.Task.JobId, task.Task.Assignment, refused.Refusal.Message);
+            Remove(task);
+            return;
+        }
+
+        task.Reports.Dequeue();
+        if (task.Reports.Count > 0)
+        {
+            Report(task);
+            return;
+        }
+
+        CloseRoom(task.Task, task.End!.Scope);
+        Remove(task);
+    }
+
+    // Nobody waits for the answer: what is not closed now the job closes when the target is finished.
+    private void CloseRoom(ShardTask task, TaskScope scope)
+    {
+        if (task.Spec is ConvertSpec spec && scope.Room is { } room)
+        {
+            _images.Tell(new CloseRoom(spec.Target, default, task.TargetToken, task.Assignment, room.CleanFrom, null));
+        }
+    }
+
+    private void Beat()
+    {
+        foreach (RunningTask task in _tasks.Values.Where(task => !task.IsAsking).ToList())
+        {
+            if (task.End is null)
+            {
+                Renew(task);
+            }
+            else
+            {
+                Report(task);
+            }
+        }
+
+        WantWork();
+    }
+
+    private void Remove(RunningTask task)
+    {
+        _tasks.Remove(task.Key);
+        task.Dispose();
+        if (_stopping && _tasks.Count == 0)
+        {
+            Context.Stop(Self);
+            return;
+        }
+
+        WantWork();
+    }
+
+    private void WantWork() => _scheduler.Tell(new WorkWanted(_id, _stopping ? 0 : _settings.Slots - _tasks.Count, _roots));
+
+    private void Stop()
+    {
+        _stopping = true;
+        WantWork();
+        foreach (RunningTask task in _tasks.Values)
+        {
+            task.Cancel();
+        }
+
+        if (_tasks.Count == 0)
+        {
+            Context.Stop(Self);
+        }
+    }
+
+    private sealed record Renewed(RunningTask Task, long AskedAt, JobReply? Reply) : INoSerializationVerificationNeeded;
+
+    private sealed record Ended(RunningTask Task, TaskEnd End) : INoSerializationVerificationNeeded;
+
+    private sealed record Reported(RunningTask Task, JobReply? Reply) : INoSerializationVerificationNeeded;
+
+    private sealed class Heartbeat : INoSerializationVerificationNeeded
+    {
+        public static Heartbeat Instance { get; } = new();
+    }
+}
