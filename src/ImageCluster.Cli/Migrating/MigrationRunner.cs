@@ -150,8 +150,7 @@ internal sealed class MigrationRunner
     {
         try
         {
-            ImageOutcome outcome = InRootSlots(progress, cancel.Token);
-            End(progress, image, outcome);
+            InRootSlots(progress, () => End(progress, image, Migrate(progress, cancel.Token)), cancel.Token);
         }
         catch (OperationCanceledException)
         {
@@ -182,7 +181,7 @@ internal sealed class MigrationRunner
         }
     }
 
-    private ImageOutcome InRootSlots(ImageProgress progress, CancellationToken cancel)
+    private void InRootSlots(ImageProgress progress, Action work, CancellationToken cancel)
     {
         // In one order for all, so that no two images wait for each other.
         string[] roots = [progress.Source.Root, _context.Manifest.Target.Root.Text];
@@ -196,6 +195,21 @@ internal sealed class MigrationRunner
                 taken++;
             }
 
+            work();
+        }
+        finally
+        {
+            foreach (SemaphoreSlim slot in slots.Take(taken))
+            {
+                slot.Release();
+            }
+        }
+    }
+
+    private ImageOutcome Migrate(ImageProgress progress, CancellationToken cancel)
+    {
+        try
+        {
             return new ImageMigration(_context, progress, _gathered.Found[progress.Source]).Run(cancel);
         }
         catch (Exception e) when (e is not (OperationCanceledException or CliException))
@@ -206,13 +220,6 @@ internal sealed class MigrationRunner
             }
 
             return new ImageOutcome($"internal error: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", null);
-        }
-        finally
-        {
-            foreach (SemaphoreSlim slot in slots.Take(taken))
-            {
-                slot.Release();
-            }
         }
     }
 

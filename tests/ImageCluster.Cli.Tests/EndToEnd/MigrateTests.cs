@@ -167,4 +167,30 @@ public sealed class MigrateTests : IDisposable
         Assert.Contains("old:vm/a.raw: done", run.Output, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(_lab["kvm/.imagecluster"], "two-words-????????.journal.db"));
     }
+
+    [Fact]
+    public void LimitsOfRootsHoldAndNobodyWaitsForEver()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            _lab.AddRaw($"{i}.raw", i, 1 << 20);
+        }
+
+        Directory.CreateDirectory(_lab["out"]);
+        File.WriteAllText(_lab["m.yaml"], """
+            version: 1
+            name: limited
+            sources: [ { root: ./src, include: "*.raw" } ]
+            target: { root: ./out, format: vmdk }
+            parallel: { images: 4, threads: 2 }
+            limits: { roots: { ./src: { shards: 1, rate: 100MiB/s }, ./out: { shards: 2 } } }
+            """);
+        CliRun run = _lab.Run("migrate", "m.yaml", "--output", "plain").Expect(0);
+        int running = 0;
+        foreach (string line in run.Output.Split('\n'))
+        {
+            running += line.Contains(": converting ", StringComparison.Ordinal) ? 1 : line.Contains(": done: ", StringComparison.Ordinal) ? -1 : 0;
+            Assert.InRange(running, 0, 1);
+        }
+    }
 }

@@ -29,6 +29,48 @@ public sealed class ResumeTests : IDisposable
         Assert.Contains("Nothing to do", _lab.Run("migrate", "--to", format, "src", "out").Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("compare", "verification failed: the target differs from its source at guest offset 1,048,576")]
+    [InlineData("digest", "the target reads back with digest sha256t:")]
+    public void ATargetThatReadsBackDifferentlyFailsAndIsRemoved(string verify, string expected)
+    {
+        string source = _lab[$"src/{new string('a', 8)}.raw"];
+        File.WriteAllBytes(source, Enumerable.Repeat((byte)0x5A, 3 << 20).ToArray());
+        string[] command = ["migrate", "--to", "raw", "--verify", verify, "src", "out", "--output", "plain"];
+        using (CliProcess process = CliProcess.Start(_lab.Path, [.. command, "--rate", "4MiB/s"]))
+        {
+            while (!process.Output.Contains("verifying", StringComparison.Ordinal) && !process.HasExited)
+            {
+                process.Wait(TimeSpan.FromMilliseconds(5));
+            }
+
+            process.Kill();
+        }
+
+        string? staged = Directory.EnumerateFiles(_lab["out"], "aaaaaaaa.raw", SearchOption.AllDirectories)
+            .FirstOrDefault(file => file.Contains("imagecluster-partial", StringComparison.Ordinal));
+        if (staged is null)
+        {
+            // Without the source to read, reading back is not slowed down: it was done before the kill. Take it back to before.
+            Cut("manifest = 'job.stage-entered.v1' AND stream LIKE 'job:%' AND sequence < (SELECT max(sequence) FROM events WHERE manifest = 'job.stage-entered.v1')", keepIt: true);
+            string partial = new Cli.Migrating.Targets.StagingArea(_lab["out/aaaaaaaa.raw"], MigrationName()).DirectoryPath;
+            Directory.CreateDirectory(partial);
+            staged = Path.Join(partial, "aaaaaaaa.raw");
+            File.Move(_lab["out/aaaaaaaa.raw"], staged);
+        }
+
+        using (Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(staged, FileMode.Open, FileAccess.Write))
+        {
+            RandomAccess.Write(file, [1], 1 << 20);
+        }
+
+        CliRun run = _lab.Run(command).Expect(ExitCode.SomeFailed);
+        Assert.Contains(expected, run.Output, StringComparison.Ordinal);
+        Assert.Empty(_lab.Targets());
+        _lab.Run(command).Expect(0);
+        Assert.Equal(File.ReadAllBytes(source), File.ReadAllBytes(_lab["out/aaaaaaaa.raw"]));
+    }
+
     [Fact]
     public void SomebodyElsesFileIsNotTakenForTheTargetThatWasBeingNamed()
     {
@@ -79,6 +121,12 @@ public sealed class ResumeTests : IDisposable
     {
         using SqliteConnection connection = Open();
         Execute(connection, $"DELETE FROM events WHERE sequence {(keepIt ? ">" : ">=")} (SELECT max(sequence) FROM events WHERE {condition})");
+    }
+
+    private string MigrationName()
+    {
+        string report = Directory.GetFiles(_lab[$"out/{MigrationJournal.DirectoryName}"], "*.journal.db").Single();
+        return Path.GetFileName(report)[..^".journal.db".Length];
     }
 
     private SqliteConnection Open()
