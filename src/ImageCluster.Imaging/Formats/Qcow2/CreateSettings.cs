@@ -31,10 +31,13 @@ internal sealed record CreateSettings
 
     public required Preallocation Preallocation { get; init; }
 
+    /// <summary>Null where the image is not to be encrypted.</summary>
+    public NewEncryption? Encryption { get; init; }
+
     public static CreateSettings Read(CreateRequest request)
     {
         OptionReader options = new(request.Options, request.FileName);
-        RefuseEncryption(request, options);
+        NewEncryption? encryption = NewEncryption.Read(request.Options, request.FileName);
         if (request.VirtualSize is < 0 or > long.MaxValue - 511)
         {
             throw TooLarge(request);
@@ -84,6 +87,7 @@ internal sealed record CreateSettings
             Version = version,
             ClusterBits = BitOperations.Log2((ulong)clusterSize),
             VirtualSize = (request.VirtualSize + 511) & ~511L,
+            CryptMethod = encryption?.Method ?? CryptMethod.None,
             RefcountOrder = BitOperations.Log2((ulong)refcountBits),
             CompressionType = compression == "zstd" ? CompressionType.Zstd : CompressionType.Zlib,
             Incompatible = (dataFile is null ? 0 : IncompatibleFeatures.DataFile)
@@ -98,7 +102,7 @@ internal sealed record CreateSettings
         long entries = new Layout(header).L1EntriesFor(header.VirtualSize);
         return entries > Header.MaxL1Bytes / sizeof(ulong)
             ? throw TooLarge(request)
-            : new CreateSettings { Header = header with { L1Entries = (int)entries }, Preallocation = preallocation };
+            : new CreateSettings { Header = header with { L1Entries = (int)entries }, Preallocation = preallocation, Encryption = encryption };
     }
 
     private static Preallocation ReadPreallocation(CreateRequest request, string value) => value switch
@@ -181,14 +185,6 @@ internal sealed record CreateSettings
             && FormatRegistry.Find(format) is null)
         {
             throw Invalid(request, $"Parameter 'backing-fmt' does not accept value '{format}'");
-        }
-    }
-
-    private static void RefuseEncryption(CreateRequest request, OptionReader options)
-    {
-        if (options.Flag("encryption", false) || request.Options.Keys.Any(name => name.StartsWith("encrypt.", StringComparison.Ordinal)))
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "Creating encrypted qcow2 images is not supported");
         }
     }
 

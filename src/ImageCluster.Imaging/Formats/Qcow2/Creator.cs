@@ -16,6 +16,7 @@ internal static class Creator
         CreateSettings settings = CreateSettings.Read(request);
         NewImage image = new(settings, request.FileName);
         byte[] header = HeaderWriter.Write(image.Header, request.FileName);
+        byte[]? password = settings.Encryption is null ? null : NewEncryption.Password(request);
         using IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
         try
         {
@@ -24,6 +25,7 @@ internal static class Creator
                 image.WritePreallocation(file, data);
             }
 
+            settings.Encryption?.Write(image, file, password!).Dispose();
             RefcountWriter.Write(file, image.Layout, image.Space.RefcountBlocks, image.Space.RefcountTable, image.Space.RefcountTableClusters, image.Space.Used);
             image.WriteL1(file, image.TableOffsets);
             HeaderWriter.WriteLast(file, header);

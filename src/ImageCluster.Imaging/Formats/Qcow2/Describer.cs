@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Encryption.Luks;
+
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>The format-specific part of <c>info</c>: QAPI's ImageInfoSpecificQCow2, in the order in which qemu-img prints it.</summary>
@@ -12,7 +14,7 @@ internal static class Describer
             info.Add("compat", "0.10")
                 .Add("compression-type", "zlib")
                 .Add("refcount-bits", 16);
-            return AddEncryption(info, header);
+            return AddEncryption(info, image);
         }
 
         info.Add("compat", "1.1")
@@ -20,7 +22,7 @@ internal static class Describer
             .Add("lazy-refcounts", header.HasLazyRefcounts)
             .Add("bitmaps", Bitmaps(image.Bitmaps))
             .Add("refcount-bits", 1 << header.RefcountOrder);
-        AddEncryption(info, header);
+        AddEncryption(info, image);
         if (header.HasDataFile)
         {
             info.Add("data-file", header.DataFile)
@@ -31,11 +33,11 @@ internal static class Describer
             .Add("extended-l2", header.HasExtendedL2);
     }
 
-    private static FormatSpecificInfo AddEncryption(FormatSpecificInfo info, Header header) => header.CryptMethod switch
+    private static FormatSpecificInfo AddEncryption(FormatSpecificInfo info, Qcow2Image image) => image.Encryption switch
     {
-        CryptMethod.Aes => info.Add("encrypt", new FormatSpecificInfo().Add("format", "aes")),
-        CryptMethod.Luks => info.Add("encrypt", new FormatSpecificInfo().Add("format", "luks")),
-        _ => info,
+        { Volume: { } volume } => info.Add("encrypt", LuksDescriber.Add(new FormatSpecificInfo(), volume, "luks")),
+        { Volume: null } => info.Add("encrypt", new FormatSpecificInfo().Add("format", "aes")),
+        null => info,
     };
 
     private static List<object>? Bitmaps(IReadOnlyList<PersistentBitmap> bitmaps)

@@ -19,6 +19,7 @@ internal sealed class FillShard
     private readonly ClusterRanges _clusters = new();
     private readonly ClusterRanges _packed = new();
     private long _dataBytes;
+    private bool _marksZeroes;
 
     /// <param name="shape">The image.</param>
     /// <param name="shard">The shard's number.</param>
@@ -103,7 +104,7 @@ internal sealed class FillShard
             }
 
             empty = false;
-            if (!IsPreallocated || _layout.HasSubclusters)
+            if (!IsPreallocated || _layout.HasSubclusters || _marksZeroes)
             {
                 file.Write(_tableOffsets[i], MemoryMarshal.AsBytes(Words(i)));
             }
@@ -265,6 +266,7 @@ internal sealed class FillShard
             return;
         }
 
+        _marksZeroes = true;
         for (long at = guest; at < guest + length; at += _layout.ClusterSize)
         {
             Span<ulong> table = TableOf(at, room);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
@@ -36,6 +37,9 @@ internal sealed class Qcow2Fill : IFillTarget
         _compressor = compress ? new ClusterPreparer(image.Header, file.Name) : null;
     }
 
+    /// <summary>What the clusters are encrypted with, owned from here on; null where they are not.</summary>
+    public ISectorCipher? Cipher { get; init; }
+
     public long VirtualSize => _shape.VirtualSize;
 
     public int Granularity => _compressor is null ? _shape.Layout.SubclusterSize : _shape.Layout.ClusterSize;
@@ -50,7 +54,8 @@ internal sealed class Qcow2Fill : IFillTarget
 
     public bool ShardsIndependent => true;
 
-    public bool UnwrittenIsZero => _image.Header.BackingFile is null && (!_image.Header.IsDataFileRaw || _data!.CanResize);
+    /// <summary>Preallocated clusters of an encrypted image decrypt to noise.</summary>
+    public bool UnwrittenIsZero => (Cipher is null || !_image.IsPreallocated) && _image.Header.BackingFile is null && (!_image.Header.IsDataFileRaw || _data!.CanResize);
 
     public IRoom Room { get; }
 
@@ -96,7 +101,7 @@ internal sealed class Qcow2Fill : IFillTarget
                 i++;
                 if (first.HostOffset >= 0)
                 {
-                    (_data ?? _file).WriteZeroes(first.HostOffset, first.Length, ZeroMode.MayUnmap);
+                    WriteZeroes(run.Offset + first.Start, first.HostOffset, first.Length);
                 }
 
                 continue;
@@ -109,7 +114,7 @@ internal sealed class Qcow2Fill : IFillTarget
                 length += pieces[i].PayloadLength;
             }
 
-            (_data ?? _file).Write(first.HostOffset, run.Payload(first with { PayloadLength = length }));
+            WriteData(run.Offset + first.Start, first.HostOffset, run.Payload(first with { PayloadLength = length }));
         }
     }
 
@@ -131,9 +136,62 @@ internal sealed class Qcow2Fill : IFillTarget
 
     public void Dispose()
     {
+        Cipher?.Dispose();
         _compressor?.Dispose();
         _data?.Dispose();
         _file.Dispose();
+    }
+
+    private void WriteZeroes(long guestOffset, long hostOffset, int length)
+    {
+        if (Cipher is null)
+        {
+            (_data ?? _file).WriteZeroes(hostOffset, length, ZeroMode.MayUnmap);
+        }
+        else
+        {
+            WriteEncrypted(guestOffset, hostOffset, length, default);
+        }
+    }
+
+    private void WriteData(long guestOffset, long hostOffset, ReadOnlySpan<byte> data)
+    {
+        if (Cipher is null)
+        {
+            (_data ?? _file).Write(hostOffset, data);
+        }
+        else
+        {
+            WriteEncrypted(guestOffset, hostOffset, data.Length, data);
+        }
+    }
+
+    // Without data, zeros. A piece at a time: the run's own bytes stay as they are.
+    private void WriteEncrypted(long guestOffset, long hostOffset, int length, ReadOnlySpan<byte> data)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(length, RunLength));
+        try
+        {
+            for (int at = 0; at < length; at += RunLength)
+            {
+                Span<byte> piece = buffer.AsSpan(0, Math.Min(length - at, RunLength));
+                if (data.IsEmpty)
+                {
+                    piece.Clear();
+                }
+                else
+                {
+                    data.Slice(at, piece.Length).CopyTo(piece);
+                }
+
+                Cipher!.Encrypt(guestOffset + at, hostOffset + at, piece);
+                (_data ?? _file).Write(hostOffset + at, piece);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private FillShard OpenShard(long number) => new(_shape, number, _image.IsPreallocated ? _image : null);

@@ -14,6 +14,8 @@ internal sealed class NewImage
     private readonly long _l1;
     private readonly long _l1Clusters;
     private readonly PreallocatedClusters _preallocated;
+    private readonly long _crypto;
+    private readonly long _cryptoClusters;
 
     public NewImage(CreateSettings settings, string? file)
     {
@@ -25,6 +27,11 @@ internal sealed class NewImage
         _preallocated = settings.Preallocation == Preallocation.Off
             ? new PreallocatedClusters([], [], 0)
             : Preallocator.Allocate(settings, Layout, Space, Space.End);
+        if (settings.Encryption?.Luks is { } luks)
+        {
+            _cryptoClusters = RefcountMath.DivideUp(luks.HeaderLength, Layout.ClusterSize);
+            _crypto = Space.Allocate(_cryptoClusters);
+        }
     }
 
     public Layout Layout { get; }
@@ -38,6 +45,7 @@ internal sealed class NewImage
         L1Offset = _l1 << Layout.ClusterBits,
         RefcountTableOffset = Space.RefcountTable << Layout.ClusterBits,
         RefcountTableClusters = (int)Space.RefcountTableClusters,
+        CryptoHeader = _settings.Encryption?.Luks is { } luks ? new CryptoHeaderPointer(_crypto << Layout.ClusterBits, luks.HeaderLength) : null,
     };
 
     public bool IsPreallocated => _preallocated.Tables.Length > 0;
@@ -48,6 +56,7 @@ internal sealed class NewImage
         ClusterRanges own = new();
         own.Add(0, 1);
         own.Add(_l1, _l1 + _l1Clusters);
+        own.Add(_crypto, _crypto + _cryptoClusters);
         foreach (long table in _preallocated.Tables)
         {
             own.Add(table, table + 1);

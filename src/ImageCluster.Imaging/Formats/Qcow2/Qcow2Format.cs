@@ -30,14 +30,15 @@ public sealed class Qcow2Format : ImageFormat
 
     public override IFillTarget CreateFill(CreateRequest request)
     {
-        NewImage image = PlanFill(request, out CreateSettings settings);
+        NewImage image = PlanFill(request, out CreateSettings settings, out byte[]? password);
         IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
         IBlockFile? data = null;
         try
         {
             data = Creator.CreateDataFile(request, settings);
             image.WritePreallocation(file, data);
-            return new Qcow2Fill(image, file, data, request.Compress);
+            ISectorCipher? cipher = settings.Encryption?.Write(image, file, password!);
+            return new Qcow2Fill(image, file, data, request.Compress) { Cipher = cipher };
         }
         catch
         {
@@ -49,12 +50,13 @@ public sealed class Qcow2Format : ImageFormat
 
     public override IFillTarget OpenFill(CreateRequest request)
     {
-        NewImage image = PlanFill(request, out CreateSettings settings);
+        NewImage image = PlanFill(request, out CreateSettings settings, out byte[]? password);
         IBlockFile file = request.Locator.Open(request.FileName, request.Mode);
         try
         {
+            ISectorCipher? cipher = settings.Encryption?.Open(image, file, password!);
             IBlockFile? data = settings.DataFile is null ? null : request.Locator.Open(settings.DataFile, request.Mode);
-            return new Qcow2Fill(image, file, data, request.Compress);
+            return new Qcow2Fill(image, file, data, request.Compress) { Cipher = cipher };
         }
         catch
         {
@@ -66,6 +68,7 @@ public sealed class Qcow2Format : ImageFormat
     public override IImageLayer Open(OpenContext context)
     {
         IBlockFile? dataFile = null;
+        ImageEncryption? encryption = null;
         try
         {
             Header header = HeaderReader.Read(context.File, context.ForCheck);
@@ -80,13 +83,13 @@ public sealed class Qcow2Format : ImageFormat
                 dataFile = OpenDataFile(header, context, out unreadable);
             }
 
-            if (header.CryptMethod != CryptMethod.None)
+            encryption = ImageEncryption.Open(header, context);
+            if (encryption is { Cipher: null })
             {
-                unreadable ??= new ImageException(ImageErrorKind.Unsupported, context.FileName,
-                    $"The data is encrypted with {(header.CryptMethod == CryptMethod.Aes ? "AES" : "LUKS")}, which is not supported");
+                unreadable ??= new ImageException(ImageErrorKind.Secret, context.FileName, "Parameter 'encrypt.key-secret' is required for cipher");
             }
 
-            Qcow2Image image = Assemble(new Metadata(context.File, dataFile, header), context, unreadable);
+            Qcow2Image image = Assemble(new Metadata(context.File, dataFile, header), context, unreadable, encryption);
             if (!context.ForCheck)
             {
                 // QEMU refuses an image whose directories are broken, so their errors are found now.
@@ -98,6 +101,7 @@ public sealed class Qcow2Format : ImageFormat
         }
         catch
         {
+            encryption?.Dispose();
             dataFile?.Dispose();
             context.File.Dispose();
             throw;
@@ -113,9 +117,14 @@ public sealed class Qcow2Format : ImageFormat
         Options = request.Options,
     }));
 
-    private static NewImage PlanFill(CreateRequest request, out CreateSettings settings)
+    private static NewImage PlanFill(CreateRequest request, out CreateSettings settings, out byte[]? password)
     {
         settings = CreateSettings.Read(request);
+        if (request.Compress && settings.Encryption is not null)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "Compression and encryption not supported at the same time");
+        }
+
         if (request.Compress && settings.DataFile is not null)
         {
             throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "Compression is not supported with an external data file");
@@ -128,17 +137,18 @@ public sealed class Qcow2Format : ImageFormat
 
         NewImage image = new(settings, request.FileName);
         HeaderWriter.Write(image.Header, request.FileName);
+        password = settings.Encryption is null ? null : NewEncryption.Password(request);
         return image;
     }
 
-    private static Qcow2Image Assemble(Metadata metadata, OpenContext context, ImageException? unreadable)
+    private static Qcow2Image Assemble(Metadata metadata, OpenContext context, ImageException? unreadable, ImageEncryption? encryption)
     {
         if (!context.Write)
         {
-            return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable };
+            return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable, Encryption = encryption };
         }
 
-        WritableQcow2Image image = new(metadata, context.FileName) { Unreadable = unreadable };
+        WritableQcow2Image image = new(metadata, context.FileName) { Unreadable = unreadable, Encryption = encryption };
         if (!context.ForCheck)
         {
             image.Start();

@@ -41,8 +41,11 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
     /// <summary>Header, tables and files, for what changes or checks the image.</summary>
     public Metadata Metadata { get; }
 
+    /// <summary>How the clusters are encrypted; null where they are not.</summary>
+    public ImageEncryption? Encryption { get; init; }
+
     /// <summary>What the clusters are encrypted with; null where they are not, or where no password was given.</summary>
-    public ISectorCipher? Cipher { get; init; }
+    public ISectorCipher? Cipher => Encryption?.Cipher;
 
     /// <summary>Why data cannot be read though the image can be described; null where it can.</summary>
     public ImageException? Unreadable { get; init; }
@@ -127,7 +130,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
 
     public virtual void Dispose()
     {
-        Cipher?.Dispose();
+        Encryption?.Dispose();
         _compressed.Dispose();
         Metadata.Dispose();
     }

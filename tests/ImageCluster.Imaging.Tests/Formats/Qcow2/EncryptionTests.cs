@@ -1,0 +1,359 @@
+using System.Text.Json;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Formats.Qcow2;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Tests.Formats.Luks;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Imaging.Tests.Formats.Qcow2;
+
+/// <summary>Encrypted qcow2 images, LUKS and the legacy AES, against qemu-img.</summary>
+public sealed class EncryptionTests : IDisposable
+{
+    private const int Size = (3 << 20) + 1536;
+
+    private readonly TempDirectory _directory = new();
+
+    public static TheoryData<string> Options => new(
+        "encrypt.format=aes",
+        "encrypt.format=aes,cluster_size=512,compat=0.10",
+        "encrypt.format=luks",
+        "encrypt.format=luks,compat=0.10,cluster_size=4k",
+        "encrypt.format=luks,cluster_size=2M,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv",
+        "encrypt.format=luks,extended_l2=on,encrypt.cipher-alg=aes-128",
+        "encrypt.format=luks,preallocation=metadata",
+        "encrypt.format=aes,compat=0.10,preallocation=metadata");
+
+    public void Dispose() => _directory.Dispose();
+
+    [SkippableTheory]
+    [InlineData("encrypt.format=aes")]
+    [InlineData("encrypt.format=luks")]
+    public void ReadsQemusImages(string options)
+    {
+        QemuTools.Require();
+        (string raw, byte[] content) = MakeRaw(1);
+        string image = _directory["a.qcow2"];
+        string time = options.Contains("luks", StringComparison.Ordinal) ? ",encrypt.iter-time=10" : "";
+        LuksTestImages.Img("convert", "-f", "raw", "-O", "qcow2", "-o", $"encrypt.key-secret=s{time},{options}", raw, image);
+        Qcow2TestImages.AssertSame(content, ReadAll(image));
+        AssertSameInfo(image);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Options))]
+    public void ReadsWhatQemuWrote(string options)
+    {
+        QemuTools.Require();
+        (string raw, byte[] content) = MakeRaw(2);
+        string image = _directory["a.qcow2"];
+        new Qcow2Format().Create(Request(image, Size, options));
+        AssertSameInfo(image);
+        LuksTestImages.Img("convert", "-n", "-f", "raw", "--target-image-opts", raw, Opts(image));
+        Qcow2TestImages.AssertSame(content, ReadAll(image));
+        AssertClean(image);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Options))]
+    public void QemuReadsWhatWeFilled(string options)
+    {
+        QemuTools.Require();
+        (string raw, byte[] content) = MakeRaw(3);
+        string image = _directory["a.qcow2"];
+        using (IFillTarget target = new Qcow2Format().CreateFill(Request(image, Size, options)))
+        {
+            LuksTestImages.Fill(target, content);
+            target.Finish();
+        }
+
+        AssertEqualForQemu(raw, image);
+        Qcow2TestImages.AssertSame(content, ReadAll(image));
+        AssertClean(image);
+        AssertSameInfo(image);
+    }
+
+    [SkippableTheory]
+    [InlineData("encrypt.format=aes")]
+    [InlineData("encrypt.format=luks")]
+    [InlineData("encrypt.format=luks,extended_l2=on")]
+    [InlineData("encrypt.format=luks,cluster_size=512")]
+    public void QemuReadsWhatWeWroteInPlace(string options)
+    {
+        QemuTools.Require();
+        string image = _directory["a.qcow2"];
+        new Qcow2Format().Create(Request(image, Size, options));
+        byte[] model = new byte[Size];
+        Random random = new(4);
+        using (LayeredDisk disk = new(Open(image, write: true)))
+        {
+            for (int i = 0; i < 150; i++)
+            {
+                int start = random.Next(Size);
+                int length = Math.Min(Size - start, random.Next(1, random.Next(4) == 0 ? 600_000 : 5000));
+                Span<byte> part = model.AsSpan(start, length);
+                if (random.Next(4) == 0)
+                {
+                    part.Clear();
+                    disk.WriteZeroes(start, length, ZeroMode.MayUnmap);
+                }
+                else
+                {
+                    random.NextBytes(part);
+                    disk.Write(start, part);
+                }
+            }
+
+            disk.Flush();
+        }
+
+        string raw = _directory["model.raw"];
+        File.WriteAllBytes(raw, model);
+        Qcow2TestImages.AssertSame(model, ReadAll(image));
+        AssertEqualForQemu(raw, image);
+        AssertClean(image);
+    }
+
+    [Theory]
+    [InlineData("encrypt.format=aes")]
+    [InlineData("encrypt.format=luks")]
+    public void SeveralOpeningsFillOneTarget(string options)
+    {
+        string image = _directory["a.qcow2"];
+        byte[] content = GuestContent.Make(Size, 5);
+        CreateRequest request = Request(image, Size, options);
+        using (IFillTarget target = new Qcow2Format().CreateFill(request))
+        {
+            ShardManifest? manifest;
+            using (IFillTarget other = new Qcow2Format().OpenFill(request))
+            {
+                manifest = FillHelper.FillShard(other, 0, content, target.Room);
+                other.Flush();
+            }
+
+            target.Publish(manifest!);
+            target.Finish();
+        }
+
+        Qcow2TestImages.AssertSame(content, ReadAll(image));
+    }
+
+    [SkippableTheory]
+    [InlineData("encrypt.format=luks")]
+    [InlineData("encrypt.format=luks,cluster_size=512,encrypt.cipher-alg=aes-128")]
+    [InlineData("encrypt.format=luks,preallocation=metadata")]
+    [InlineData("encrypt.format=aes")]
+    public void AnEmptyImageIsLaidOutAsQemus(string options)
+    {
+        QemuTools.Require();
+        string theirs = _directory["theirs.qcow2"];
+        string ours = _directory["ours.qcow2"];
+        bool isLuks = options.Contains("luks", StringComparison.Ordinal);
+        LuksTestImages.Img("create", "-q", "-f", "qcow2", "-o", $"encrypt.key-secret=s,{options}{(isLuks ? ",encrypt.iter-time=10" : "")}", theirs, Size.ToString());
+        new Qcow2Format().Create(Request(ours, Size, options));
+        byte[] expected = File.ReadAllBytes(theirs);
+        byte[] actual = File.ReadAllBytes(ours);
+        Assert.Equal(expected.Length, actual.Length);
+
+        // Everything but the LUKS header, which is random, is the same.
+        int start = isLuks ? (int)((Qcow2Image)Open(theirs, null, describeOnly: true)).Metadata.Header.CryptoHeader!.Value.Offset : expected.Length;
+        Assert.Equal(expected[..start], actual[..start]);
+    }
+
+    [SkippableTheory]
+    [InlineData("encrypt.format=qq,encrypt.key-secret=s")]
+    [InlineData("encrypt.key-secret=s")]
+    [InlineData("encryption=on,encrypt.format=luks,encrypt.key-secret=s")]
+    [InlineData("encryption=off,encrypt.key-secret=s")]
+    [InlineData("encrypt.format=aes,encrypt.key-secret=s,encrypt.cipher-alg=aes-128")]
+    [InlineData("encrypt.format=luks,encrypt.key-secret=s,encrypt.cipher-alg=foo")]
+    [InlineData("encrypt.format=luks,encrypt.key-secret=s,encrypt.hash-alg=foo")]
+    [InlineData("encrypt.format=luks")]
+    [InlineData("encrypt.format=aes")]
+    public void RefusesOptionsInQemusWords(string options)
+    {
+        QemuTools.Require();
+        string image = _directory["a.qcow2"];
+        ToolResult theirs = LuksTestImages.TryImg("create", "-q", "-f", "qcow2", "-o", options, image, "1M");
+        Dictionary<string, string> given = options.Split(',').Select(o => o.Split('=', 2)).ToDictionary(o => o[0], o => o[1]);
+        ImageException ours = Assert.Throws<ImageException>(() => new Qcow2Format().Create(new CreateRequest
+        {
+            FileName = image,
+            Locator = LuksTestImages.Files,
+            VirtualSize = 1 << 20,
+            Options = given,
+            Secret = option => given.ContainsKey(option) ? "abc"u8.ToArray() : null,
+        }));
+        Assert.Equal(theirs.Error, $"qemu-img: {image}: {ours.Message}\n");
+    }
+
+    [SkippableFact]
+    public void MissingWrongAndMismatchedPasswordsAreRefusedInQemusWords()
+    {
+        QemuTools.Require();
+        string luks = _directory["luks.qcow2"];
+        string aes = _directory["aes.qcow2"];
+        new Qcow2Format().Create(Request(luks, Size, "encrypt.format=luks"));
+        new Qcow2Format().Create(Request(aes, Size, "encrypt.format=aes"));
+        foreach (string image in (string[])[luks, aes])
+        {
+            LuksFormatTests.AssertSameRefusal(QemuTools.TryImg("convert", "-O", "raw", image, _directory["x"]), () => Open(image, null));
+            LuksFormatTests.AssertSameRefusal(QemuTools.TryImg("check", image), () => Open(image, null, forCheck: true));
+            string format = image == aes ? "luks" : "aes";
+            LuksFormatTests.AssertSameRefusal(
+                LuksTestImages.TryImg("map", "--image-opts", $"{Opts(image)},encrypt.format={format}"), () => Open(image, format: format));
+            using IImageLayer described = Open(image, null, describeOnly: true);
+            Assert.NotNull(described.DescribeSpecific());
+        }
+
+        LuksFormatTests.AssertSameRefusal(LuksTestImages.TryImg("map", "--image-opts", Opts(luks, "n")), () => Open(luks, "new"));
+    }
+
+    [SkippableFact]
+    public void KeySlotsChangeAsQemus()
+    {
+        QemuTools.Require();
+        string image = _directory["a.qcow2"];
+        byte[] content = GuestContent.Make(Size, 6);
+        using (IFillTarget target = new Qcow2Format().CreateFill(Request(image, Size, "encrypt.format=luks")))
+        {
+            LuksTestImages.Fill(target, content);
+            target.Finish();
+        }
+
+        Amend(image, "abc", "encrypt.state=active,encrypt.new-secret=new,encrypt.keyslot=3,encrypt.iter-time=1");
+        Amend(image, "new", "encrypt.state=inactive,encrypt.old-secret=abc");
+        AssertSameInfo(image);
+        Assert.Throws<ImageException>(() => Open(image));
+        LuksTestImages.Img("map", "--output=json", "--image-opts", Opts(image, "n"));
+        Assert.NotEqual(0, LuksTestImages.TryImg("map", "--output=json", "--image-opts", Opts(image)).ExitCode);
+        Qcow2TestImages.AssertSame(content, ReadAll(image, "new"));
+
+        string plain = _directory["plain.qcow2"];
+        string aes = _directory["aes.qcow2"];
+        new Qcow2Format().Create(Request(plain, Size, ""));
+        new Qcow2Format().Create(Request(aes, Size, "encrypt.format=aes"));
+        Assert.Equal("Can't amend encryption options - encryption not present",
+            Assert.Throws<ImageException>(() => Amend(plain, "abc", "encrypt.state=active,encrypt.new-secret=new")).Message);
+        Assert.Equal("Only LUKS encryption options can be amended",
+            Assert.Throws<ImageException>(() => Amend(aes, "abc", "encrypt.state=active,encrypt.new-secret=new")).Message);
+    }
+
+    [Fact]
+    public void CompressionIsRefused()
+    {
+        string image = _directory["a.qcow2"];
+        CreateRequest request = Request(image, Size, "encrypt.format=luks");
+        Assert.Throws<ImageException>(() => new Qcow2Format().CreateFill(new CreateRequest
+        {
+            FileName = image,
+            Locator = request.Locator,
+            VirtualSize = Size,
+            Options = request.Options,
+            Secret = request.Secret,
+            Compress = true,
+        }));
+    }
+
+    [Fact]
+    public void ABrokenPlaceOfTheLuksHeaderIsRefused()
+    {
+        string image = _directory["a.qcow2"];
+        new Qcow2Format().Create(Request(image, Size, "encrypt.format=luks"));
+        byte[] good = File.ReadAllBytes(image);
+        int extension = good.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x05, 0x37, 0xBE, 0x77]);
+        foreach (int at in (int[])[8, 16])
+        {
+            foreach (ulong value in (ulong[])[0, 1, 591, 65536, 1UL << 40, long.MaxValue, ulong.MaxValue])
+            {
+                byte[] bad = [.. good];
+                System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(bad.AsSpan(extension + at), value);
+                File.WriteAllBytes(image, bad);
+                if (at == 16 && value is 1UL << 40 or 0)
+                {
+                    continue;
+                }
+
+                Assert.True(at == 16 && value == long.MaxValue || Record.Exception(() => Open(image).Dispose()) is ImageException, $"field {at}, value {value}");
+            }
+        }
+    }
+
+    private static string Opts(string path, string secret = "s") => $"driver=qcow2,encrypt.key-secret={secret},file.filename={path}";
+
+    private static CreateRequest Request(string path, long size, string options) => new()
+    {
+        FileName = path,
+        Locator = LuksTestImages.Files,
+        VirtualSize = size,
+        Options = (options.Contains("luks", StringComparison.Ordinal) ? options + ",encrypt.iter-time=1" : options)
+            .Split(',', StringSplitOptions.RemoveEmptyEntries).Select(o => o.Split('=', 2)).ToDictionary(o => o[0], o => o[1]),
+        Mode = OpenMode.ReadWrite with { Lock = ImageLock.None },
+        Secret = LuksTestImages.Secret(("encrypt.key-secret", LuksTestImages.Password)),
+    };
+
+    private static IImageLayer Open(
+        string path, string? password = LuksTestImages.Password, bool write = false, bool describeOnly = false, bool forCheck = false, string? format = null)
+    {
+        OpenMode mode = write ? OpenMode.ReadWrite : OpenMode.ReadOnly;
+        return new Qcow2Format().Open(new OpenContext
+        {
+            File = LuksTestImages.Files.Open(path, mode),
+            FileName = path,
+            Locator = LuksTestImages.Files,
+            Mode = mode,
+            DescribeOnly = describeOnly,
+            ForCheck = forCheck,
+            Options = format is null ? [] : new Dictionary<string, string> { ["encrypt.format"] = format },
+            Secret = password is null ? static _ => null : LuksTestImages.Secret(("encrypt.key-secret", password)),
+        });
+    }
+
+    private static byte[] ReadAll(string path, string password = LuksTestImages.Password)
+    {
+        using LayeredDisk disk = new(Open(path, password));
+        byte[] bytes = new byte[disk.VirtualSize];
+        disk.Read(0, bytes);
+        return bytes;
+    }
+
+    private static void Amend(string image, string password, string options)
+    {
+        using IImageLayer layer = Open(image, password, write: true);
+        ((IAmendable)layer).Amend(new AmendRequest
+        {
+            Options = options.Split(',').Select(o => o.Split('=', 2)).ToDictionary(o => o[0], o => o[1]),
+            Secret = LuksTestImages.Secret(("encrypt.new-secret", "new"), ("encrypt.old-secret", "abc")),
+        });
+    }
+
+    private static void AssertEqualForQemu(string raw, string image) =>
+        Assert.Equal("Images are identical.\n", LuksTestImages.Img("compare", "--image-opts", $"driver=raw,file.filename={raw}", Opts(image)));
+
+    private static void AssertClean(string image)
+    {
+        LuksTestImages.Img("check", "--image-opts", Opts(image));
+        using IImageLayer layer = Open(image, forCheck: true);
+        CheckReport report = ((ICheckable)layer).Check(CheckRepair.None);
+        Assert.Equal((0, 0), (report.Corruptions, report.Leaks));
+    }
+
+    private static void AssertSameInfo(string image)
+    {
+        JsonElement theirs = JsonDocument.Parse(QemuTools.Img("info", "--output=json", image)).RootElement.GetProperty("format-specific");
+        using IImageLayer layer = Open(image, null, describeOnly: true);
+        Assert.Equal(LuksFormatTests.Text(theirs.GetProperty("data")), LuksFormatTests.Text(layer.DescribeSpecific()!));
+    }
+
+    private (string Path, byte[] Content) MakeRaw(int seed)
+    {
+        byte[] content = GuestContent.Make(Size, seed);
+        string raw = _directory["a.raw"];
+        File.WriteAllBytes(raw, content);
+        return (raw, content);
+    }
+}
