@@ -4,6 +4,7 @@ using Akka.Cluster.Sharding;
 using Akka.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Scheduling;
 using ImageCluster.Cluster.Serialization;
 
 namespace ImageCluster.Cluster.Hosting;
@@ -11,6 +12,9 @@ namespace ImageCluster.Cluster.Hosting;
 /// <summary>Puts the actors of the cluster into an actor system. Remoting, clustering and the journal are the host's to set.</summary>
 public static class ImageClusterHosting
 {
+    /// <summary>The name of the one scheduler.</summary>
+    public const string SchedulerName = "scheduler";
+
     /// <summary>The shard region of images.</summary>
     public const string ImageRegion = "image";
 
@@ -18,7 +22,10 @@ public static class ImageClusterHosting
     public static AkkaConfigurationBuilder WithContractSerializer(this AkkaConfigurationBuilder builder) =>
         builder.WithCustomSerializer(ContractSerializer.Name, ContractSerializer.BoundTypes, system => new ContractSerializer(system));
 
-    /// <summary>A node that keeps records; <see cref="ImageActor"/> is then the key of the region in the registry.</summary>
+    /// <summary>
+    /// A node that keeps records and, where it is the oldest of its role, schedules. In the registry <see cref="ImageActor"/> is then the
+    /// key of the images' region and <see cref="SchedulerActor"/> that of the way to the scheduler, wherever it runs.
+    /// </summary>
     public static AkkaConfigurationBuilder WithCoordinator(this AkkaConfigurationBuilder builder, ImageClusterSettings settings, TimeProvider time) =>
         builder.WithContractSerializer().WithShardRegion<ImageActor>(
             ImageRegion,
@@ -31,5 +38,9 @@ public static class ImageClusterHosting
                 HandOffStopMessage = StopRecord.Instance,
                 // They know best when nothing hangs on them.
                 ShouldPassivateIdleEntities = false,
-            });
+            })
+            .WithSingleton<SchedulerActor>(
+                SchedulerName,
+                (_, _, _) => Props.Create(() => new SchedulerActor(settings, time)),
+                new ClusterSingletonOptions { Role = ImageClusterSettings.CoordinatorRole, TerminationMessage = StopRecord.Instance });
 }

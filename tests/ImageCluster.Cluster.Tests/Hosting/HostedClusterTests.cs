@@ -6,6 +6,7 @@ using Akka.Remote.Hosting;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Scheduling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Images;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,8 +16,28 @@ namespace ImageCluster.Cluster.Tests.Hosting;
 
 public class HostedClusterTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     [Fact]
-    public async Task A_hosted_coordinator_keeps_the_records_of_images()
+    public Task A_hosted_coordinator_keeps_the_records_of_images() => OnCoordinator(async host =>
+    {
+        IActorRef region = await host.Services.GetRequiredService<IRequiredActor<ImageActor>>().GetAsync();
+        var image = new ImageName("kvm", "a.qcow2");
+        var take = new TakeUse(image, default, "job", UsePurpose.Fill, TimeSpan.FromSeconds(60), "", ImmutableList<ImageName>.Empty);
+        Assert.Equal(1, (await region.Ask<UseGranted>(take, Patience)).Token);
+        Assert.Equal(RefusalKind.InUse, (await region.Ask<ImageRefused>(take with { Holder = "other" }, Patience)).Refusal.Kind);
+    });
+
+    [Fact]
+    public Task Its_scheduler_brings_jobs_and_workers_together() => OnCoordinator(async host =>
+    {
+        IActorRef scheduler = await host.Services.GetRequiredService<IRequiredActor<SchedulerActor>>().GetAsync();
+        Task<GiveWork> gift = scheduler.Ask<GiveWork>(new WorkOffered("j", 50, 1, 0, ["kvm"], 0), Patience);
+        scheduler.Tell(new WorkWanted("w/1", 1, ["kvm"]));
+        Assert.Equal(new GiveWork("j", "w/1", 1), await gift);
+    });
+
+    private static async Task OnCoordinator(Func<IHost, Task> test)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddAkka("imagecluster", (akka, _) => akka
@@ -29,11 +50,7 @@ public class HostedClusterTests
         await host.StartAsync();
         try
         {
-            IActorRef region = await host.Services.GetRequiredService<IRequiredActor<ImageActor>>().GetAsync();
-            var image = new ImageName("kvm", "a.qcow2");
-            var reply = await region.Ask<ImageReply>(
-                new TakeUse(image, default, "job", UsePurpose.Fill, TimeSpan.FromSeconds(60), "", ImmutableList<ImageName>.Empty), TimeSpan.FromSeconds(30));
-            Assert.Equal(1, Assert.IsType<UseGranted>(reply).Token);
+            await test(host);
         }
         finally
         {
