@@ -64,9 +64,9 @@ internal sealed record LuksHeader
     public long MaterialLength => (long)KeyLength * LuksKeySlot.Stripes;
 
     /// <summary>Sectors that a slot's key material takes: whole multiples of the header's.</summary>
-    public static ulong MaterialSectors(uint keyLength)
+    public static ulong MaterialSectors(uint keyLength, uint stripes = LuksKeySlot.Stripes)
     {
-        ulong sectors = (((ulong)keyLength * LuksKeySlot.Stripes) + SectorCipher.SectorLength - 1) / SectorCipher.SectorLength;
+        ulong sectors = (((ulong)keyLength * stripes) + SectorCipher.SectorLength - 1) / SectorCipher.SectorLength;
         return (sectors + HeaderSectors - 1) / HeaderSectors * HeaderSectors;
     }
 
@@ -155,6 +155,7 @@ internal sealed record LuksHeader
             ReadOnlySpan<byte> slot = bytes.Slice(i * SlotLength, SlotLength);
             slots[i] = new LuksKeySlot
             {
+                IsActive = State(bytes, i) == Active,
                 Iterations = BinaryPrimitives.ReadUInt32BigEndian(slot[4..]),
                 Salt = slot.Slice(8, SaltLength).ToArray(),
                 Sector = BinaryPrimitives.ReadUInt32BigEndian(slot[40..]),
@@ -163,31 +164,27 @@ internal sealed record LuksHeader
 
         for (int i = 0; i < SlotCount; i++)
         {
-            ReadOnlySpan<byte> slot = bytes.Slice(i * SlotLength, SlotLength);
-            uint stripes = BinaryPrimitives.ReadUInt32BigEndian(slot[44..]);
-            if (stripes != LuksKeySlot.Stripes)
-            {
-                throw Corrupt(file, $"Keyslot {i} is corrupted (stripes {(int)stripes} != {LuksKeySlot.Stripes})");
-            }
-
-            uint state = BinaryPrimitives.ReadUInt32BigEndian(slot);
-            slots[i] = slots[i] with { IsActive = state == Active };
-            CheckSlot(slots, i, state, header, file);
+            CheckSlot(slots, i, bytes, header, file);
         }
 
         return slots;
     }
 
-    private static void CheckSlot(LuksKeySlot[] slots, int index, uint state, LuksHeader header, string? file)
+    private static void CheckSlot(LuksKeySlot[] slots, int index, ReadOnlySpan<byte> bytes, LuksHeader header, string? file)
     {
         LuksKeySlot slot = slots[index];
-        ulong length = MaterialSectors(header.KeyLength);
-        if (slot.Sector < HeaderSectors)
+        uint stripes = StripesOf(bytes, index);
+        if (stripes != LuksKeySlot.Stripes)
         {
-            throw Corrupt(file, $"Keyslot {index} is overlapping the LUKS header");
+            throw Corrupt(file, $"Keyslot {index} is corrupted (stripes {(int)stripes} != {LuksKeySlot.Stripes})");
         }
 
-        if (state is not (Active or Inactive))
+        if (slot.Sector < HeaderSectors)
+        {
+            throw Corrupt(file, $"Keyslot {index} is overlapping with the LUKS header");
+        }
+
+        if (State(bytes, index) is not (Active or Inactive))
         {
             throw Corrupt(file, $"Keyslot {index} state (active/disable) is corrupted");
         }
@@ -197,19 +194,25 @@ internal sealed record LuksHeader
             throw Corrupt(file, $"Keyslot {index} iteration count is zero");
         }
 
-        if (slot.Sector + length > header.PayloadSector)
+        ulong end = slot.Sector + MaterialSectors(header.KeyLength);
+        if (end > header.PayloadSector)
         {
             throw Corrupt(file, $"Keyslot {index} is overlapping with the encrypted payload");
         }
 
         for (int other = index + 1; other < SlotCount; other++)
         {
-            if (slot.Sector + length > slots[other].Sector && slots[other].Sector + length > slot.Sector)
+            ulong start = slots[other].Sector;
+            if (end > start && start + MaterialSectors(header.KeyLength, StripesOf(bytes, other)) > slot.Sector)
             {
                 throw Corrupt(file, $"Keyslots {index} and {other} are overlapping in the header");
             }
         }
     }
+
+    private static uint State(ReadOnlySpan<byte> slots, int index) => BinaryPrimitives.ReadUInt32BigEndian(slots[(index * SlotLength)..]);
+
+    private static uint StripesOf(ReadOnlySpan<byte> slots, int index) => BinaryPrimitives.ReadUInt32BigEndian(slots[((index * SlotLength) + 44)..]);
 
     private static string Name(ReadOnlySpan<byte> bytes, string what, string? file) => bytes.Contains((byte)0)
         ? Text(bytes)

@@ -24,9 +24,9 @@ internal sealed class LuksLayer : IWritableLayer, IResizable, IAmendable, IImage
         _volume = volume;
         _cipher = volume.IsUnlocked ? volume.CreateCipher() : null;
         FileName = fileName;
-        long length = file.Length - Payload;
-        VirtualSize = length >= 0
-            ? RoundUp(length)
+        long size = RoundUp(file.Length) - Payload;
+        VirtualSize = size >= 0
+            ? size
             : throw new ImageException(ImageErrorKind.Truncated, fileName, "Could not refresh total sector count: Input/output error");
     }
 
