@@ -1,6 +1,7 @@
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
 
 namespace ImageCluster.Imaging.Operations;
 
@@ -60,7 +61,7 @@ public readonly record struct BlockStatus(
     {
         // Holes of a raw file are holes of the disk; under another format they are data that reads as zeros.
         bool isData = extent.Kind is ExtentKind.Data or ExtentKind.Compressed || (extent.IsHole && layer.FormatName != "raw");
-        bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed;
+        bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed && layer is not IImageStatus { IsEncrypted: true };
         return new BlockStatus(
             extent.Start,
             extent.Length,
@@ -69,7 +70,7 @@ public readonly record struct BlockStatus(
             Zero: extent.Kind == ExtentKind.Zero,
             Data: isData,
             placed ? extent.HostOffset : -1,
-            PlaceOf(extent));
+            placed ? PlaceOf(extent) : null);
     }
 
     private static string? PlaceOf(in Extent extent) =>

@@ -11,6 +11,11 @@ internal static class Measurer
 
     public static MeasureResult Measure(MeasureRequest request, CreateSettings settings)
     {
+        if (settings.Encryption?.Luks is not null)
+        {
+            _ = NewEncryption.Password(request.Secret, null);
+        }
+
         // The size is checked here, not with the options: the complaint is another one.
         Layout layout = new(settings.Header);
         long size = RoundUp(request.VirtualSize, layout.ClusterSize);
@@ -22,7 +27,8 @@ internal static class Measurer
         bool isAllocated = settings.Preallocation is Preallocation.Falloc or Preallocation.Full
             || (request.Source is not null && settings.Header.BackingFile is not null);
         long data = isAllocated ? size : request.Source is null ? 0 : CountData(request.Source, layout.ClusterSize);
-        long full = FullSize(layout, size);
+        long header = settings.Encryption?.Luks is { } luks ? RoundUp(luks.HeaderLength, layout.ClusterSize) : 0;
+        long full = FullSize(layout, size) + header;
         bool keepsBitmaps = settings.Header.Version >= 3 && request.SourceBitmaps is not null;
         return new MeasureResult(full - size + data, full, keepsBitmaps ? BitmapBytes(request, layout.ClusterSize) : null);
     }

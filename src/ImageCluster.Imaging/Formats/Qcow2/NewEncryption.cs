@@ -43,7 +43,7 @@ internal sealed record NewEncryption(LuksSettings? Luks)
     }
 
     /// <summary>The password of the new image.</summary>
-    public static byte[] Password(CreateRequest request) => Passwords.Require(request.Secret, "encrypt.key-secret", request.FileName);
+    public static byte[] Password(Func<string, byte[]?> secret, string? file) => Passwords.Require(secret, "encrypt.key-secret", file);
 
     /// <summary>Writes the LUKS header, with zeros up to the end of its last cluster, and gives the cipher of the clusters.</summary>
     public ISectorCipher Write(NewImage image, IBlockFile file, byte[] password)

@@ -4,6 +4,7 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Formats.Qcow2;
+using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Tests.Formats.Luks;
 using ImageCluster.Testing.Qemu;
@@ -241,6 +242,54 @@ public sealed class EncryptionTests : IDisposable
             Assert.Throws<ImageException>(() => Amend(plain, "abc", "encrypt.state=active,encrypt.new-secret=new")).Message);
         Assert.Equal("Only LUKS encryption options can be amended",
             Assert.Throws<ImageException>(() => Amend(aes, "abc", "encrypt.state=active,encrypt.new-secret=new")).Message);
+    }
+
+    [SkippableTheory]
+    [InlineData("encrypt.format=luks")]
+    [InlineData("encrypt.format=luks,encrypt.cipher-alg=aes-128,cluster_size=512")]
+    public void MeasuresAsQemu(string options)
+    {
+        QemuTools.Require();
+        string theirs = LuksTestImages.Img("measure", "-O", "qcow2", "-o", options + ",encrypt.key-secret=s", "--size", "10M");
+        MeasureRequest request = new()
+        {
+            VirtualSize = 10 << 20,
+            Options = Request("", 0, options).Options,
+            Secret = LuksTestImages.Secret(("encrypt.key-secret", "abc")),
+        };
+        MeasureResult ours = new Qcow2Format().Measure(request)!.Value;
+        Assert.Equal(theirs, $"required size: {ours.Required}\nfully allocated size: {ours.FullyAllocated}\n");
+        Assert.Throws<ImageException>(() => new Qcow2Format().Measure(new MeasureRequest { VirtualSize = 1, Options = request.Options }));
+    }
+
+    [SkippableTheory]
+    [InlineData("encrypt.format=luks")]
+    [InlineData("encrypt.format=aes")]
+    public void TheMapNamesNoPlaces(string options)
+    {
+        QemuTools.Require();
+        string image = _directory["a.qcow2"];
+        byte[] content = new byte[Size];
+        content.AsSpan(1 << 20, 1 << 20).Fill(7);
+        using (IFillTarget target = new Qcow2Format().CreateFill(Request(image, Size, options)))
+        {
+            LuksTestImages.Fill(target, content);
+            target.Finish();
+        }
+
+        JsonElement theirs = JsonDocument.Parse(LuksTestImages.Img("map", "--output=json", "--image-opts", Opts(image))).RootElement;
+        Assert.All(theirs.EnumerateArray(), entry => Assert.False(entry.TryGetProperty("offset", out _)));
+        using LayeredDisk disk = new(Open(image));
+        int entries = 0;
+        for (long at = 0; at < Size; entries++)
+        {
+            BlockStatus status = BlockStatus.At(disk, at, Size - at);
+            Assert.Equal((-1, null), (status.HostOffset, status.HostFile));
+            Assert.Equal(theirs[entries].GetProperty("data").GetBoolean(), status.Data);
+            at = status.End;
+        }
+
+        Assert.Equal(theirs.GetArrayLength(), entries);
     }
 
     [Fact]
