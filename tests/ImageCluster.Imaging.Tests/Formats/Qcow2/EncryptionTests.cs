@@ -144,7 +144,6 @@ public sealed class EncryptionTests : IDisposable
     }
 
     [SkippableTheory]
-    [InlineData("encrypt.format=luks")]
     [InlineData("encrypt.format=luks,cluster_size=512,encrypt.cipher-alg=aes-128")]
     [InlineData("encrypt.format=luks,preallocation=metadata")]
     [InlineData("encrypt.format=aes")]
@@ -245,7 +244,6 @@ public sealed class EncryptionTests : IDisposable
     }
 
     [SkippableTheory]
-    [InlineData("encrypt.format=luks")]
     [InlineData("encrypt.format=luks,encrypt.cipher-alg=aes-128,cluster_size=512")]
     public void MeasuresAsQemu(string options)
     {
