@@ -29,12 +29,31 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
             }
             else
             {
-                file.SetLength(0);
-                file.SetLength(length);
+                Empty(file, handle);
+                if (length > 0)
+                {
+                    file.SetLength(length);
+                }
             }
 
             return file;
         });
+    }
+
+    // ext4 takes a file that was cut to nothing for one that is being replaced: the next close of any descriptor of it writes all its data out
+    // (auto_da_alloc). So a file that is empty is not cut, and one that was is closed once while there is nothing to write.
+    private static void Empty(LocalFile file, SafeFileHandle handle)
+    {
+        if (file.Length == 0)
+        {
+            return;
+        }
+
+        file.SetLength(0);
+        if (HostFile.IsLinux)
+        {
+            HostFile.TryOpenAt(null, $"/proc/self/fd/{handle.DangerousGetHandle()}", OpenMode.ReadOnly, create: false, mustBeNew: false, out _)?.Dispose();
+        }
     }
 
     private static LocalFile DisposeOnFailure(SafeFileHandle handle, Func<LocalFile> use)
