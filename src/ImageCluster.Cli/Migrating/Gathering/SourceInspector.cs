@@ -29,6 +29,16 @@ internal sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string
             Format = source.Format,
             AllowProbedBacking = allowProbedBacking,
         });
+        if (source.Format is null && disk.Top.FormatName == "raw" && FormatOfName(source.Path) is { } claimed)
+        {
+            disk.Dispose();
+            throw new ImageException(ImageErrorKind.NotThisFormat, source.Path,
+                $"The name says {claimed}, the content does not: it is empty, damaged or something else")
+            {
+                Hint = "If it is meant to be a disk, state the format of the source.",
+            };
+        }
+
         return new OpenedSource(disk, watch);
     }
 
@@ -74,6 +84,24 @@ internal sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string
 
         return data;
     }
+
+    // What probes as raw under such a name is far more likely a damaged image than a disk: converting it would pass every verification.
+    private static string? FormatOfName(string path) => Path.GetExtension(path).ToLowerInvariant() switch
+    {
+        ".qcow2" => "qcow2",
+        ".qcow" => "qcow",
+        ".qed" => "qed",
+        ".vmdk" when !IsFlatExtent(Path.GetFileNameWithoutExtension(path)) => "vmdk",
+        ".vdi" => "vdi",
+        ".vhdx" => "vhdx",
+        ".luks" => "luks",
+        _ => null,
+    };
+
+    // The parts of flat vmdk images: disk-flat.vmdk, disk-f001.vmdk.
+    private static bool IsFlatExtent(string name) =>
+        name.EndsWith("-flat", StringComparison.OrdinalIgnoreCase) ||
+        (name.Length > 5 && name[^5..^3].Equals("-f", StringComparison.OrdinalIgnoreCase) && name[^3..].All(char.IsAsciiDigit));
 
     private string Identity(string path)
     {
