@@ -1,0 +1,20 @@
+using System.Collections.Immutable;
+
+namespace ImageCluster.Jobs.Execution;
+
+/// <summary>What <see cref="StageKind.Probe"/> found out: what planning a job and taking its images needs.</summary>
+public sealed record ProbeFindings
+{
+    /// <summary>For <see cref="JobPlanner"/>.</summary>
+    public required JobGeometry Geometry { get; init; }
+
+    /// <summary>Of the images that the job names and that are there; a target that is still to be made has none.</summary>
+    public ImmutableList<ProbedChain> Chains { get; init; } = [];
+
+    /// <summary>Guest bytes that the job will read as data, as far as the metadata shows; 0 where that was not looked at.</summary>
+    public long DataBytes { get; init; }
+
+    /// <summary>For <see cref="JobUses.Of"/>.</summary>
+    public IReadOnlyDictionary<ImageName, IReadOnlyList<ImageName>> ChainsByImage => Chains.ToDictionary(
+        chain => chain.Image, chain => (IReadOnlyList<ImageName>)[.. chain.Layers.Select(layer => layer.Name)]);
+}
