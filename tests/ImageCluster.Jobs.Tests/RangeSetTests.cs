@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 
 namespace ImageCluster.Jobs.Tests;
 
@@ -7,7 +8,7 @@ public class RangeSetTests
     /// <summary>Any sequence of changes, against a plain set of numbers.</summary>
     [Fact]
     public void Behaves_as_a_set_of_numbers() =>
-        Gen.Select(Gen.Bool, Gen.Long[0, 40], Gen.Long[0, 12]).List[0, 40].Sample(changes =>
+        Gen.Select(Gen.Bool, Gen.Long[0, 40], Gen.Long[0, 12]).List[0, 40].Holds(changes =>
         {
             RangeSet set = RangeSet.Empty;
             var model = new SortedSet<long>();
@@ -30,7 +31,7 @@ public class RangeSetTests
 
     [Fact]
     public void Union_and_difference_of_sets() =>
-        Gen.Select(Gen.Long[0, 60].Array[0, 30], Gen.Long[0, 60].Array[0, 30]).Sample((a, b) =>
+        Gen.Select(Gen.Long[0, 60].Array[0, 30], Gen.Long[0, 60].Array[0, 30]).Holds((a, b) =>
         {
             RangeSet left = a.Aggregate(RangeSet.Empty, (set, value) => set.Add(value));
             RangeSet right = b.Aggregate(RangeSet.Empty, (set, value) => set.Add(value));

@@ -2,6 +2,7 @@ using ImageCluster.Cli.Journal;
 using ImageCluster.Cli.Tests.Support;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
 
 namespace ImageCluster.Cli.Tests.EndToEnd;
@@ -28,7 +29,7 @@ public sealed class KillTests : IDisposable
             _lab.AddSparse($"{i}.raw", seed: 10 * i, shards: 3, bytesInEach: 1 << 20);
         }
 
-        int seed = Random.Shared.Next();
+        int seed = TestSeed.Value;
         Random random = new(seed);
         string[] options = option.Length > 0 ? ["-o", option] : [];
         string[] command = ["migrate", "--to", format, .. options, "src", "out", "--output", "plain", "--images", "2", "--rate", "10MiB/s"];

@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
@@ -15,7 +16,7 @@ public sealed class LayeredDiskTests
         Gen.Select(Gen.OneOf(64, 128, 256, 1024), Gen.Int[1, MaxSize], Gen.Int, (unit, size, seed) => (unit, size, seed));
 
     [Fact]
-    public void ReadsAndMapsAsTheFlatDisk() => Gen.Select(Layer.List[1, 5], Gen.Int).Sample((layers, seed) =>
+    public void ReadsAndMapsAsTheFlatDisk() => Gen.Select(Layer.List[1, 5], Gen.Int).Holds((layers, seed) =>
     {
         (LayeredDisk disk, byte[] expected) = Build(layers);
         Random random = new(seed);
@@ -44,7 +45,7 @@ public sealed class LayeredDiskTests
     });
 
     [Fact]
-    public void WritesAtAnyAlignmentFillUnitsFromTheChain() => Gen.Select(Layer.List[1, 4], Gen.Int).Sample((layers, seed) =>
+    public void WritesAtAnyAlignmentFillUnitsFromTheChain() => Gen.Select(Layer.List[1, 4], Gen.Int).Holds((layers, seed) =>
     {
         (LayeredDisk disk, byte[] expected) = Build(layers);
         Random random = new(seed);

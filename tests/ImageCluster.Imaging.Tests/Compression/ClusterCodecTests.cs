@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Compression;
 
 namespace ImageCluster.Imaging.Tests.Compression;
@@ -24,7 +25,7 @@ public class ClusterCodecTests
     public void WhatIsCompressedInflatesAgain(string name)
     {
         using IClusterCodec codec = Open(name);
-        Gen.Select(Gen.Int[1, 200_000], Gen.Int[0, 255], Gen.UInt, Gen.Int[0, 600]).Sample((length, variety, seed, padding) =>
+        Gen.Select(Gen.Int[1, 200_000], Gen.Int[0, 255], Gen.UInt, Gen.Int[0, 600]).Holds((length, variety, seed, padding) =>
         {
             byte[] data = Bytes(seed, length, variety);
             byte[] packed = new byte[length + 1024 + padding];
@@ -35,7 +36,7 @@ public class ClusterCodecTests
             byte[] back = new byte[length];
             codec.Decompress(packed.AsSpan(0, written + padding), back);
             Assert.Equal(data, back);
-        }, iter: 60);
+        }, cases: 60);
     }
 
     [Theory]
@@ -81,7 +82,7 @@ public class ClusterCodecTests
         byte[] packed = new byte[8192];
         int written = codec.Compress(data, packed);
         byte[] back = new byte[4096];
-        Gen.Select(Gen.Int[0, written - 1], Gen.Int[1, 255]).Sample((at, flip) =>
+        Gen.Select(Gen.Int[0, written - 1], Gen.Int[1, 255]).Holds((at, flip) =>
         {
             byte[] damaged = packed[..written];
             damaged[at] ^= (byte)flip;
@@ -94,7 +95,7 @@ public class ClusterCodecTests
                 Assert.Equal(ImageErrorKind.Corrupt, e.Kind);
                 Assert.Equal("disk.img", e.File);
             }
-        }, iter: 300);
+        }, cases: 300);
 
         // The codec is none the worse for it.
         codec.Decompress(packed.AsSpan(0, written), back);

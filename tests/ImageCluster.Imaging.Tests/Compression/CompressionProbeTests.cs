@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Compression;
 
 namespace ImageCluster.Imaging.Tests.Compression;
@@ -9,8 +10,8 @@ public class CompressionProbeTests
     [Fact]
     public void NoiseLooksIncompressible()
     {
-        Gen.Select(Gen.UInt, Gen.Int[4096, 300_000]).Sample((seed, length) =>
-            Assert.True(CompressionProbe.LooksIncompressible(ClusterCodecTests.Bytes(seed, length, 255))), iter: 100);
+        Gen.Select(Gen.UInt, Gen.Int[4096, 300_000]).Holds((seed, length) =>
+            Assert.True(CompressionProbe.LooksIncompressible(ClusterCodecTests.Bytes(seed, length, 255))), cases: 100);
     }
 
     [Fact]
@@ -32,7 +33,7 @@ public class CompressionProbeTests
     {
         using IClusterCodec codec = ClusterCodecs.Deflate(null);
         byte[] room = new byte[65536];
-        Gen.Select(Gen.Int[0, 7], Gen.Int[1, 65536], Gen.UInt).Sample((shape, size, seed) =>
+        Gen.Select(Gen.Int[0, 7], Gen.Int[1, 65536], Gen.UInt).Holds((shape, size, seed) =>
         {
             byte[] data = Shape(shape, size, seed);
             int written = codec.Compress(data, room);
@@ -40,7 +41,7 @@ public class CompressionProbeTests
             {
                 Assert.False(CompressionProbe.LooksIncompressible(data), $"shape {shape}, size {size}: {written} bytes after deflate");
             }
-        }, iter: 400);
+        }, cases: 400);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Extents;
 
 namespace ImageCluster.Imaging.Tests.Extents;
@@ -49,7 +50,7 @@ public sealed class ExtentAlgebraTests
     }
 
     [Fact]
-    public void CoalescingChangesNothingButTheNumber() => Lists.Sample(list =>
+    public void CoalescingChangesNothingButTheNumber() => Lists.Holds(list =>
     {
         List<Extent> joined = [.. list.Coalesce()];
         Assert.Equal(Model(list), Model(joined));
@@ -60,7 +61,7 @@ public sealed class ExtentAlgebraTests
     });
 
     [Fact]
-    public void ClippingKeepsWhatIsInside() => Gen.Select(Lists, Gen.Int[0, Size], Gen.Int[0, Size]).Sample((list, a, b) =>
+    public void ClippingKeepsWhatIsInside() => Gen.Select(Lists, Gen.Int[0, Size], Gen.Int[0, Size]).Holds((list, a, b) =>
     {
         (int start, int end) = (Math.Min(a, b), Math.Max(a, b));
         var expected = Model(list);
@@ -73,7 +74,7 @@ public sealed class ExtentAlgebraTests
     });
 
     [Fact]
-    public void OverShowsTheLowerOnlyWhereTheUpperIsSilent() => Gen.Select(Lists, Lists).Sample((upper, lower) =>
+    public void OverShowsTheLowerOnlyWhereTheUpperIsSilent() => Gen.Select(Lists, Lists).Holds((upper, lower) =>
     {
         var top = Model(upper);
         var bottom = Model(lower);
@@ -82,6 +83,6 @@ public sealed class ExtentAlgebraTests
     });
 
     [Fact]
-    public void TotalsCountBytes() => Lists.Sample(list =>
+    public void TotalsCountBytes() => Lists.Holds(list =>
         Assert.Equal(Model(list).Count(m => m is { Kind: ExtentKind.Data or ExtentKind.Compressed }), list.TotalLength(ExtentKind.Data, ExtentKind.Compressed)));
 }

@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Operations.Converting;
 
 namespace ImageCluster.Imaging.Tests.Operations;
@@ -50,7 +51,7 @@ public sealed class ConverterTests
     [Theory]
     [InlineData(0)]
     [InlineData(0xEE)]
-    public void TargetHoldsTheSourcesBytes(byte fresh) => Cases.Sample(c =>
+    public void TargetHoldsTheSourcesBytes(byte fresh) => Cases.Holds(c =>
     {
         ModelTarget target = new(c.TargetSize, c.Granularity, (long)c.Granularity * c.ShardUnits, c.Granularity * c.RunUnits, fresh);
         long progress = 0;
@@ -69,7 +70,7 @@ public sealed class ConverterTests
         Assert.Equal(c.TargetSize, progress);
         Assert.Equal(target.Closed.Order(), target.Published.Order());
         Assert.Equal(target.Closed.Distinct().Count(), target.Closed.Count);
-    }, iter: 400, threads: 1);
+    }, cases: 400);
 
     [Fact]
     public void ZerosThatTheSourceKnowsAreNotRead()

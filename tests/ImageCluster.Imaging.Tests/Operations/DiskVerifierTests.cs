@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Operations.Verifying;
@@ -22,7 +23,7 @@ public sealed class DiskVerifierTests
         select new Case(sectors, runs, threads, seed);
 
     [Fact]
-    public void DigestIsThatOfTheGuestsBytesWhateverTheHoles() => Cases.Sample(c =>
+    public void DigestIsThatOfTheGuestsBytesWhateverTheHoles() => Cases.Holds(c =>
     {
         byte[] bytes = Bytes(c);
         using LayeredDisk sparse = Disk(Sparse(bytes));
@@ -31,12 +32,12 @@ public sealed class DiskVerifierTests
         Assert.True(result.Identical);
         Assert.Equal(Naive(bytes), result.Digest.ToString());
         Assert.Equal(result, new DiskVerifier(full, null, new VerifyOptions { Threads = c.Threads }).Run(CancellationToken.None));
-    }, iter: 25, threads: 1);
+    }, cases: 25);
 
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void ShardsThatAreDoneAreLeftOutAndTheOthersReportedOnce(int shardLeaves) => Cases.Sample(c =>
+    public void ShardsThatAreDoneAreLeftOutAndTheOthersReportedOnce(int shardLeaves) => Cases.Holds(c =>
     {
         byte[] bytes = Bytes(c);
         long shardLength = (long)shardLeaves * Leaf;
@@ -65,10 +66,10 @@ public sealed class DiskVerifierTests
 
         Assert.Equal(Enumerable.Range(0, (int)shards).Select(i => (long)i), reported.Order());
         Assert.Equal(Naive(bytes), tree.Finish().ToString());
-    }, iter: 25, threads: 1);
+    }, cases: 25);
 
     [Fact]
-    public void TheLowestDifferenceIsFound() => Cases.Sample(c =>
+    public void TheLowestDifferenceIsFound() => Cases.Holds(c =>
     {
         byte[] bytes = Bytes(c);
         byte[] changed = [.. bytes];
@@ -84,7 +85,7 @@ public sealed class DiskVerifierTests
         VerifyResult result = new DiskVerifier(disk, source, new VerifyOptions { Threads = c.Threads }).Run(CancellationToken.None);
         Assert.Null(result.Digest);
         Assert.Equal(at.Min() / 512 * 512, result.DifferenceAt);
-    }, iter: 25, threads: 1);
+    }, cases: 25);
 
     [Fact]
     public void ALongerDiskMustEndInZeros()

@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Tests.Storage;
@@ -30,7 +31,7 @@ internal static class FileModel
         Gen<int> offset = Near(MaxOffset);
         Gen<int> length = Near(MaxLength);
         Gen<Operation> operation = Gen.Select(Gen.Enum<Kind>(), offset, length, Gen.Byte, (k, o, l, f) => new Operation(k, o, l, f));
-        operation.List[1, 25].Sample(operations => Run(open, operations), iter: iterations, threads: 1);
+        operation.List[1, 25].Holds(operations => Run(open, operations), cases: iterations);
     }
 
     private static Gen<int> Near(int max) => Gen.OneOf(

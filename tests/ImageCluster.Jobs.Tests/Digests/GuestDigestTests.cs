@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Operations;
 
 namespace ImageCluster.Jobs.Tests.Digests;
@@ -59,7 +60,7 @@ public class GuestDigestTests
     /// <summary>Disks of a few leaves with holes, cut into shards of any length, leaves set in any order, parts added in any order.</summary>
     [Fact]
     public void However_the_work_is_cut_the_digest_is_that_of_the_plain_definition() =>
-        Gen.Select(Gen.Int[1, 19], Gen.Int[-3, 0], Gen.ULong, Gen.Int[1, 8], Gen.Int).Sample((leaves, shorter, dataMask, shardLeaves, seed) =>
+        Gen.Select(Gen.Int[1, 19], Gen.Int[-3, 0], Gen.ULong, Gen.Int[1, 8], Gen.Int).Holds((leaves, shorter, dataMask, shardLeaves, seed) =>
         {
             long size = (long)leaves * Leaf + shorter;
             byte[] disk = Disk(size, dataMask);
@@ -86,7 +87,7 @@ public class GuestDigestTests
             var tree = new GuestDigestTree(size);
             tree.Add(shuffled);
             Assert.Equal(Reference(disk), tree.Finish().ToString());
-        }, iter: 30);
+        }, cases: 30);
 
     [Fact]
     public void Large_offsets_fold_as_small_ones_do()

@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Jobs.Images;
 
 namespace ImageCluster.Jobs.Tests.Images;
@@ -17,7 +18,7 @@ public class LockOrderTests
     /// <summary>Any forest of images; two jobs that use any of them take what they share in one order.</summary>
     [Fact]
     public void Two_jobs_agree_on_the_order() =>
-        Gen.Select(Gen.Int[0, 1000].Array[12], Gen.Int[0, 11].Array[1, 4], Gen.Int[0, 11].Array[1, 4]).Sample((parents, first, second) =>
+        Gen.Select(Gen.Int[0, 1000].Array[12], Gen.Int[0, 11].Array[1, 4], Gen.Int[0, 11].Array[1, 4]).Holds((parents, first, second) =>
         {
             // Image i stands on an image of a lower number, or on nothing.
             IReadOnlyList<ImageName> Chain(int image)

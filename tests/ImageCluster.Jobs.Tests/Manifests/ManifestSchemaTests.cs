@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Jobs.Manifests;
 using Newtonsoft.Json.Linq;
 using NJsonSchema;
@@ -60,7 +61,7 @@ public class ManifestSchemaTests
             Gen.Const(0).Select(_ => (JToken)new JArray("a.img")),
             Gen.Const(0).Select(_ => (JToken)new JArray(new JArray("a"))),
             Gen.Const(0).Select(_ => (JToken)new JObject { ["rate"] = "1M" }));
-        Gen.Select(Gen.OneOf(places), values).Sample((place, value) =>
+        Gen.Select(Gen.OneOf(places), values).Holds((place, value) =>
         {
             var changed = (JObject)full.DeepClone();
             changed.SelectToken(place)!.Replace(value.DeepClone());
@@ -68,7 +69,7 @@ public class ManifestSchemaTests
             bool parsed = Parses(changed.ToString(), out string error);
             // The parser knows more than a schema can say, and takes a number where a text is meant (a name such as 2024).
             return valid ? parsed || OnlyParserKnows(error) : !parsed || value.Type is JTokenType.Integer or JTokenType.Float or JTokenType.Boolean;
-        }, iter: 500);
+        }, cases: 500);
     }
 
     private static bool OnlyParserKnows(string error) =>

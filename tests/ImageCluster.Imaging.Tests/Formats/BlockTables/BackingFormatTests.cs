@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
@@ -77,7 +78,7 @@ public abstract class BackingFormatTests(string format) : IDisposable
         FormatKit kit = new(format, new LocalFileLocator());
         kit.Create(this["overlay"], Size, $"backing_file={this["base"]},backing_fmt=raw{Options}");
         Gen<(int Kind, int Offset, int Length, int Seed)> step = Gen.Select(Gen.Int[0, 5], Gen.Int[0, Size - 1], Gen.Int[1, 300_000], Gen.Int);
-        step.List[1, 20].Sample(
+        step.List[1, 20].Holds(
             steps =>
             {
                 using LayeredDisk disk = OpenChain(write: true);
@@ -103,8 +104,7 @@ public abstract class BackingFormatTests(string format) : IDisposable
 
                 Assert.True(model.AsSpan().SequenceEqual(FormatKit.ReadAll(disk)));
             },
-            iter: 4,
-            threads: 1);
+            cases: 4);
         AssertQemuSees(model);
     }
 

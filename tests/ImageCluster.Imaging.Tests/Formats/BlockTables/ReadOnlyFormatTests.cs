@@ -1,4 +1,5 @@
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -77,7 +78,7 @@ public abstract class ReadOnlyFormatTests(string format) : IDisposable
     public void RandomDamageGivesNothingButClearErrors()
     {
         byte[] image = Build(out _);
-        Gen.Select(Gen.Int[0, image.Length - 1], Gen.Byte).Array[1, 6].Sample(
+        Gen.Select(Gen.Int[0, image.Length - 1], Gen.Byte).Array[1, 6].Holds(
             changes =>
             {
                 byte[] bad = [.. image];
@@ -88,8 +89,7 @@ public abstract class ReadOnlyFormatTests(string format) : IDisposable
 
                 DamagedImages.Survive(format, bad, "damage at " + string.Join(", ", changes));
             },
-            iter: 200,
-            threads: 1);
+            cases: 200);
     }
 
     [Fact]

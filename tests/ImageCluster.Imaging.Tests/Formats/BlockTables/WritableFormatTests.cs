@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
@@ -139,7 +140,7 @@ public abstract class WritableFormatTests : IDisposable
                 Array.Resize(ref model, (int)opened.VirtualSize);
             }
 
-            GenSteps(model.Length).Sample(steps => Play(steps, model, options), iter: 3, threads: 1);
+            GenSteps(model.Length).Holds(steps => Play(steps, model, options), cases: 3);
             File.WriteAllBytes(this["raw"], model);
             AssertQemuSees(model, this["ours"], options);
         }
@@ -197,7 +198,7 @@ public abstract class WritableFormatTests : IDisposable
     {
         byte[] image = SmallImage(out _);
         int metadata = Math.Min(image.Length, MetadataLength);
-        Gen.Select(Gen.Int[0, metadata - 1], Gen.Byte).Array[1, 6].Sample(
+        Gen.Select(Gen.Int[0, metadata - 1], Gen.Byte).Array[1, 6].Holds(
             changes =>
             {
                 byte[] bad = [.. image];
@@ -208,8 +209,7 @@ public abstract class WritableFormatTests : IDisposable
 
                 DamagedImages.Survive(FormatName, Reseal(bad), "damage at " + string.Join(", ", changes));
             },
-            iter: 100,
-            threads: 1);
+            cases: 100);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -32,7 +33,7 @@ public sealed class CheckerTests : IDisposable
     public void CountsAndMendsWhatQemuDoes(string options)
     {
         QemuTools.Require();
-        int seed = Environment.GetEnvironmentVariable("SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Environment.TickCount;
+        int seed = TestSeed.Value;
         Random random = new(seed);
         string image = MakeImage(options, seed);
         byte[] sound = File.ReadAllBytes(image);

@@ -1,9 +1,9 @@
-using System.Globalization;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Testing;
 using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Formats.Qcow2;
@@ -27,7 +27,7 @@ public sealed class CrashTests
     [MemberData(nameof(Options))]
     public void ACrashAtAnyInstantLeavesNoCorruption(string options)
     {
-        int seed = Environment.GetEnvironmentVariable("SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Environment.TickCount;
+        int seed = TestSeed.Value;
         CrashLocator disk = new(NewImage(options));
         List<(int Instant, byte[] Content)> flushed = Change(disk, new Random(seed), snapshots: false);
         foreach (int instant in disk.FlushPoints)
@@ -52,7 +52,7 @@ public sealed class CrashTests
     [Fact]
     public void ACrashWhileSnapshotsAreChangedIsMendedByTheNextWriter()
     {
-        int seed = Environment.TickCount;
+        int seed = TestSeed.Value;
         CrashLocator disk = new(NewImage("cluster_size=512"));
         _ = Change(disk, new Random(seed), snapshots: true);
         foreach (int instant in disk.FlushPoints)
@@ -71,7 +71,7 @@ public sealed class CrashTests
     [InlineData(StorageCall.Flush)]
     public void AFailureLeavesNoCorruptionAndEndsAllWritingWhereItMustNotGoOn(StorageCall call)
     {
-        int seed = Environment.TickCount;
+        int seed = TestSeed.Value;
         for (int n = 1; ; n += 3)
         {
             MemoryLocator files = NewImage("cluster_size=512");

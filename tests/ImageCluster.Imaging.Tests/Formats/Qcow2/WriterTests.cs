@@ -1,4 +1,5 @@
 using System.Globalization;
+using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -35,7 +36,7 @@ public sealed class WriterTests : IDisposable
     public void WhatIsWrittenIsReadAndCheckedByQemu(string options, bool backing)
     {
         QemuTools.Require();
-        int seed = Environment.GetEnvironmentVariable("SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Environment.TickCount;
+        int seed = TestSeed.Value;
         for (int round = 0; round < 1; round++)
         {
             try

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
@@ -53,7 +54,7 @@ public sealed class WriterTests
     {
         byte[] model = new byte[DiskSize];
         byte[] below = new byte[DiskSize];
-        Steps.List[1, 40].Sample(steps => Check(steps, options, withBacking, model, below), iter: 60, threads: 1);
+        Steps.List[1, 40].Holds(steps => Check(steps, options, withBacking, model, below), cases: 60);
     }
 
     private static void Check(List<Step> steps, string options, bool withBacking, byte[] model, byte[] below)
