@@ -15,12 +15,16 @@ internal sealed class ReferenceCounter
     private const int TableEntryLength = sizeof(ulong);
     private const int FileTooLarge = 27;
 
+    /// <summary>QEMU's limit in bytes.</summary>
+    private const long MaxFileLength = 0x7FFF_FFFF_C000_0000;
+
     private readonly Metadata _metadata;
     private readonly Refcounts _refcounts;
     private readonly CheckReport _report;
     private readonly L2Check _l2;
     private readonly long _readBudget;
     private long _read;
+    private Snapshot? _unreadable;
 
     public ReferenceCounter(Metadata metadata, Refcounts refcounts, IReadOnlyList<Snapshot> snapshots, CheckReport report, CheckRepair repair)
     {
@@ -184,7 +188,7 @@ internal sealed class ReferenceCounter
         List<Snapshot> sound = [];
         foreach (Snapshot snapshot in Snapshots)
         {
-            if (!_metadata.Layout.IsClusterAligned(snapshot.L1Offset) || snapshot.L1Offset < 0)
+            if (!_metadata.Layout.IsClusterAligned(snapshot.L1Offset))
             {
                 _report.Corrupt(1, $"ERROR snapshot {snapshot.Id} ({snapshot.Name}) l1_offset=0x{snapshot.L1Offset:x}: L1 table is not cluster aligned; snapshot table entry corrupted");
             }
@@ -192,13 +196,41 @@ internal sealed class ReferenceCounter
             {
                 _report.Corrupt(1, $"ERROR snapshot {snapshot.Id} ({snapshot.Name}) l1_size=0x{snapshot.L1Entries:x}: L1 table is too large; snapshot table entry corrupted");
             }
-            else
+            else if (IsReadable(snapshot.L1Offset, snapshot.L1Entries * (long)TableEntryLength))
             {
                 sound.Add(snapshot);
+            }
+            else
+            {
+                _unreadable = snapshot;
+                break;
             }
         }
 
         return sound;
+    }
+
+    // What lies beyond what a file can have is no hole but an error, and the check ends there.
+    private static bool IsReadable(long offset, long length) => length == 0 || (ulong)offset <= (ulong)(MaxFileLength - length);
+
+    // QEMU's sums wrap around, so that it complains of some ranges, wants memory for the counts of too many clusters for others, and
+    // passes the rest over until it reads.
+    private bool FailAtSnapshot(Snapshot snapshot)
+    {
+        long length = snapshot.L1Entries * (long)TableEntryLength;
+        long end = unchecked(snapshot.L1Offset + length);
+        _report.CheckErrors++;
+        if (unchecked(end - FileLength) >= _metadata.Layout.ClusterSize)
+        {
+            IsInFile(snapshot.L1Offset, length, 1);
+        }
+        else if ((ulong)end > (ulong)snapshot.L1Offset)
+        {
+            return Fail("Cannot allocate memory");
+        }
+
+        _report.Say("ERROR: I/O error in check_refcounts_l1");
+        return Fail("Input/output error");
     }
 
     private bool CountSnapshots(List<Snapshot> sound)
@@ -215,6 +247,11 @@ internal sealed class ReferenceCounter
             {
                 return false;
             }
+        }
+
+        if (_unreadable is not null)
+        {
+            return FailAtSnapshot(_unreadable);
         }
 
         Count(_metadata.Header.SnapshotsOffset, SnapshotTableLength);
