@@ -6,7 +6,7 @@ namespace ImageCluster.Imaging.Chains;
 
 /// <summary>
 /// Opens images with their backing files. The one place that follows a backing reference, and so the one that knows the chain's
-/// policy: depth, loops, stated or probed formats. Which files may be opened at all is the locator's to say
+/// policy: depth, loops, stated or probed formats, protocols. Which files may be opened at all is the locator's to say
 /// (ConfinedLocator).
 /// </summary>
 public sealed class ChainOpener(IFileLocator locator)
@@ -64,7 +64,7 @@ public sealed class ChainOpener(IFileLocator locator)
         {
             File = file,
             FileName = name,
-            Locator = locator,
+            Locator = new ReferenceLocator(locator, options.References),
             Mode = options.Mode,
             DescribeOnly = options.DescribeOnly,
             ForCheck = options.ForCheck,
@@ -118,6 +118,7 @@ public sealed class ChainOpener(IFileLocator locator)
         try
         {
             string name = locator.Combine(overlay.FileName, backing.Name);
+            options.References.Require(name);
             if (!seen.Add(locator.Canonical(name)))
             {
                 throw new ImageException(ImageErrorKind.Policy, overlay.FileName, $"Backing file '{name}' creates an infinite loop.");

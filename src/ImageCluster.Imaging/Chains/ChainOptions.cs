@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 
 namespace ImageCluster.Imaging.Chains;
 
@@ -30,6 +31,9 @@ public sealed record ChainOptions
     /// disk choose what is read (CVE-2008-2004 and its kin).
     /// </summary>
     public bool AllowProbedBacking { get; init; } = true;
+
+    /// <summary>Which protocols backing files and an image's other parts may name; the top image's own name was given by the user.</summary>
+    public ProtocolPolicy References { get; init; } = ProtocolPolicy.FilesOnly;
 
     /// <inheritdoc cref="Formats.OpenContext.DescribeOnly"/>
     public bool DescribeOnly { get; init; }

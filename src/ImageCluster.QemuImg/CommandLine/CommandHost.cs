@@ -1,19 +1,32 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 
 namespace ImageCluster.QemuImg.CommandLine;
 
 /// <summary>What a command runs in: its name, where it prints, how it reaches files, what secrets it was given.</summary>
-internal sealed class CommandHost(string programName, TextWriter output, TextWriter errors, IFileLocator locator)
+internal sealed class CommandHost
 {
+    /// <param name="programName">The name that messages start with: the one that the program was called by.</param>
+    /// <param name="output">Standard output.</param>
+    /// <param name="errors">Standard error.</param>
+    /// <param name="files">Opens what is no protocol's.</param>
+    public CommandHost(string programName, TextWriter output, TextWriter errors, IFileLocator files)
+    {
+        ProgramName = programName;
+        Out = output;
+        Errors = errors;
+        Locator = new ProtocolLocator(files, ProtocolRegistry.Create(new ProtocolSettings { Secret = Secrets.Find }));
+    }
+
     /// <summary>The name that messages start with: the one that the program was called by.</summary>
-    public string ProgramName { get; } = programName;
+    public string ProgramName { get; }
 
-    public TextWriter Out { get; } = output;
+    public TextWriter Out { get; }
 
-    public TextWriter Errors { get; } = errors;
+    public TextWriter Errors { get; }
 
-    public IFileLocator Locator { get; } = locator;
+    public ProtocolLocator Locator { get; }
 
     public SecretStore Secrets { get; } = new();
 

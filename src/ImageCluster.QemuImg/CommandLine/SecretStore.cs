@@ -33,6 +33,9 @@ internal sealed class SecretStore
             : throw new ImageException(ImageErrorKind.Secret, file, $"No secret with id '{id}'");
     };
 
+    /// <summary>The secret of that id, or null.</summary>
+    public byte[]? Find(string id) => _secrets.GetValueOrDefault(id);
+
     /// <summary>Takes the argument of one <c>--object</c>: an option string or JSON. False where it only asked for help, which is printed.</summary>
     public bool TryDefine(string definition, TextWriter output)
     {

@@ -77,18 +77,12 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     private (ImageFormat Format, CreateOptionSet Options) PrepareCreation()
     {
         string name = plan.OutputFormat!;
-        ImageFormat format = FormatRegistry.Find(name) ?? throw new CommandException($"Unknown file format '{name}'");
-        if (ImagePath.ToLocal(plan.Target) is null)
+        if (!CreationDrivers.TryFind(host, name, plan.Target, out ImageFormat? format, out string? objection))
         {
-            throw new CommandException($"Unknown protocol '{ImagePath.ProtocolOf(plan.Target)}'");
+            throw new CommandException(objection);
         }
 
-        if (!format.CanCreate)
-        {
-            throw new CommandException($"Format driver '{name}' does not support image creation");
-        }
-
-        CreateOptionSet options = CreateOptionSet.OfFormatAndFile(format);
+        CreateOptionSet options = CreationDrivers.Options(host, format, plan.Target);
         if (plan.Options is not null)
         {
             options.Parse(plan.Options, "");

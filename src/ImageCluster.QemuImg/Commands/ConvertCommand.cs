@@ -80,7 +80,7 @@ internal static class ConvertCommand
         IReadOnlyList<string> operands = command.Operands;
         if (options.AsksForHelp)
         {
-            OptionHelp.Write(host.Out, plan.OutputFormat ?? throw new CommandException("Option help requires a format be specified"),
+            OptionHelp.Write(host, plan.OutputFormat ?? throw new CommandException("Option help requires a format be specified"),
                 operands.Count > 1 ? operands[^1] : null);
             return 0;
         }

@@ -48,7 +48,7 @@ internal static class CreateCommand
         string? name = operands.Count > 0 ? operands[0] : null;
         if (options.AsksForHelp)
         {
-            OptionHelp.Write(host.Out, format, name);
+            OptionHelp.Write(host, format, name);
             return 0;
         }
 

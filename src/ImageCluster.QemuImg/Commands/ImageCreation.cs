@@ -2,7 +2,6 @@ using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
-using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 
@@ -32,7 +31,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
     public void Create()
     {
         ImageFormat format = FindFormat();
-        CreateOptionSet options = CreateOptionSet.OfFormatAndFile(format);
+        CreateOptionSet options = CreationDrivers.Options(host, format, fileName);
         if (Options is not null)
         {
             options.Parse(Options, $"{fileName}: ");
@@ -65,16 +64,9 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
         Create(format, options, long.Parse(size, CultureInfo.InvariantCulture));
     }
 
-    private ImageFormat FindFormat()
-    {
-        ImageFormat format = FormatRegistry.Find(formatName) ?? throw Failure($"Unknown file format '{formatName}'");
-        if (ImagePath.ToLocal(fileName) is null)
-        {
-            throw Failure($"Unknown protocol '{ImagePath.ProtocolOf(fileName)}'");
-        }
-
-        return format.CanCreate ? format : throw Failure($"Format driver '{formatName}' does not support image creation");
-    }
+    private ImageFormat FindFormat() => CreationDrivers.TryFind(host, formatName, fileName, out ImageFormat? format, out string? objection)
+        ? format
+        : throw Failure(objection);
 
     private void TakeArguments(CreateOptionSet options)
     {

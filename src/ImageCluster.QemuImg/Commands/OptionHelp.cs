@@ -1,5 +1,4 @@
 using ImageCluster.Imaging.Formats;
-using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 
@@ -9,28 +8,22 @@ namespace ImageCluster.QemuImg.Commands;
 internal static class OptionHelp
 {
     /// <summary>Prints a format's options; with a target's name also those of the protocol that it names.</summary>
-    public static void Write(TextWriter output, string formatName, string? target)
+    public static void Write(CommandHost host, string formatName, string? target)
     {
-        ImageFormat format = FormatRegistry.Find(formatName) ?? throw new CommandException($"Unknown file format '{formatName}'");
-        if (!format.CanCreate)
+        if (!CreationDrivers.TryFind(host, formatName, target ?? "", out ImageFormat? format, out string? objection))
         {
-            throw new CommandException($"Format driver '{formatName}' does not support image creation");
+            throw new CommandException(objection);
         }
 
         if (target is null)
         {
-            output.Write($"Supported {formatName} options:\n");
-            CreateOptionSet.OfFormat(format).WriteHelp(output);
-            output.Write("\nThe protocol level may support further options.\nSpecify the target filename to include those options.\n");
+            host.Out.Write($"Supported {formatName} options:\n");
+            CreateOptionSet.OfFormat(format).WriteHelp(host.Out);
+            host.Out.Write("\nThe protocol level may support further options.\nSpecify the target filename to include those options.\n");
             return;
         }
 
-        if (ImagePath.ToLocal(target) is null)
-        {
-            throw new CommandException($"Unknown protocol '{ImagePath.ProtocolOf(target)}'");
-        }
-
-        output.Write("Supported options:\n");
-        CreateOptionSet.OfFormatAndFile(format).WriteHelp(output);
+        host.Out.Write("Supported options:\n");
+        CreationDrivers.Options(host, format, target).WriteHelp(host.Out);
     }
 }

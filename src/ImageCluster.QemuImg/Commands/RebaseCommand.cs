@@ -4,6 +4,7 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Operations.Rebasing;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 using ImageCluster.QemuImg.Output;
@@ -129,7 +130,7 @@ internal static class RebaseCommand
         }
     }
 
-    private static int? FindInChain(IFileLocator locator, LayeredDisk disk, IImageLayer image)
+    private static int? FindInChain(ProtocolLocator locator, LayeredDisk disk, IImageLayer image)
     {
         string wanted = locator.Canonical(image.FileName);
         for (int i = 1; i < disk.Layers.Count; i++)

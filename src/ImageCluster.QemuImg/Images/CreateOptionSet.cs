@@ -22,6 +22,13 @@ internal sealed class CreateOptionSet
         new("extent_size_hint", CreateOptionType.Size, "Extent size hint for the image file, 0 to disable"),
     ];
 
+    // What protocols take that do not create files: an export or a device that is there.
+    private static readonly CreateOption[] ProtocolOptions =
+    [
+        new("size", CreateOptionType.Size, "Virtual disk size"),
+        new("preallocation", CreateOptionType.Text, "Preallocation mode (allowed values: off)"),
+    ];
+
     private readonly IReadOnlyList<CreateOption> _known;
     private readonly Dictionary<string, string> _values = [];
 
@@ -32,8 +39,10 @@ internal sealed class CreateOptionSet
     public static CreateOptionSet OfFormat(ImageFormat format) => new(format.CreateOptions);
 
     /// <summary>A format's own options and those of files.</summary>
-    public static CreateOptionSet OfFormatAndFile(ImageFormat format) =>
-        new([.. format.CreateOptions, .. FileOptions.Where(o => format.CreateOptions.All(own => own.Name != o.Name))]);
+    public static CreateOptionSet OfFormatAndFile(ImageFormat format) => With(format, FileOptions);
+
+    /// <summary>A format's own options and those of what is reached by a protocol.</summary>
+    public static CreateOptionSet OfFormatAndProtocol(ImageFormat format) => With(format, ProtocolOptions);
 
     /// <summary>The values given, by name; sizes as plain numbers.</summary>
     public IReadOnlyDictionary<string, string> Values => _values;
@@ -95,6 +104,9 @@ internal sealed class CreateOptionSet
             output.Write(line + "\n");
         }
     }
+
+    private static CreateOptionSet With(ImageFormat format, CreateOption[] below) =>
+        new([.. format.CreateOptions, .. below.Where(o => format.CreateOptions.All(own => own.Name != o.Name))]);
 
     private static string HelpLine(CreateOption option)
     {

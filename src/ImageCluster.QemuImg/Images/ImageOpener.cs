@@ -1,6 +1,7 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 
 namespace ImageCluster.QemuImg.Images;
@@ -56,6 +57,7 @@ internal static class ImageOpener
             Lock = settings.ForceShare ? ImageLock.Shared : ImageLock.Default,
         },
         FollowBacking = settings.FollowBacking && !image.WithoutBacking,
+        References = ProtocolPolicy.All,
         DescribeOnly = settings.DescribeOnly,
         ForCheck = settings.ForCheck,
         WritableBase = settings.WritableBase,

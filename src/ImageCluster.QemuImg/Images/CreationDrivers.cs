@@ -1,0 +1,33 @@
+using System.Diagnostics.CodeAnalysis;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
+using ImageCluster.QemuImg.CommandLine;
+
+namespace ImageCluster.QemuImg.Images;
+
+/// <summary>The two drivers that make an image: its format's and, below it, that of the protocol that the target's name is of.</summary>
+internal static class CreationDrivers
+{
+    /// <summary>Finds the format; false where it, or the target's protocol, cannot make images, for which <paramref name="objection"/> are qemu-img's words.</summary>
+    public static bool TryFind(
+        CommandHost host, string formatName, string target, [NotNullWhen(true)] out ImageFormat? format, [NotNullWhen(false)] out string? objection)
+    {
+        format = FormatRegistry.Find(formatName);
+        StorageProtocol? protocol = host.Locator.ProtocolOf(target);
+        string? scheme = ImagePath.ProtocolOf(target);
+        objection = (format, protocol) switch
+        {
+            (null, _) => $"Unknown file format '{formatName}'",
+            _ when !host.Locator.Knows(target) => $"Unknown protocol '{scheme}'",
+            ({ CanCreate: false }, _) => $"Format driver '{formatName}' does not support image creation",
+            (_, { CanWrite: false }) => $"Protocol driver '{protocol.DriverOf(scheme!)}' does not support image creation",
+            _ => null,
+        };
+        return objection is null;
+    }
+
+    /// <summary>The create options of the format and of what the target's name reaches.</summary>
+    public static CreateOptionSet Options(CommandHost host, ImageFormat format, string target) =>
+        host.Locator.ProtocolOf(target) is null ? CreateOptionSet.OfFormatAndFile(format) : CreateOptionSet.OfFormatAndProtocol(format);
+}
