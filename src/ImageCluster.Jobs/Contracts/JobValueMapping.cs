@@ -46,6 +46,7 @@ internal static class JobValueMapping
                 Unsafe = rebase.Unsafe,
             },
         },
+        ChangeSpec change => new P.JobSpec { Change = ToMessage(change) },
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.GetType().Name, "Not a job that has a contract."),
     };
 
@@ -75,6 +76,7 @@ internal static class JobValueMapping
             BackingFormat = spec.Rebase.BackingFormat,
             Unsafe = spec.Rebase.Unsafe,
         },
+        P.JobSpec.SpecOneofCase.Change => ToDomain(spec.Change),
         _ => throw new ArgumentException("a job of an unknown sort"),
     };
 
@@ -230,5 +232,39 @@ internal static class JobValueMapping
         BackingFormat = convert.BackingFormat,
         Replace = convert.Replace,
         Verify = ToEnum<VerifyMode>(convert.Verify),
+    };
+
+    private static P.ChangeSpec ToMessage(ChangeSpec change)
+    {
+        var message = new P.ChangeSpec
+        {
+            Image = ValueMapping.ToMessage(change.Image),
+            Format = change.Format,
+            Change = (int)change.Change,
+            Snapshot = change.Snapshot,
+            Options = { change.Options },
+            Backing = ToOptional(change.Backing),
+            BackingFormat = change.BackingFormat,
+            Force = change.Force,
+        };
+        if (change.Size is { } size)
+        {
+            message.Size = (ulong)size;
+        }
+
+        return message;
+    }
+
+    private static ChangeSpec ToDomain(P.ChangeSpec change) => new()
+    {
+        Image = ValueMapping.ToDomain(change.Image),
+        Format = change.Format,
+        Change = ToEnum<UsePurpose>(change.Change),
+        Size = change.HasSize ? ToLong(change.Size) : null,
+        Snapshot = change.Snapshot,
+        Options = change.Options.ToImmutableSortedDictionary(StringComparer.Ordinal),
+        Backing = FromOptional(change.Backing),
+        BackingFormat = change.BackingFormat,
+        Force = change.Force,
     };
 }

@@ -17,7 +17,7 @@ public static class JobPlanner
         [
             new StagePlan(StageKind.Merge, shards),
             new StagePlan(StageKind.Finish, 1),
-            .. commit.KeepTop ? Array.Empty<StagePlan>() : [new StagePlan(StageKind.Empty, 1)],
+            .. commit.EmptiesTop ? [new StagePlan(StageKind.Empty, 1)] : Array.Empty<StagePlan>(),
         ]),
         RebaseSpec { Unsafe: true } => Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Relink, 1)]),
         RebaseSpec => Sharded(geometry, shards =>
@@ -26,6 +26,7 @@ public static class JobPlanner
             new StagePlan(StageKind.Finish, 1),
             new StagePlan(StageKind.Relink, 1),
         ]),
+        ChangeSpec => Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Change, 1)]),
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Operation, "Not an operation that has a plan."),
     };
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ImageCluster.Jobs.Images;
 using ImageCluster.Jobs.Manifests;
 
 namespace ImageCluster.Jobs.Execution;
@@ -82,6 +83,11 @@ public sealed record CommitSpec : JobSpec
     /// <summary>The top is not emptied afterwards (<c>-d</c>).</summary>
     public bool KeepTop { get; init; }
 
+    /// <summary>
+    /// As with qemu-img, a base that is named keeps the top: what lies between would show through an empty one, older than what was in it.
+    /// </summary>
+    public bool EmptiesTop => !KeepTop && Base is null;
+
     public override IReadOnlyList<ImageName> Images => Base is null ? [Top] : [Top, Base];
 
     public override string Operation => "commit";
@@ -105,4 +111,52 @@ public sealed record RebaseSpec : JobSpec
     public override IReadOnlyList<ImageName> Images => Backing is null ? [Image] : [Image, Backing];
 
     public override string Operation => "rebase";
+}
+
+/// <summary>Changes one image as a whole: what qemu-img's create, resize, amend, snapshot and check -r do.</summary>
+public sealed record ChangeSpec : JobSpec
+{
+    public required ImageName Image { get; init; }
+
+    public string Format { get; init; } = "";
+
+    /// <summary>
+    /// <see cref="UsePurpose.Create"/>, <see cref="UsePurpose.Resize"/>, <see cref="UsePurpose.Amend"/>, a snapshot's purpose, or
+    /// <see cref="UsePurpose.Repair"/>. (For <see cref="UsePurpose.Relink"/> there is <see cref="RebaseSpec.Unsafe"/>.)
+    /// </summary>
+    public required UsePurpose Change { get; init; }
+
+    /// <summary>Create and resize: bytes of the guest's disk; null where a new image is to be as large as its backing file.</summary>
+    public long? Size { get; init; }
+
+    /// <summary>The snapshot's name, or (apply, delete) its id.</summary>
+    public string Snapshot { get; init; } = "";
+
+    /// <summary>Create and amend: options by name. Resize: <c>preallocation</c>.</summary>
+    public ImmutableSortedDictionary<string, string> Options { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>What a new image stands on, or null.</summary>
+    public ImageName? Backing { get; init; }
+
+    public string BackingFormat { get; init; } = "";
+
+    /// <summary>
+    /// Create: in the place of an image that is there. Resize: the disk may become smaller. Amend: also what may lose access to the data.
+    /// Repair: errors too (<c>-r all</c>), not only leaks.
+    /// </summary>
+    public bool Force { get; init; }
+
+    public override IReadOnlyList<ImageName> Images => Backing is null ? [Image] : [Image, Backing];
+
+    public override string Operation => Change switch
+    {
+        UsePurpose.Create => "create",
+        UsePurpose.Resize => "resize",
+        UsePurpose.Amend => "amend",
+        UsePurpose.Repair => "check -r",
+        _ => "snapshot",
+    };
+
+    public override bool SameAs(JobSpec other) =>
+        other is ChangeSpec change && Options.SequenceEqual(change.Options) && Equals(change with { Options = Options });
 }

@@ -5,7 +5,7 @@ namespace ImageCluster.Jobs.Execution;
 /// <summary>
 /// Which images a job uses and which it modifies: a convert uses its source and the source's whole chain and modifies its target; a
 /// comparison uses both chains; a commit modifies base and top and uses what lies between and below; a rebase modifies its image and uses the
-/// chain that it has and the one that it gets.
+/// chain that it has and the one that it gets; a change of a whole image modifies that and reads what a new one is to stand on.
 /// </summary>
 public static class JobUses
 {
@@ -35,6 +35,11 @@ public static class JobUses
                 break;
             case CommitSpec commit:
                 uses.Commit(commit, Chain(commit.Top));
+                break;
+            case ChangeSpec change:
+                IReadOnlyList<ImageName> below = change.Backing is null ? [] : Chain(change.Backing);
+                uses.Read(below);
+                uses.Modify([.. change.Backing is null ? Chain(change.Image) : [change.Image, .. below]], change.Image, change.Change);
                 break;
             case RebaseSpec rebase:
                 uses.Rebase(rebase, Chain(rebase.Image), rebase.Backing is null ? [] : Chain(rebase.Backing));
@@ -77,7 +82,7 @@ public static class JobUses
 
             Read([.. chain.Skip(1).Where((_, i) => i + 1 != into)]);
             Modify(chain, chain[into], UsePurpose.Commit, chain.Take(into));
-            Modify(chain, chain[0], commit.KeepTop ? UsePurpose.Read : UsePurpose.Empty);
+            Modify(chain, chain[0], commit.EmptiesTop ? UsePurpose.Empty : UsePurpose.Read);
         }
 
         public void Rebase(RebaseSpec rebase, IReadOnlyList<ImageName> chain, IReadOnlyList<ImageName> backing)

@@ -220,6 +220,7 @@ internal static class Sharding
         StageKind.Merge => "merging",
         StageKind.Empty => "emptying the top",
         StageKind.Relink => "changing the backing file",
+        StageKind.Change => "changing the image",
         _ => "cleaning up",
     };
 

@@ -35,4 +35,7 @@ public enum StageKind
 
     /// <summary>One task, behind a job that failed or was cancelled: removes the unfinished target.</summary>
     CleanUp = 11,
+
+    /// <summary>One task: a change of a whole image.</summary>
+    Change = 12,
 }

@@ -33,6 +33,19 @@ internal static class Samples
         Verify = VerifyMode.Digest,
     };
 
+    private static readonly ChangeSpec Change = new()
+    {
+        Image = B,
+        Format = "qcow2",
+        Change = UsePurpose.Create,
+        Size = 0,
+        Snapshot = "s1",
+        Options = ImmutableSortedDictionary<string, string>.Empty.Add("compat", "1.1"),
+        Backing = A,
+        BackingFormat = "vmdk",
+        Force = true,
+    };
+
     private static readonly JobSettings Settings = new()
     {
         Priority = 7,
@@ -91,6 +104,7 @@ internal static class Samples
         new JobSubmitted("c1", new CompareSpec { First = A, FirstFormat = "vmdk", Second = B, SecondFormat = "qcow2", Strict = true }, Settings, T),
         new JobSubmitted("c2", new CommitSpec { Top = A, TopFormat = "qcow2", Base = B, KeepTop = true }, Settings, T),
         new JobSubmitted("r1", new RebaseSpec { Image = A, Format = "qcow2", Backing = B, BackingFormat = "raw", Unsafe = true }, Settings, T),
+        new JobSubmitted("m1.0.5", Change, JobSettings.Default, T),
         new UsesTaken([new JobUse(A, UsePurpose.Read, 9), new JobUse(B, UsePurpose.Fill, 5)], T),
         new UsesReleased(T),
         new JobPlanned(Plan, T),
@@ -145,6 +159,7 @@ internal static class Samples
         new EndChange(A, T, 5, true, "done"),
 
         new SubmitJob("m1.0.1", T, Convert, Settings),
+        new SubmitJob("m1.0.5", T, Change, Settings),
         new NoteUses("m1.0.1", T, [new JobUse(A, UsePurpose.Read, 9)]),
         new PlanJob("m1.0.1", T, Plan),
         new StartShards("m1.0.1", T, "worker-3/1", 8, TimeSpan.FromSeconds(20), T + TimeSpan.FromSeconds(15)),

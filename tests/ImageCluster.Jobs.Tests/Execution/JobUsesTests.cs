@@ -1,4 +1,5 @@
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
 
 namespace ImageCluster.Jobs.Tests.Execution;
 
@@ -29,7 +30,7 @@ public class JobUsesTests
     public void A_commit_modifies_base_and_top_and_answers_for_what_is_between()
     {
         AssertUses(new CommitSpec { Top = Top }, "vm:base Read, vm:middle Commit via vm:top, vm:top Empty");
-        AssertUses(new CommitSpec { Top = Top, Base = Base }, "vm:base Commit via vm:top vm:middle, vm:middle Read, vm:top Empty");
+        AssertUses(new CommitSpec { Top = Top, Base = Base }, "vm:base Commit via vm:top vm:middle, vm:middle Read, vm:top Read");
         AssertUses(new CommitSpec { Top = Top, Base = Middle, KeepTop = true }, "vm:base Read, vm:middle Commit via vm:top, vm:top Read");
     }
 
@@ -39,6 +40,14 @@ public class JobUsesTests
         AssertUses(new RebaseSpec { Image = Middle, Backing = NewBase }, "kvm:base Read, vm:base Read, vm:middle Rebase");
         AssertUses(new RebaseSpec { Image = Middle }, "vm:base Read, vm:middle Rebase");
         AssertUses(new RebaseSpec { Image = Middle, Backing = NewBase, Unsafe = true }, "vm:middle Relink");
+    }
+
+    [Fact]
+    public void A_change_modifies_its_image_and_reads_what_a_new_one_stands_on()
+    {
+        AssertUses(new ChangeSpec { Image = Middle, Change = UsePurpose.Resize, Size = 1 }, "vm:middle Resize");
+        AssertUses(new ChangeSpec { Image = Target, Change = UsePurpose.Create, Backing = Middle }, "vm:base Read, vm:middle Read, kvm:target Create");
+        AssertProblem(new ChangeSpec { Image = Base, Change = UsePurpose.Create, Backing = Middle }, "vm:base would be created and used for something else");
     }
 
     [Fact]
