@@ -1,0 +1,13 @@
+using System.Text.Json.Serialization;
+
+namespace ImageCluster.Api.Documents;
+
+/// <summary>
+/// What a job is to do. Images are <c>root:path</c>; formats are names as qemu-img says them, null where they are to be probed.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "operation")]
+[JsonDerivedType(typeof(ConvertSpecDocument), ConvertSpecDocument.Operation)]
+[JsonDerivedType(typeof(CompareSpecDocument), CompareSpecDocument.Operation)]
+[JsonDerivedType(typeof(CommitSpecDocument), CommitSpecDocument.Operation)]
+[JsonDerivedType(typeof(RebaseSpecDocument), RebaseSpecDocument.Operation)]
+public abstract record JobSpecDocument;
