@@ -9,11 +9,12 @@ internal sealed class CbcTransform : SectorTransform
     private readonly IBlockTransform _encrypt;
     private readonly IBlockTransform _decrypt;
     private readonly VectorGenerator _generator;
-    private readonly byte[] _vectors = new byte[PassSectors * BlockLength];
+    private readonly byte[] _vectors = new byte[PassSectors * BlockAlgorithm.UsualBlockLength];
     private readonly byte[] _input = new byte[PassSectors * SectorLength];
     private readonly byte[] _output = new byte[PassSectors * SectorLength];
 
     public CbcTransform(CipherSpec spec, ReadOnlySpan<byte> key)
+        : base(spec)
     {
         _encrypt = spec.Algorithm.CreateTransform(key, encrypt: true);
         _decrypt = spec.Algorithm.CreateTransform(key, encrypt: false);

@@ -7,11 +7,12 @@ internal sealed class CtrTransform : SectorTransform
 {
     private readonly IBlockTransform _encrypt;
     private readonly VectorGenerator _generator;
-    private readonly byte[] _vectors = new byte[PassSectors * BlockLength];
+    private readonly byte[] _vectors = new byte[PassSectors * BlockAlgorithm.UsualBlockLength];
     private readonly byte[] _counters = new byte[PassSectors * SectorLength];
     private readonly byte[] _mask = new byte[PassSectors * SectorLength];
 
     public CtrTransform(CipherSpec spec, ReadOnlySpan<byte> key)
+        : base(spec)
     {
         _encrypt = spec.Algorithm.CreateTransform(key, encrypt: true);
         _generator = new VectorGenerator(spec, key, PassSectors);
@@ -29,14 +30,37 @@ internal sealed class CtrTransform : SectorTransform
         _generator.Fill(first, count, _vectors);
         for (int i = 0; i < count; i++)
         {
-            UInt128 counter = BinaryPrimitives.ReadUInt128BigEndian(_vectors.AsSpan(i * BlockLength));
-            for (int block = 0; block < SectorLength; block += BlockLength)
+            ReadOnlySpan<byte> vector = _vectors.AsSpan(i * BlockLength, BlockLength);
+            Span<byte> counters = _counters.AsSpan(i * SectorLength, SectorLength);
+            if (BlockLength == sizeof(ulong))
             {
-                BinaryPrimitives.WriteUInt128BigEndian(_counters.AsSpan((i * SectorLength) + block), counter++);
+                CountShort(vector, counters);
+            }
+            else
+            {
+                Count(vector, counters);
             }
         }
 
         _encrypt.Transform(_counters, _mask, sectors.Length);
         ByteXor.Apply(sectors, _mask.AsSpan(0, sectors.Length), sectors);
+    }
+
+    private static void Count(ReadOnlySpan<byte> vector, Span<byte> counters)
+    {
+        UInt128 counter = BinaryPrimitives.ReadUInt128BigEndian(vector);
+        for (int at = 0; at < counters.Length; at += BlockAlgorithm.UsualBlockLength)
+        {
+            BinaryPrimitives.WriteUInt128BigEndian(counters[at..], counter++);
+        }
+    }
+
+    private static void CountShort(ReadOnlySpan<byte> vector, Span<byte> counters)
+    {
+        ulong counter = BinaryPrimitives.ReadUInt64BigEndian(vector);
+        for (int at = 0; at < counters.Length; at += sizeof(ulong))
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(counters[at..], counter++);
+        }
     }
 }

@@ -1,7 +1,7 @@
 namespace ImageCluster.Imaging.Encryption;
 
 /// <summary>Each block by itself: equal blocks look equal. No protection worth the name, but QEMU offers it.</summary>
-internal sealed class EcbTransform(CipherSpec spec, ReadOnlySpan<byte> key) : SectorTransform
+internal sealed class EcbTransform(CipherSpec spec, ReadOnlySpan<byte> key) : SectorTransform(spec)
 {
     private readonly IBlockTransform _encrypt = spec.Algorithm.CreateTransform(key, encrypt: true);
     private readonly IBlockTransform _decrypt = spec.Algorithm.CreateTransform(key, encrypt: false);

@@ -6,6 +6,6 @@ namespace ImageCluster.Imaging.Encryption;
 /// </summary>
 internal interface IBlockTransform : IDisposable
 {
-    /// <summary>Transforms the first <paramref name="length"/> bytes, a multiple of the block's 16; the arrays are two.</summary>
+    /// <summary>Transforms the first <paramref name="length"/> bytes, whole blocks of the cipher; the arrays are two.</summary>
     void Transform(byte[] input, byte[] output, int length);
 }

@@ -4,14 +4,15 @@ namespace ImageCluster.Imaging.Encryption;
 /// A cipher in one of the modes under one key, with the working memory for some sectors at once. For one thread at a time; nothing is
 /// allocated once it is made.
 /// </summary>
-internal abstract class SectorTransform : IDisposable
+internal abstract class SectorTransform(CipherSpec spec) : IDisposable
 {
     public const int SectorLength = 512;
 
     /// <summary>Sectors of one pass: the working memory fits into the processor's caches, and the cipher gets enough at once.</summary>
     protected const int PassSectors = 64;
 
-    protected const int BlockLength = BlockAlgorithm.BlockLength;
+    /// <summary>Of the cipher, in bytes.</summary>
+    protected int BlockLength { get; } = spec.Algorithm.BlockLength;
 
     /// <summary>Encrypts in place.</summary>
     /// <param name="first">Number of the first sector, from which its vector is made.</param>

@@ -12,13 +12,14 @@ internal sealed class XtsTransform : SectorTransform
     private readonly IBlockTransform _decrypt;
     private readonly IBlockTransform _tweak;
     private readonly VectorGenerator _generator;
-    private readonly byte[] _vectors = new byte[PassSectors * BlockLength];
-    private readonly byte[] _firstTweaks = new byte[PassSectors * BlockLength];
+    private readonly byte[] _vectors = new byte[PassSectors * BlockAlgorithm.UsualBlockLength];
+    private readonly byte[] _firstTweaks = new byte[PassSectors * BlockAlgorithm.UsualBlockLength];
     private readonly byte[] _tweaks = new byte[PassSectors * SectorLength];
     private readonly byte[] _input = new byte[PassSectors * SectorLength];
     private readonly byte[] _output = new byte[PassSectors * SectorLength];
 
     public XtsTransform(CipherSpec spec, ReadOnlySpan<byte> key)
+        : base(spec)
     {
         int half = key.Length / 2;
         _encrypt = spec.Algorithm.CreateTransform(key[..half], encrypt: true);
@@ -55,7 +56,7 @@ internal sealed class XtsTransform : SectorTransform
     {
         ulong low = BinaryPrimitives.ReadUInt64LittleEndian(first);
         ulong high = BinaryPrimitives.ReadUInt64LittleEndian(first[8..]);
-        for (int at = 0; at < tweaks.Length; at += BlockLength)
+        for (int at = 0; at < tweaks.Length; at += BlockAlgorithm.UsualBlockLength)
         {
             BinaryPrimitives.WriteUInt64LittleEndian(tweaks[at..], low);
             BinaryPrimitives.WriteUInt64LittleEndian(tweaks[(at + 8)..], high);

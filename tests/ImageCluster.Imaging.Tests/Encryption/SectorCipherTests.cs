@@ -26,6 +26,24 @@ public sealed class SectorCipherTests
         Assert.Equal(plain, data);
     }
 
+    // NESSIE's first vectors of Serpent and Twofish (the paper's for a key of zeros), RFC 2144 annex B.1.
+    [Theory]
+    [InlineData("serpent-128", "80000000000000000000000000000000", "00000000000000000000000000000000", "a223aa1288463c0e2be38ebd825616c0")]
+    [InlineData("twofish-128", "00000000000000000000000000000000", "00000000000000000000000000000000", "9f589f5cf6122c32b6bfec2f2ae8c35a")]
+    [InlineData("cast5-128", "0123456712345678234567893456789a", "0123456789abcdef", "238b4fe5847e44b2")]
+    public void CiphersArePublishedOnes(string name, string key, string plain, string encrypted)
+    {
+        BlockAlgorithm algorithm = BlockAlgorithm.Find(name)!;
+        byte[] bytes = Convert.FromHexString(plain);
+        byte[] output = new byte[bytes.Length];
+        using IBlockTransform encrypt = algorithm.CreateTransform(Convert.FromHexString(key), encrypt: true);
+        encrypt.Transform(bytes, output, bytes.Length);
+        Assert.Equal(encrypted, Convert.ToHexStringLower(output));
+        using IBlockTransform decrypt = algorithm.CreateTransform(Convert.FromHexString(key), encrypt: false);
+        decrypt.Transform([.. output], output, bytes.Length);
+        Assert.Equal(plain, Convert.ToHexStringLower(output));
+    }
+
     [Theory]
     [InlineData("plain")]
     [InlineData("plain64")]

@@ -53,7 +53,7 @@ internal sealed record LuksSettings
 
         CipherSpec spec = new(algorithm, mode, vector, vectorDigest);
         LuksCipher.CheckEssiv(spec, file);
-        new LuksCipher(spec, digest).RequireAvailable(file);
+        new LuksCipher(spec, digest).RequireUsable(file);
         return new LuksSettings { Cipher = spec, Digest = digest, Milliseconds = milliseconds };
     }
 

@@ -162,6 +162,9 @@ internal sealed class LuksVolume : IDisposable
         }
     }
 
+    // Whole sectors, as cryptsetup reads and writes them: 24 bytes times 4,000 stripes end within one. (QEMU fails an assertion there.)
+    private long MaterialRoom => (Header.MaterialLength + SectorCipher.SectorLength - 1) & -SectorCipher.SectorLength;
+
     private byte[] MasterKey => _masterKey ?? throw new InvalidOperationException("The volume is locked.");
 
     private void WriteHeader(bool withMagic)
@@ -184,17 +187,17 @@ internal sealed class LuksVolume : IDisposable
             return false;
         }
 
-        _cipher.RequireAvailable(_file.Name);
+        _cipher.RequireUsable(_file.Name);
         CheckIterations(slot.Iterations);
         CheckIterations(Header.KeyDigestIterations);
-        byte[] material = new byte[Header.MaterialLength];
+        byte[] material = new byte[MaterialRoom];
         _file.ReadPadded(_start + slot.Offset, material);
         using (SectorCipher cipher = CreateSlotCipher(slot, password))
         {
-            Transform(cipher, material, encrypt: false);
+            cipher.Decrypt(0, material);
         }
 
-        AntiForensicSplitter.Merge(Digest, material, masterKey);
+        AntiForensicSplitter.Merge(Digest, material.AsSpan(0, (int)Header.MaterialLength), masterKey);
         CryptographicOperations.ZeroMemory(material);
         Span<byte> digest = stackalloc byte[LuksHeader.DigestLength];
         Digest.DeriveKey(masterKey, Header.KeyDigestSalt, (int)Header.KeyDigestIterations, digest);
@@ -203,18 +206,18 @@ internal sealed class LuksVolume : IDisposable
 
     private void StoreKey(int index, ReadOnlySpan<byte> password, ulong milliseconds)
     {
-        _cipher.RequireAvailable(_file.Name);
+        _cipher.RequireUsable(_file.Name);
         LuksKeySlot slot = Header.Slots[index] with
         {
             IsActive = true,
             Iterations = KeyStretching.IterationsFor(Digest, (int)Header.KeyLength, milliseconds, 1, _file.Name),
             Salt = RandomNumberGenerator.GetBytes(LuksHeader.SaltLength),
         };
-        byte[] material = new byte[Header.MaterialLength];
-        AntiForensicSplitter.Split(Digest, MasterKey, material);
+        byte[] material = new byte[MaterialRoom];
+        AntiForensicSplitter.Split(Digest, MasterKey, material.AsSpan(0, (int)Header.MaterialLength));
         using (SectorCipher cipher = CreateSlotCipher(slot, password))
         {
-            Transform(cipher, material, encrypt: true);
+            cipher.Encrypt(0, material);
         }
 
         _file.Write(_start + slot.Offset, material);
@@ -228,19 +231,6 @@ internal sealed class LuksVolume : IDisposable
         SectorCipher cipher = new(Cipher, key);
         CryptographicOperations.ZeroMemory(key);
         return cipher;
-    }
-
-    // Every key length times 4,000 stripes is whole sectors: 16 bytes make 125 of them.
-    private static void Transform(SectorCipher cipher, Span<byte> material, bool encrypt)
-    {
-        if (encrypt)
-        {
-            cipher.Encrypt(0, material);
-        }
-        else
-        {
-            cipher.Decrypt(0, material);
-        }
     }
 
     private void CheckIterations(uint iterations)
