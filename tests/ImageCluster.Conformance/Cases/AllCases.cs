@@ -14,5 +14,6 @@ internal static class AllCases
         .. ConvertCases.List,
         .. ChainCases.List,
         .. ToolCases.List,
+        .. AmendCases.List,
     ];
 }

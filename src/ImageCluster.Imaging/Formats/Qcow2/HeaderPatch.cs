@@ -25,6 +25,21 @@ internal static class HeaderPatch
         file.Write(48, bytes);
     }
 
+    /// <summary>Everything that lies between the refcount table's offset and the width of refcounts, these included. Version 3 only.</summary>
+    public static void WriteRefcounts(IBlockFile file, Header header)
+    {
+        Span<byte> bytes = stackalloc byte[52];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, header.RefcountTableOffset);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[8..], header.RefcountTableClusters);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[12..], header.SnapshotCount);
+        BinaryPrimitives.WriteInt64BigEndian(bytes[16..], header.SnapshotsOffset);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[24..], (ulong)header.Incompatible);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[32..], (ulong)header.Compatible);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[40..], (ulong)header.Autoclear);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[48..], header.RefcountOrder);
+        file.Write(48, bytes);
+    }
+
     public static void WriteSnapshots(IBlockFile file, int count, long offset)
     {
         Span<byte> bytes = stackalloc byte[12];

@@ -52,6 +52,31 @@ internal ref struct HeaderWriter
         file.Flush();
     }
 
+    /// <summary>
+    /// Replaces an image's header, durably. Where either of the two fits into a sector the one is in the file or the other, whatever the
+    /// instant of a crash.
+    /// </summary>
+    /// <param name="file">The image's file.</param>
+    /// <param name="header">The new header.</param>
+    /// <exception cref="ImageException">It does not fit into one cluster; nothing was changed.</exception>
+    public static void Replace(IBlockFile file, Header header)
+    {
+        byte[] cluster = Write(header, file.Name);
+        if (cluster.AsSpan().LastIndexOfAnyExcept((byte)0) >= SectorSize)
+        {
+            WriteLast(file, cluster);
+            return;
+        }
+
+        file.Write(0, cluster.AsSpan(0, SectorSize));
+        file.Flush();
+        if (cluster.Length > SectorSize)
+        {
+            file.Write(SectorSize, cluster.AsSpan(SectorSize));
+            file.Flush();
+        }
+    }
+
     private static void Write(Header header, Span<byte> cluster, string? file)
     {
         WriteFields(header, cluster);

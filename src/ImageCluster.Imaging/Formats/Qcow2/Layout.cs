@@ -58,8 +58,8 @@ internal sealed class Layout
     /// <summary>Guest bytes that one L2 table maps.</summary>
     public long L2TableSpan => 1L << L2TableShift;
 
-    /// <summary>Base-2 logarithm of a refcount's width in bits, 0 to 6.</summary>
-    public int RefcountOrder { get; }
+    /// <summary>Base-2 logarithm of a refcount's width in bits, 0 to 6. Changed only by <see cref="RefcountWidth"/>, while nobody else uses the image.</summary>
+    public int RefcountOrder { get; set; }
 
     /// <summary>1 to 64.</summary>
     public int RefcountBits => 1 << RefcountOrder;

@@ -63,14 +63,14 @@ internal sealed class SnapshotEditor
         Header header = _metadata.Header;
         ulong[] l1 = Metadata.ReadL1(File, header.L1Offset, header.L1Entries);
         CheckRoomForOneMore(l1);
-        SetDirty(true);
+        CopiedFlags.SetDirty(_metadata, true);
         long bytes = (long)header.L1Entries * sizeof(ulong);
         long offset = bytes == 0 ? 0 : _refcounts.Allocate((bytes + _layout.ClusterSize - 1) >> _layout.ClusterBits) << _layout.ClusterBits;
         WriteL1(offset, l1, header.L1Entries);
         ChangeReferences(l1, up: true);
         _refcounts.Write();
         File.Flush();
-        RefreshFlags();
+        new CopiedFlags(_metadata, _refcounts).Refresh();
         _snapshots.Add(new Snapshot
         {
             Id = wanted.Id.Length > 0 ? wanted.Id : NextId(),
@@ -96,7 +96,7 @@ internal sealed class SnapshotEditor
         ulong[] old = Metadata.ReadL1(File, header.L1Offset, header.L1Entries);
         ulong[] l1 = Metadata.ReadL1(File, snapshot.L1Offset, (int)snapshot.L1Entries);
         CheckRoomForOneMore(l1);
-        SetDirty(true);
+        CopiedFlags.SetDirty(_metadata, true);
         ChangeReferences(l1, up: true);
         _refcounts.Write();
         File.Flush();
@@ -116,7 +116,7 @@ internal sealed class SnapshotEditor
     public void Delete(Snapshot snapshot)
     {
         ulong[] l1 = snapshot.L1Entries == 0 ? [] : Metadata.ReadL1(File, snapshot.L1Offset, (int)snapshot.L1Entries);
-        SetDirty(true);
+        CopiedFlags.SetDirty(_metadata, true);
         _snapshots.Remove(snapshot);
         SnapshotTableWriter.Write(_metadata, _refcounts, _snapshots, _tableLength);
         ChangeReferences(l1, up: false);
@@ -133,8 +133,8 @@ internal sealed class SnapshotEditor
     {
         _refcounts.Write();
         File.Flush();
-        RefreshFlags();
-        SetDirty(false);
+        new CopiedFlags(_metadata, _refcounts).Refresh();
+        CopiedFlags.SetDirty(_metadata, false);
     }
 
     private string NextId()
@@ -255,74 +255,6 @@ internal sealed class SnapshotEditor
         }
 
         File.ReadPadded(offset, _table.Bytes);
-    }
-
-    // Sets the flags of the active tables by the refcounts.
-    private void RefreshFlags()
-    {
-        ulong[] l1 = Metadata.ReadL1(File, _metadata.Header.L1Offset, _metadata.Header.L1Entries);
-        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-        for (int i = 0; i < l1.Length; i++)
-        {
-            long offset = (long)(l1[i] & Layout.OffsetMask);
-            if (offset == 0)
-            {
-                continue;
-            }
-
-            ReadTable(offset, i);
-            if (RefreshTable())
-            {
-                File.Write(offset, _table.Bytes);
-            }
-
-            ulong flagged = Flagged(l1[i], offset);
-            if (flagged != l1[i])
-            {
-                BinaryPrimitives.WriteUInt64BigEndian(bytes, flagged);
-                File.Write(_metadata.Header.L1Offset + ((long)i * sizeof(ulong)), bytes);
-            }
-        }
-
-        File.Flush();
-    }
-
-    private bool RefreshTable()
-    {
-        bool changed = false;
-        for (int index = 0; index < _layout.L2Entries; index++)
-        {
-            int word = index * _layout.L2EntryWords;
-            ulong entry = _table[word];
-            long host = (long)(entry & Layout.OffsetMask);
-            if ((entry & Layout.CompressedFlag) == 0 && host != 0 && Flagged(entry, host) is var flagged && flagged != entry)
-            {
-                _table[word] = flagged;
-                changed = true;
-            }
-        }
-
-        return changed;
-    }
-
-    private ulong Flagged(ulong entry, long host) => _refcounts.Get(host >> _layout.ClusterBits) == 1
-        ? entry | Layout.CopiedFlag
-        : entry & ~Layout.CopiedFlag;
-
-    private void SetDirty(bool dirty)
-    {
-        Header header = _metadata.Header;
-        if (header.Version < 3)
-        {
-            return;
-        }
-
-        IncompatibleFeatures features = dirty
-            ? header.Incompatible | IncompatibleFeatures.Dirty
-            : header.Incompatible & ~IncompatibleFeatures.Dirty;
-        HeaderPatch.WriteIncompatible(File, features);
-        File.Flush();
-        _metadata.Header = header with { Incompatible = features };
     }
 
     private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, File.Name, message);

@@ -1,136 +1,139 @@
-using System.Numerics;
 using ImageCluster.Imaging.Formats.Capabilities;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
-/// <content>Changing options of an image that is there already; complaints are qemu-img's.</content>
+/// <content>Changing options of an image that is there already.</content>
 internal sealed partial class WritableQcow2Image : IAmendable
 {
-    private const string EncryptionPrefix = "encrypt.";
+    private const int KnownSnapshotData = 16;
 
     /// <remarks>
-    /// Newer version, lazy refcounts, size, the data file's name, and the key slots of encryption. What would have to rewrite all tables (an
-    /// older version, another width of refcounts) is refused.
+    /// What another option may need comes first: the newer version at the start, the older one at the end. All is checked before anything is
+    /// changed, and each change is whole by itself, whatever the instant of a crash.
     /// </remarks>
     public void Amend(AmendRequest request)
     {
-        OptionReader options = new(request.Options, FileName);
-        Header header = Metadata.Header;
-        int version = ReadVersion(options.Text("compat"), header.Version);
-        RefuseWhatCannotChange(options, header);
-        string? dataFile = options.Text("data_file");
-        if (dataFile is not null && !header.HasDataFile)
+        AmendPlan plan = AmendPlan.Of(request, Metadata.Header, FileName);
+        bool downgrades = plan.Version < Metadata.Header.Version;
+        if (downgrades)
         {
-            throw Wrong("data-file can only be set for images that use an external data file");
+            CheckDowngrade(plan);
         }
 
-        long refcountBits = options.Number("refcount_bits", 1L << header.RefcountOrder);
-        CheckRefcountBits(refcountBits, options.Text("refcount_bits") is not null, version);
-        bool lazy = options.Flag("lazy_refcounts", (header.Compatible & CompatibleFeatures.LazyRefcounts) != 0);
-        if (lazy && version < 3)
+        if (plan.Version > Metadata.Header.Version)
         {
-            throw Wrong("Lazy refcounts only supported with compatibility level 1.1 and above (use compat=1.1 or greater)");
+            Upgrade();
         }
 
-        if (version < header.Version)
+        if (plan.KeyOptions.Count > 0)
         {
-            throw Unsupported("Going back to compat=0.10 is not supported");
+            ImageEncryption.Amend(Encryption, request with { Options = plan.KeyOptions }, FileName);
         }
 
-        if (refcountBits != 1L << header.RefcountOrder)
+        if (plan.RefcountOrder != Metadata.Header.RefcountOrder)
         {
-            throw Unsupported("Changing the width of refcounts is not supported");
+            ChangeRefcountWidth(plan.RefcountOrder, request.Progress);
         }
 
-        AmendKeys(request);
-        WriteAmended(now => now with
+        ChangeHeader(plan);
+        if (plan.Size is { } size)
         {
-            Version = version,
-            Compatible = lazy ? now.Compatible | CompatibleFeatures.LazyRefcounts : now.Compatible & ~CompatibleFeatures.LazyRefcounts,
-            DataFile = dataFile ?? now.DataFile,
-        });
-        if (options.Text("size") is not null)
+            Resize(size, "off");
+        }
+
+        if (downgrades)
         {
-            Resize(options.Size("size", 0), "off");
+            Downgrade(request.Progress);
         }
 
         request.Progress?.Invoke(1, 1);
     }
 
-    private void WriteAmended(Func<Header, Header> change) => Alone(() =>
+    private void CheckDowngrade(AmendPlan plan) => Exclusively(() =>
+    {
+        IReadOnlyList<Snapshot> snapshots = SnapshotTable.Read(Metadata.File, Metadata.Header);
+        plan.CheckDowngrade(Metadata.Header, snapshots);
+        ZeroExpander expander = new(Metadata, new Refcounts(Metadata), snapshots);
+        if (Metadata.Header.CompressionType != CompressionType.Zlib && expander.Finds(static entry => entry.IsCompressed))
+        {
+            throw Unsupported("Cannot downgrade an image with zstd compression type and existing compressed clusters");
+        }
+
+        // Its cipher goes by the guest's offset, which a table alone does not tell.
+        if (Metadata.Header.CryptMethod == CryptMethod.Aes && expander.Finds(entry => entry.Zero != 0 && (entry.Host >= 0 || Backing is not null)))
+        {
+            throw Unsupported("Cannot downgrade an image with AES encryption and zero clusters");
+        }
+
+        return 0;
+    });
+
+    private void Upgrade()
+    {
+        // Version 3 has a disk size in each snapshot.
+        Exclusively(() =>
+        {
+            Tables.Begin();
+            SnapshotTableContent table = SnapshotTable.Load(Metadata.File, Metadata.Header, forCheck: false, null);
+            if (table.Snapshots.Any(static snapshot => snapshot.ExtraDataLength < KnownSnapshotData))
+            {
+                Tables.Guard(() => SnapshotTableWriter.Write(Metadata, new Refcounts(Metadata), table.Snapshots, table.Length));
+            }
+
+            return 0;
+        });
+        WriteHeader(static header => header with { Version = 3 });
+    }
+
+    private void ChangeRefcountWidth(int order, Action<long, long>? progress) => Exclusively(() =>
+    {
+        Tables.Begin();
+        Tables.Guard(() => RefcountWidth.Change(Metadata, order, progress));
+        return 0;
+    });
+
+    private void ChangeHeader(AmendPlan plan) => WriteHeader(header => header with
+    {
+        Compatible = plan.IsLazy ? header.Compatible | CompatibleFeatures.LazyRefcounts : header.Compatible & ~CompatibleFeatures.LazyRefcounts,
+        Autoclear = plan.IsDataFileRaw ? header.Autoclear : header.Autoclear & ~AutoclearFeatures.DataFileRaw,
+        DataFile = plan.DataFile is null ? header.DataFile : plan.DataFile.Length > 0 ? plan.DataFile : null,
+    });
+
+    private void Downgrade(Action<long, long>? progress) => Exclusively(() =>
+    {
+        Tables.Begin();
+        Tables.Guard(() =>
+        {
+            CopiedFlags.SetDirty(Metadata, true);
+            Refcounts refcounts = new(Metadata);
+            IReadOnlyList<Snapshot> snapshots = SnapshotTable.Read(Metadata.File, Metadata.Header);
+            new ZeroExpander(Metadata, refcounts, snapshots) { Cipher = Cipher, Progress = progress }.Run();
+            new CopiedFlags(Metadata, refcounts).Refresh();
+        });
+        ReplaceHeader(Metadata.Header with
+        {
+            Version = 2,
+            Incompatible = IncompatibleFeatures.None,
+            Compatible = CompatibleFeatures.None,
+            Autoclear = AutoclearFeatures.None,
+            CompressionType = CompressionType.Zlib,
+            UnknownFields = [],
+        });
+        return 0;
+    });
+
+    private void WriteHeader(Func<Header, Header> change) => Alone(() =>
     {
         Tables.Begin();
         Tables.Flush();
         Header header = change(Metadata.Header);
-        byte[] cluster = HeaderWriter.Write(header, FileName);
-        Tables.Guard(() =>
+        if (header != Metadata.Header)
         {
-            Metadata.File.Write(0, cluster);
-            Metadata.File.Flush();
-        });
-        Metadata.Header = header;
+            ReplaceHeader(header);
+        }
+
         return 0;
     });
-
-    private int ReadVersion(string? compat, int current) => compat switch
-    {
-        null or "" => current,
-        "0.10" or "v2" => 2,
-        "1.1" or "v3" => 3,
-        _ => throw Wrong($"Unknown compatibility level {compat}"),
-    };
-
-    private void RefuseWhatCannotChange(OptionReader options, Header header)
-    {
-        if ((options.Text("backing_file") is { } file && file != (header.BackingFile ?? ""))
-            || (options.Text("backing_fmt") is { } format && format != (header.BackingFormat ?? "")))
-        {
-            throw new ImageException(ImageErrorKind.InvalidArgument, FileName, "Cannot amend the backing file")
-            {
-                Hint = "You can use 'qemu-img rebase' instead.\n",
-            };
-        }
-
-        if (options.Text("data_file_raw") is not null && options.Flag("data_file_raw", false) != header.IsDataFileRaw)
-        {
-            throw Wrong("data-file-raw cannot be set on existing images");
-        }
-    }
-
-    private void AmendKeys(AmendRequest request)
-    {
-        Dictionary<string, string> ofKeys = request.Options
-            .Where(static option => option.Key.StartsWith(EncryptionPrefix, StringComparison.Ordinal))
-            .ToDictionary(static option => option.Key, static option => option.Value);
-        if (ofKeys.Count == 0)
-        {
-            return;
-        }
-
-        if (Metadata.Header.CryptMethod == CryptMethod.None)
-        {
-            throw Wrong("Can't amend encryption options - encryption not present");
-        }
-
-        ImageEncryption.Amend(Encryption, request with { Options = ofKeys }, FileName);
-    }
-
-    private void CheckRefcountBits(long bits, bool isGiven, int version)
-    {
-        if (bits is < 1 or > 64 || !BitOperations.IsPow2(bits))
-        {
-            throw Wrong("Refcount width must be a power of two and may not exceed 64 bits");
-        }
-
-        if (version < 3 && bits != 16)
-        {
-            throw Wrong(isGiven
-                ? "Refcount widths other than 16 bits require compatibility level 1.1 or above (use compat=1.1 or greater)"
-                : "compat=0.10 requires refcount_bits=16");
-        }
-    }
-
-    private ImageException Wrong(string message) => new(ImageErrorKind.InvalidArgument, FileName, message);
 
     private ImageException Unsupported(string message) => new(ImageErrorKind.Unsupported, FileName, message);
 }

@@ -41,15 +41,16 @@ internal sealed partial class WritableQcow2Image
         Tables.Begin();
         Tables.Flush();
         Header header = Metadata.Header with { BackingFile = backing?.Name, BackingFormat = backing?.Format };
-        byte[] cluster = HeaderWriter.Write(header, FileName);
-        Tables.Guard(() =>
-        {
-            Metadata.File.Write(0, cluster);
-            Metadata.File.Flush();
-        });
-        Metadata.Header = header;
+        ReplaceHeader(header);
         return 0;
     });
+
+    private void ReplaceHeader(Header header)
+    {
+        _ = HeaderWriter.Write(header, FileName);
+        Tables.Guard(() => HeaderWriter.Replace(Metadata.File, header));
+        Metadata.Header = header;
+    }
 
     // Nobody else writes meanwhile; tables stay as they are in memory.
     private T Alone<T>(Func<T> action)
