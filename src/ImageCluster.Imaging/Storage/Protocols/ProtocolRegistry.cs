@@ -9,6 +9,7 @@ public static class ProtocolRegistry
         ArgumentNullException.ThrowIfNull(settings);
         return
         [
+            new Http.HttpProtocol(),
         ];
     }
 
