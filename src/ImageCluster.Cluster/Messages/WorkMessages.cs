@@ -9,7 +9,11 @@ namespace ImageCluster.Cluster.Messages;
 /// <param name="Worker">Its id, which is another one after a restart.</param>
 /// <param name="FreeSlots">0 for none.</param>
 /// <param name="Roots">Names of the roots that it reaches.</param>
-public sealed record WorkWanted(string Worker, int FreeSlots, ImmutableSortedSet<string> Roots);
+public sealed record WorkWanted(string Worker, int FreeSlots, ImmutableSortedSet<string> Roots)
+{
+    /// <summary>All that it has, free or not; for people.</summary>
+    public int Slots { get; init; }
+}
 
 /// <summary>A job to the scheduler, when something changes and now and then: it has so much to give out.</summary>
 /// <param name="Priority">0 (last) to 100 (first).</param>

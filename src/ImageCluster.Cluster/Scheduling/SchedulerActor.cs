@@ -20,6 +20,7 @@ public sealed class SchedulerActor : ReceiveActor, IWithTimers
         _queue = new WorkQueue(settings.RootLimits, time);
         Receive<WorkOffered>(Offer);
         Receive<WorkWanted>(Want);
+        Receive<DescribeQueue>(_ => Sender.Tell(_queue.Describe(AddressOf)));
         Receive<Terminated>(gone => Forget(gone.ActorRef));
         Receive<Tick>(_ => Match());
         Receive<StopRecord>(_ => Context.Stop(Self));
@@ -70,6 +71,13 @@ public sealed class SchedulerActor : ReceiveActor, IWithTimers
             // To the job it looks as if the worker itself had asked, so the task goes straight there.
             _jobs[gift.JobId].Tell(gift, _workers[gift.Worker]);
         }
+    }
+
+    private string AddressOf(string worker)
+    {
+        Address address = _workers[worker].Path.Address;
+        address = address.HasLocalScope ? ((ExtendedActorSystem)Context.System).Provider.DefaultAddress : address;
+        return address.HasLocalScope ? "" : $"{address.Host}:{address.Port}";
     }
 
     private void Forget(IActorRef gone)

@@ -29,11 +29,19 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
         job.LastGift = Math.Max(job.LastGift, offer.LastGiven);
     }
 
-    public void Want(WorkWanted wanted) => _workers[wanted.Worker] = new Worker { Roots = wanted.Roots, Free = wanted.FreeSlots };
+    public void Want(WorkWanted wanted) => _workers[wanted.Worker] = new Worker { Roots = wanted.Roots, Slots = wanted.Slots, Free = wanted.FreeSlots };
 
     public void ForgetJob(string jobId) => _jobs.Remove(jobId);
 
     public void ForgetWorker(string worker) => _workers.Remove(worker);
+
+    /// <summary>What is known of workers and jobs.</summary>
+    /// <param name="addressOf">Where a worker's node is.</param>
+    public QueueDescription Describe(Func<string, string> addressOf) => new(
+        [.. _workers.Select(pair => new WorkerDescription(pair.Key, addressOf(pair.Key), pair.Value.Slots, pair.Value.Free, pair.Value.Roots))],
+        _jobs.Count,
+        _jobs.Values.Sum(job => Math.Max(0, job.Offer.Waiting - OnTheWay(job))),
+        _jobs.Values.Sum(InWork));
 
     /// <summary>The next gift, which counts as given from now on; null where nothing fits together.</summary>
     public GiveWork? Next()
@@ -110,6 +118,8 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
     private sealed class Worker
     {
         public required ImmutableSortedSet<string> Roots { get; init; }
+
+        public int Slots { get; init; }
 
         public int Free { get; set; }
     }

@@ -12,8 +12,12 @@ internal static class WorkMessageContracts
     public static IReadOnlyList<Contract> All { get; } =
     [
         Contract.Of<WorkWanted, P.WorkWanted>("work.wanted.v1",
-            c => new() { Worker = c.Worker, FreeSlots = c.FreeSlots, Roots = { c.Roots } },
-            m => new(m.Worker, m.FreeSlots, [.. m.Roots])),
+            c => new() { Worker = c.Worker, FreeSlots = c.FreeSlots, Roots = { c.Roots }, Slots = c.Slots },
+            m => new(m.Worker, m.FreeSlots, [.. m.Roots]) { Slots = m.Slots }),
+        Contract.Of<DescribeQueue, P.DescribeQueue>("work.describe-queue.v1", _ => new(), _ => new()),
+        Contract.Of<QueueDescription, P.QueueDescription>("work.queue.v1",
+            r => new() { Workers = { r.Workers.Select(Worker) }, Jobs = r.Jobs, Waiting = (ulong)r.Waiting, InWork = (ulong)r.InWork },
+            m => new([.. m.Workers.Select(Worker)], m.Jobs, ToLong(m.Waiting), ToLong(m.InWork))),
         Contract.Of<WorkOffered, P.WorkOffered>("work.offered.v1",
             c => new()
             {
@@ -42,6 +46,18 @@ internal static class WorkMessageContracts
             r => new() { JobId = r.JobId, Refusal = ToMessage(r.Refusal) },
             m => new(m.JobId, ToDomain(m.Refusal ?? throw new ArgumentException("the refusal is missing")))),
     ];
+
+    private static P.WorkerDescription Worker(WorkerDescription worker) => new()
+    {
+        Worker = worker.Worker,
+        Address = worker.Address,
+        Slots = worker.Slots,
+        FreeSlots = worker.FreeSlots,
+        Roots = { worker.Roots },
+    };
+
+    private static WorkerDescription Worker(P.WorkerDescription worker) =>
+        new(worker.Worker, worker.Address, worker.Slots, worker.FreeSlots, [.. worker.Roots]);
 
     private static P.ShardTask Task(ShardTask c)
     {

@@ -284,7 +284,8 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         WantWork();
     }
 
-    private void WantWork() => _scheduler.Tell(new WorkWanted(_id, _stopping ? 0 : _settings.Slots - _tasks.Count, _roots));
+    private void WantWork() =>
+        _scheduler.Tell(new WorkWanted(_id, _stopping ? 0 : _settings.Slots - _tasks.Count, _roots) { Slots = _settings.Slots });
 
     private void Stop()
     {

@@ -25,6 +25,21 @@ public sealed class SchedulerActorTests(ITestOutputHelper output) : ActorTest(ou
     }
 
     [Fact]
+    public async Task It_says_what_waits_and_who_is_there()
+    {
+        IActorRef scheduler = Start();
+        TestProbe job = CreateTestProbe(), worker = CreateTestProbe();
+        scheduler.Tell(Offer with { Waiting = 7, InWork = 2 }, job);
+        scheduler.Tell(new WorkWanted("w/1", 1, ["kvm"]) { Slots = 3 }, worker);
+        await job.ExpectMsgAsync<GiveWork>(Soon);
+        QueueDescription queue = await scheduler.Ask<QueueDescription>(new DescribeQueue(), Soon);
+        WorkerDescription known = Assert.Single(queue.Workers);
+        Assert.Equal(("w/1", "", 3, 0, "kvm"), (known.Worker, known.Address, known.Slots, known.FreeSlots, string.Join(",", known.Roots)));
+        // The gift is on its way.
+        Assert.Equal((1, 6, 3), (queue.Jobs, queue.Waiting, queue.InWork));
+    }
+
+    [Fact]
     public async Task A_worker_that_died_gets_nothing_and_its_next_self_does()
     {
         IActorRef scheduler = Start();
