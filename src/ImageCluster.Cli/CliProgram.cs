@@ -1,7 +1,7 @@
 using System.CommandLine;
 using ImageCluster.Cli.Commands;
-using ImageCluster.Cli.Wording;
 using ImageCluster.Imaging;
+using ImageCluster.Work;
 
 namespace ImageCluster.Cli;
 

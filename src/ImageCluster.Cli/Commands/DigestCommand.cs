@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ImageCluster.Cli.Wording;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Operations.Verifying;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Work;
 
 namespace ImageCluster.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using ImageCluster.Cli.Native;
-using ImageCluster.Cli.Wording;
+using ImageCluster.Work;
 using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Cli.Journal;

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using ImageCluster.Cli.Native;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Native;
+using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Cli.Journal;
 
@@ -13,10 +15,11 @@ namespace ImageCluster.Cli.Journal;
 /// The journal of one migration: a SQLite file in the target root that holds the events of its runs, jobs and targets. What is done is done only
 /// once it is here, so that a run can be killed at any instant and the next one goes on. Members may be called from any thread.
 /// </summary>
-internal sealed class MigrationJournal : IDisposable
+internal sealed class MigrationJournal : IEarlierRuns, IDisposable
 {
-    /// <summary>The directory in the target root for journals and reports; scans leave it out.</summary>
-    public const string DirectoryName = ".imagecluster";
+    /// <summary>Notes of a job: what its source looked like when it began, and which file its finished target is.</summary>
+    public const string SourceNote = "source";
+    public const string TargetNote = "target";
 
     private const string TargetKey = "target";
 
@@ -64,7 +67,7 @@ internal sealed class MigrationJournal : IDisposable
             name = $"{name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(migration)).AsSpan(0, 4))}";
         }
 
-        return Path.Join(targetRoot, DirectoryName, name + extension);
+        return Path.Join(targetRoot, OwnNames.JournalDirectory, name + extension);
     }
 
     /// <summary>Opens the migration's journal, or begins it, and keeps everybody else out until it is disposed of.</summary>
@@ -135,6 +138,10 @@ internal sealed class MigrationJournal : IDisposable
 
     /// <summary>What was noted last, or null.</summary>
     public string? Note(string key) => _store.Note(key);
+
+    public string? SourceFingerprint(string jobId) => Note($"{SourceNote}:{jobId}");
+
+    public string? TargetIdentity(string jobId) => Note($"{TargetNote}:{jobId}");
 
     /// <summary>Decides the commands that <paramref name="fill"/> gives, stores what they lead to in one transaction, and only then lets it count.</summary>
     /// <returns>The state behind them.</returns>

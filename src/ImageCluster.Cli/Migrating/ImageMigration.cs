@@ -1,14 +1,15 @@
 using System.Collections.Immutable;
+using ImageCluster.Cli.Journal;
 using ImageCluster.Cli.Migrating.Converting;
-using ImageCluster.Cli.Migrating.Gathering;
-using ImageCluster.Cli.Migrating.Targets;
-using ImageCluster.Cli.Native;
 using ImageCluster.Cli.Progress;
-using ImageCluster.Cli.Wording;
 using ImageCluster.Imaging;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
+using ImageCluster.Work;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Native;
+using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Cli.Migrating;
 
@@ -31,7 +32,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         {
             context.Board.Enter(progress, ImageStage.Converting);
             using OpenedSource source = context.Inspector.Open(found);
-            using var work = new TargetWork(context, progress, source, _staging, cancel);
+            using var work = new TargetWork(context, progress, Spec(), source, _staging, cancel);
             JobLedger ledger = Begin(source, work);
             while (ledger.Job is { HasEnded: false } job)
             {
@@ -128,7 +129,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
             return "the migration asks for something else than in the last run";
         }
 
-        if (context.Journal.Note(ledger.NoteKey(TargetWork.SourceNote)) != source.Watch.Fingerprint)
+        if (context.Journal.SourceFingerprint(ledger.JobId) != source.Watch.Fingerprint)
         {
             return "the source has changed since the last run";
         }
@@ -144,7 +145,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
     }
 
     private bool IsInstalled(JobLedger ledger) =>
-        FileStamp.Of(_staging.FinalPath)?.Identity is { } identity && identity == context.Journal.Note(ledger.NoteKey(TargetWork.TargetNote));
+        FileStamp.Of(_staging.FinalPath)?.Identity is { } identity && identity == context.Journal.TargetIdentity(ledger.JobId);
 
     private void Install(JobLedger ledger, OpenedSource source)
     {
@@ -153,7 +154,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         {
             source.Watch.RequireUnchanged();
             progress.TargetBytes = _staging.AllocatedBytes;
-            notes[ledger.NoteKey(TargetWork.TargetNote)] = staged;
+            notes[ledger.NoteKey(MigrationJournal.TargetNote)] = staged;
         }
 
         long assignment = ledger.Start(notes);

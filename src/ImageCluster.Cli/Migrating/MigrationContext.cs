@@ -1,8 +1,9 @@
 using ImageCluster.Cli.Journal;
-using ImageCluster.Cli.Migrating.Gathering;
 using ImageCluster.Cli.Progress;
-using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Work;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Roots;
 
 namespace ImageCluster.Cli.Migrating;
 
@@ -11,9 +12,7 @@ internal sealed class MigrationContext
 {
     public required MigrationManifest Manifest { get; init; }
 
-    public required RootDirectories Roots { get; init; }
-
-    public required IFileLocator Locator { get; init; }
+    public required RootMap Roots { get; init; }
 
     public required SourceInspector Inspector { get; init; }
 

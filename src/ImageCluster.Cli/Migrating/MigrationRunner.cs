@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
 using ImageCluster.Cli.Journal;
-using ImageCluster.Cli.Migrating.Gathering;
 using ImageCluster.Cli.Progress;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Migrations;
 using ImageCluster.Jobs.Plans;
+using ImageCluster.Work.Gathering;
 using ImageProgress = ImageCluster.Cli.Progress.ImageProgress;
 using RecordedProgress = ImageCluster.Jobs.Migrations.ImageProgress;
 

@@ -1,14 +1,14 @@
 using System.Text.Json.Nodes;
 using ImageCluster.Cli.Journal;
-using ImageCluster.Cli.Migrating.Gathering;
-using ImageCluster.Cli.Migrating.Targets;
-using ImageCluster.Cli.Native;
 using ImageCluster.Cli.Progress;
 using ImageCluster.Cli.Reports;
-using ImageCluster.Cli.Wording;
-using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
+using ImageCluster.Work;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Native;
+using ImageCluster.Work.Roots;
+using ImageCluster.Work.Targets;
 using Spectre.Console;
 
 namespace ImageCluster.Cli.Migrating;
@@ -20,9 +20,8 @@ internal sealed class MigrationSession
     private readonly MigrateRequest _request;
     private readonly OutputForm _form;
     private readonly MigrationManifest _manifest;
-    private readonly RootDirectories _roots;
+    private readonly RootMap _roots;
     private readonly string _targetRoot;
-    private readonly LocalFileLocator _locator = new();
     private readonly SourceInspector _inspector;
 
     public MigrationSession(CliHost host, MigrateRequest request, OutputForm form)
@@ -31,9 +30,9 @@ internal sealed class MigrationSession
         _request = request;
         _form = form;
         _manifest = request.Manifest;
-        _roots = new RootDirectories(_manifest, request.BaseDirectory);
-        _targetRoot = _roots.Of(_manifest.Target.Root);
-        _inspector = new SourceInspector(_locator, [.. _roots.Allowed.Concat(request.AllowedRoots)], request.ProbeBacking);
+        _roots = Fitting(() => ManifestRoots.Of(_manifest, request.BaseDirectory, request.AllowedRoots));
+        _targetRoot = _roots.Of(_manifest.Target.Root.Text);
+        _inspector = new SourceInspector(_roots.Files, _roots.Allowed, request.ProbeBacking);
         if (!Directory.Exists(_targetRoot) && !request.CreatesTargetRoot)
         {
             throw CliException.Refused($"{_targetRoot}: the directory of the target root is not there", "create it, or mount what belongs there");
@@ -122,7 +121,6 @@ internal sealed class MigrationSession
         {
             Manifest = _manifest,
             Roots = _roots,
-            Locator = _locator,
             Inspector = _inspector,
             Journal = journal,
             Board = board,
@@ -211,9 +209,24 @@ internal sealed class MigrationSession
         }
     }
 
-    private GatheredPlan Gather(MigrationJournal? journal)
+    private GatheredPlan Gather(MigrationJournal? journal) => Fitting(() => Look(journal));
+
+    // A manifest that does not fit this machine is the user's to correct.
+    private static T Fitting<T>(Func<T> gather)
     {
-        var maker = new PlanMaker(_manifest, _roots, _inspector, _locator, journal);
+        try
+        {
+            return gather();
+        }
+        catch (GatheringException e)
+        {
+            throw CliException.Usage(e.Message, e.Hint);
+        }
+    }
+
+    private GatheredPlan Look(MigrationJournal? journal)
+    {
+        var maker = new PlanMaker(_manifest, _roots, _inspector, _roots.Files, journal);
         if (_form != OutputForm.Auto || !Displays.IsTerminal(_host.Console))
         {
             return maker.Make((_, _) => { }, _host.Stop);

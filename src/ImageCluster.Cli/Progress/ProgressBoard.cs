@@ -1,4 +1,4 @@
-using ImageCluster.Cli.Wording;
+using ImageCluster.Work;
 
 namespace ImageCluster.Cli.Progress;
 

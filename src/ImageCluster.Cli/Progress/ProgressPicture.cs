@@ -1,4 +1,5 @@
 using ImageCluster.Cli.Wording;
+using ImageCluster.Work;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 

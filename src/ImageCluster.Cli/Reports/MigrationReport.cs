@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using ImageCluster.Cli.Commands;
-using ImageCluster.Cli.Migrating.Gathering;
 using ImageCluster.Cli.Progress;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Roots;
 
 namespace ImageCluster.Cli.Reports;
 
@@ -14,7 +15,7 @@ internal sealed class MigrationReport
 {
     public required MigrationManifest Manifest { get; init; }
 
-    public required RootDirectories Roots { get; init; }
+    public required RootMap Roots { get; init; }
 
     public required GatheredPlan Gathered { get; init; }
 
@@ -49,7 +50,7 @@ internal sealed class MigrationReport
             ["exitCode"] = ExitCode,
             ["startedAt"] = StartedAt.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
             ["seconds"] = Math.Round(Elapsed.TotalSeconds, 3),
-            ["targetRoot"] = Roots.Of(target.Root),
+            ["targetRoot"] = Roots.Of(target.Root.Text),
             ["targetFormat"] = target.Format,
             ["targetOptions"] = new JsonObject(target.Options.Select(option => KeyValuePair.Create(option.Key, (JsonNode?)option.Value))),
             ["compress"] = target.Compress,

@@ -1,5 +1,6 @@
 using ImageCluster.Cli.Progress;
 using ImageCluster.Cli.Wording;
+using ImageCluster.Work;
 using Spectre.Console;
 
 namespace ImageCluster.Cli.Reports;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ImageCluster.Work;
 
 namespace ImageCluster.Cli.Wording;
 

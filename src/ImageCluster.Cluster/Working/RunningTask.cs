@@ -1,5 +1,7 @@
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Work.Leases;
+using ImageCluster.Work.Running;
 
 namespace ImageCluster.Cluster.Working;
 

@@ -1,5 +1,9 @@
 using ImageCluster.Imaging;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Work;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Leases;
+using ImageCluster.Work.Running;
 
 namespace ImageCluster.Cluster.Working;
 
@@ -17,13 +21,14 @@ internal static class TaskThread
     {
         var results = new List<ShardResult>();
         var end = new TaskEnd(results, null, "", Permanent: false, IsLost: false, scope);
+        var work = new WorkTask(task.Task.JobId, task.Task.Stage, task.Task.Spec, task.Task.Plan, task.Task.Layout);
         foreach (long shard in task.Task.Shards.Values())
         {
             try
             {
                 scope.Cancel.ThrowIfCancellationRequested();
                 scope.Lease.Require();
-                results.Add(runner.Run(task.Task, shard, scope));
+                results.Add(runner.Run(work, shard, scope));
             }
             catch (OperationCanceledException)
             {
@@ -35,7 +40,11 @@ internal static class TaskThread
             }
             catch (ImageException e)
             {
-                return end with { FailedShard = shard, Reason = e.File is null ? e.Message : $"{e.File}: {e.Message}", Permanent = !IsPassing(e) };
+                return end with { FailedShard = shard, Reason = ErrorText.Of(e), Permanent = !IsPassing(e) };
+            }
+            catch (SourceChangedException e)
+            {
+                return end with { FailedShard = shard, Reason = e.Message, Permanent = true };
             }
             catch (Exception e)
             {

@@ -7,6 +7,8 @@ using ImageCluster.Imaging;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Work.Leases;
+using ImageCluster.Work.Running;
 
 namespace ImageCluster.Cluster.Working;
 

@@ -3,6 +3,7 @@ using ImageCluster.Cli.Progress;
 using ImageCluster.Cli.Tests.Support;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Plans;
+using ImageCluster.Testing.Time;
 using Spectre.Console;
 
 namespace ImageCluster.Cli.Tests.EndToEnd;

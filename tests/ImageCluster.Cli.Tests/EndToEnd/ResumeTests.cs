@@ -1,6 +1,6 @@
-using ImageCluster.Cli.Journal;
 using ImageCluster.Cli.Tests.Support;
 using ImageCluster.Testing.Qemu;
+using ImageCluster.Work.Targets;
 using Microsoft.Data.Sqlite;
 
 namespace ImageCluster.Cli.Tests.EndToEnd;
@@ -53,7 +53,7 @@ public sealed class ResumeTests : IDisposable
         {
             // Without the source to read, reading back is not slowed down: it was done before the kill. Take it back to before.
             Cut("manifest = 'job.stage-entered.v1' AND stream LIKE 'job:%' AND sequence < (SELECT max(sequence) FROM events WHERE manifest = 'job.stage-entered.v1')", keepIt: true);
-            string partial = new Cli.Migrating.Targets.StagingArea(_lab["out/aaaaaaaa.raw"], MigrationName()).DirectoryPath;
+            string partial = new StagingArea(_lab["out/aaaaaaaa.raw"], MigrationName()).DirectoryPath;
             Directory.CreateDirectory(partial);
             staged = Path.Join(partial, "aaaaaaaa.raw");
             File.Move(_lab["out/aaaaaaaa.raw"], staged);
@@ -125,13 +125,13 @@ public sealed class ResumeTests : IDisposable
 
     private string MigrationName()
     {
-        string report = Directory.GetFiles(_lab[$"out/{MigrationJournal.DirectoryName}"], "*.journal.db").Single();
+        string report = Directory.GetFiles(_lab[$"out/{OwnNames.JournalDirectory}"], "*.journal.db").Single();
         return Path.GetFileName(report)[..^".journal.db".Length];
     }
 
     private SqliteConnection Open()
     {
-        string journal = Directory.GetFiles(_lab[$"out/{MigrationJournal.DirectoryName}"], "*.journal.db").Single();
+        string journal = Directory.GetFiles(_lab[$"out/{OwnNames.JournalDirectory}"], "*.journal.db").Single();
         SqliteConnection connection = new($"Data Source={journal};Pooling=False");
         connection.Open();
         return connection;

@@ -1,6 +1,6 @@
 using ImageCluster.Cli.Migrating.Converting;
-using ImageCluster.Cli.Tests.Support;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Testing.Time;
 
 namespace ImageCluster.Cli.Tests.Migrating;
 

@@ -8,6 +8,8 @@ using ImageCluster.Imaging;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Work.Converting;
+using ImageCluster.Work.Running;
 using Xunit.Abstractions;
 
 namespace ImageCluster.Cluster.Tests.Working;
@@ -213,7 +215,7 @@ public sealed class WorkerActorTests : ActorTest
 
         public Func<long, TaskScope, long> Do { get; set; } = (_, _) => 0;
 
-        public ShardResult Run(ShardTask task, long shard, TaskScope scope)
+        public ShardResult Run(WorkTask task, long shard, TaskScope scope)
         {
             lock (Shards)
             {

@@ -18,7 +18,6 @@ internal sealed class JobLedger
     private readonly MigrationJournal _journal;
     private readonly ImageName _target;
     private readonly string _worker;
-    private int _requests;
 
     private JobLedger(MigrationJournal journal, string jobId, ImageName target, string worker)
     {
@@ -78,13 +77,11 @@ internal sealed class JobLedger
                 batch.Note(key, value);
             }
         });
-        _requests = 0;
         return assignment;
     }
 
-    public RoomGrant Grant(long assignment, long wanted, long atLeast)
+    public RoomGrant Grant(long assignment, int request, long wanted, long atLeast)
     {
-        int request = Interlocked.Increment(ref _requests);
         JournalState state = _journal.Do(batch =>
         {
             long token = Use(batch);

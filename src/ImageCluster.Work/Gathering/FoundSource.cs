@@ -1,0 +1,10 @@
+using ImageCluster.Jobs;
+
+namespace ImageCluster.Work.Gathering;
+
+/// <summary>A file that the manifest's sources select.</summary>
+/// <param name="Name">As jobs name it.</param>
+/// <param name="Path">Absolute.</param>
+/// <param name="Format">The format that the manifest states, or null.</param>
+/// <param name="Problem">Why it cannot even be looked at, in one line; null where it can.</param>
+public sealed record FoundSource(ImageName Name, string Path, string? Format, string? Problem = null);

@@ -1,0 +1,12 @@
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+
+namespace ImageCluster.Work.Gathering;
+
+/// <summary>A source held open: its disk, and the watch over its files.</summary>
+public sealed record OpenedSource(LayeredDisk Disk, SourceWatch Watch) : IDisposable
+{
+    public IImageLayer Top => Disk.Top;
+
+    public void Dispose() => Disk.Dispose();
+}

@@ -1,0 +1,116 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Jobs.Plans;
+
+namespace ImageCluster.Work.Gathering;
+
+/// <summary>Opens sources, for the plan and for the conversion alike: confined to the roots, under QEMU's locks, watched for changes.</summary>
+/// <param name="locator">This machine's files.</param>
+/// <param name="allowedRoots">Directories in which every file of a chain must lie.</param>
+/// <param name="allowProbedBacking">A backing file whose format the overlay does not state is probed; else the image is refused.</param>
+public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking)
+{
+    /// <summary>Opens a source with its chain. Whoever has the image open for writing makes this fail, and while it is open nobody else can.</summary>
+    public OpenedSource Open(FoundSource source)
+    {
+        if (source.Problem is not null)
+        {
+            throw new ImageException(ImageErrorKind.NotFound, source.Path, source.Problem);
+        }
+
+        var watch = new SourceWatch(new ConfinedLocator(locator, allowedRoots));
+        LayeredDisk disk = new ChainOpener(watch).Open(source.Path, new ChainOptions
+        {
+            Format = source.Format,
+            AllowProbedBacking = allowProbedBacking,
+        });
+        if (source.Format is null && disk.Top.FormatName == "raw" && FormatOfName(source.Path) is { } claimed)
+        {
+            disk.Dispose();
+            throw new ImageException(ImageErrorKind.NotThisFormat, source.Path,
+                $"The name says {claimed}, the content does not: it is empty, damaged or something else")
+            {
+                Hint = "If it is meant to be a disk, state the format of the source.",
+            };
+        }
+
+        return new OpenedSource(disk, watch);
+    }
+
+    /// <summary>What the plan wants to know; an image that cannot be read has its problem in one line.</summary>
+    /// <param name="source">The file.</param>
+    /// <param name="backing">Whether chains are kept, so that only the top's own data counts.</param>
+    /// <param name="cancel">Looked at between extents.</param>
+    public SourceFacts Inspect(FoundSource source, BackingChain backing, CancellationToken cancel)
+    {
+        var facts = new SourceFacts { Image = source.Name, Identity = Identity(source.Path) };
+        try
+        {
+            using OpenedSource opened = Open(source);
+            string[] layers = [.. opened.Disk.Layers.Select(layer => locator.Canonical(layer.FileName))];
+            return facts with
+            {
+                Chain = [.. opened.Disk.Layers.Select((layer, i) => new ChainLayer(layer.FileName, layer.FormatName, layers[i]))],
+                OtherFiles = [.. opened.Watch.Files.Except(layers)],
+                VirtualSize = opened.Disk.VirtualSize,
+                AllocatedBytes = DataBytes(opened.Disk, LayersToRead(opened.Disk, backing), 0, opened.Disk.VirtualSize, cancel),
+            };
+        }
+        catch (ImageException e)
+        {
+            return facts with { Problem = ErrorText.Of(e, source.Path) };
+        }
+    }
+
+    /// <summary>How many layers a conversion reads: all of them, or the top where the target stands on its base's target.</summary>
+    public static int LayersToRead(LayeredDisk disk, BackingChain backing) => backing == BackingChain.Keep ? 1 : disk.Layers.Count;
+
+    /// <summary>Guest bytes between <paramref name="start"/> and <paramref name="end"/> that the metadata says must be read.</summary>
+    public static long DataBytes(LayeredDisk disk, int layers, long start, long end, CancellationToken cancel)
+    {
+        long data = 0;
+        for (long at = start; at < end;)
+        {
+            cancel.ThrowIfCancellationRequested();
+            Extent extent = disk.MapAbove(at, end - at, layers).Extent;
+            data += extent.Kind is ExtentKind.Data or ExtentKind.Compressed ? extent.Length : 0;
+            at = extent.End;
+        }
+
+        return data;
+    }
+
+    // What probes as raw under such a name is far more likely a damaged image than a disk: converting it would pass every verification.
+    private static string? FormatOfName(string path) => Path.GetExtension(path).ToLowerInvariant() switch
+    {
+        ".qcow2" => "qcow2",
+        ".qcow" => "qcow",
+        ".qed" => "qed",
+        ".vmdk" when !IsFlatExtent(Path.GetFileNameWithoutExtension(path)) => "vmdk",
+        ".vdi" => "vdi",
+        ".vhdx" => "vhdx",
+        ".luks" => "luks",
+        _ => null,
+    };
+
+    // The parts of flat vmdk images: disk-flat.vmdk, disk-f001.vmdk.
+    private static bool IsFlatExtent(string name) =>
+        name.EndsWith("-flat", StringComparison.OrdinalIgnoreCase) ||
+        (name.Length > 5 && name[^5..^3].Equals("-f", StringComparison.OrdinalIgnoreCase) && name[^3..].All(char.IsAsciiDigit));
+
+    private string Identity(string path)
+    {
+        try
+        {
+            return locator.Canonical(path);
+        }
+        catch (ImageException)
+        {
+            // A link that leads nowhere, or in circles: opening it will say so.
+            return path;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Work.Roots;
+using ImageCluster.Work.Targets;
+
+namespace ImageCluster.Work.Gathering;
+
+/// <summary>
+/// Finds the files that the manifest's sources select. Directories are entered, but not through symbolic links; what ImageCluster itself leaves
+/// in a target root is left out. A directory that cannot be listed is found as a source with a problem: an image must not be missed silently.
+/// </summary>
+public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
+{
+    private readonly Dictionary<string, FoundSource> _found = new(StringComparer.Ordinal);
+
+    /// <summary>Each file once, in the order of the sources and of names in a source; where two select the same file the first counts.</summary>
+    public IReadOnlyList<FoundSource> Scan(CancellationToken cancel)
+    {
+        var ordered = new List<FoundSource>();
+        foreach (SourceSelection source in manifest.Sources)
+        {
+            string directory = roots.Of(source.Root.Text);
+            IEnumerable<FoundSource> found = source.Files.Select(file => Named(source, directory, file))
+                .Concat(source.Include.Count == 0 ? [] : Matching(source, directory, cancel));
+            ordered.AddRange(found.Where(file => _found.TryAdd(file.Path, file)));
+        }
+
+        return ordered;
+    }
+
+    private static FoundSource Named(SourceSelection source, string directory, string file)
+    {
+        string path = Path.Join(directory, file);
+        string? problem = Directory.Exists(path) ? "is a directory, not an image" : Path.Exists(path) ? null : "there is no such file";
+        return new FoundSource(new ImageName(source.Root.Text, file), path, source.Format, problem);
+    }
+
+    private static IEnumerable<FoundSource> Matching(SourceSelection source, string directory, CancellationToken cancel)
+    {
+        if (!Directory.Exists(directory))
+        {
+            throw new GatheringException($"{directory}: the directory of root '{source.Root}' is not there", "mount it, or correct the path");
+        }
+
+        // Only where a pattern can match is looked: a root may be a large tree.
+        IEnumerable<string> starts = source.Include.Select(glob => FixedDirectory(glob.Text)).Distinct(StringComparer.Ordinal);
+        return starts.SelectMany(start => Under(source, directory, start, cancel)).OrderBy(file => file.Name);
+    }
+
+    private static IEnumerable<FoundSource> Under(SourceSelection source, string root, string start, CancellationToken cancel)
+    {
+        var waiting = new Stack<string>([start]);
+        while (waiting.TryPop(out string? relative))
+        {
+            cancel.ThrowIfCancellationRequested();
+            if (!TryList(Path.Join(root, relative), out FileSystemInfo[] entries, out string? problem))
+            {
+                yield return new FoundSource(Name(source, relative.Length == 0 ? "." : relative), Path.Join(root, relative), null, problem);
+                continue;
+            }
+
+            foreach (FileSystemInfo entry in entries)
+            {
+                string path = relative.Length == 0 ? entry.Name : $"{relative}/{entry.Name}";
+                if (entry is DirectoryInfo)
+                {
+                    if (entry.LinkTarget is null && !OwnNames.IsOwn(entry.Name))
+                    {
+                        waiting.Push(path);
+                    }
+                }
+                else if (source.Selects(path))
+                {
+                    string? bad = ImageName.PathProblem(path);
+                    yield return new FoundSource(Name(source, path), entry.FullName, source.Format, bad is null ? null : $"the file's name {bad}; rename it");
+                }
+            }
+        }
+    }
+
+    private static bool TryList(string directory, out FileSystemInfo[] entries, out string? problem)
+    {
+        (entries, problem) = ([], null);
+        try
+        {
+            entries = new DirectoryInfo(directory).GetFileSystemInfos();
+            return true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // A pattern's fixed part that is not there matches nothing.
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problem = $"cannot list this directory: {e.Message.ReplaceLineEndings(" ")}";
+            return false;
+        }
+    }
+
+    // A name that no image can have is shown, with what is wrong with it, in a form that one can have.
+    private static ImageName Name(SourceSelection source, string path)
+    {
+        string shown = ImageName.PathProblem(path) is null ? path : ErrorText.OneLine(path);
+        return new ImageName(source.Root.Text, ImageName.PathProblem(shown) is null ? shown : "(root)");
+    }
+
+    // The directories in a pattern before its first wildcard.
+    private static string FixedDirectory(string glob)
+    {
+        int wildcard = glob.AsSpan().IndexOfAny("*?[{\\");
+        int slash = glob.LastIndexOf('/', wildcard < 0 ? glob.Length - 1 : wildcard);
+        return slash <= 0 ? "" : glob[..slash];
+    }
+}

@@ -1,0 +1,56 @@
+using System.Collections.Concurrent;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Work.Native;
+
+namespace ImageCluster.Work.Gathering;
+
+/// <summary>
+/// A locator that remembers which files a source consists of (chain, extent files, data files), with the stamp that each had when it was
+/// opened, so that a source which changes while it is read is found out.
+/// </summary>
+public sealed class SourceWatch(IFileLocator inner) : IFileLocator
+{
+    private readonly ConcurrentDictionary<string, FileStamp?> _stamps = new();
+
+    /// <summary>Canonical names of the files opened so far.</summary>
+    public IReadOnlyList<string> Files => [.. _stamps.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>What the files looked like when they were opened; equal in two runs where nothing has changed between.</summary>
+    public string Fingerprint => string.Join('\n', Files.Select(file => $"{_stamps[file]?.Fingerprint}\t{file}"));
+
+    /// <summary>True where the files of a fingerprint are what they were then, without opening them.</summary>
+    public static bool IsStill(string fingerprint) => fingerprint.Split('\n').All(line =>
+        line.Split('\t', 2) is [string stamp, string file] && FileStamp.Of(file)?.Fingerprint == stamp);
+
+    public IBlockFile Open(string name, OpenMode mode)
+    {
+        string canonical = inner.Canonical(name);
+        // Before the first byte is read; a name that is opened twice keeps its first stamp.
+        _stamps.GetOrAdd(canonical, FileStamp.Of);
+        return inner.Open(name, mode);
+    }
+
+    /// <exception cref="SourceChangedException">A file is not what it was when it was opened.</exception>
+    public void RequireUnchanged()
+    {
+        foreach ((string file, FileStamp? before) in _stamps)
+        {
+            FileStamp? now = FileStamp.Of(file);
+            if (now?.Fingerprint != before?.Fingerprint)
+            {
+                throw new SourceChangedException(file, now is null ? "it was removed" : now.Length != before?.Length ? "its length changed" : "it was written to");
+            }
+        }
+    }
+
+    public IBlockFile Create(string name, long length, OpenMode mode, bool mustBeNew = false) =>
+        throw new NotSupportedException("Sources are read only.");
+
+    public bool Exists(string name) => inner.Exists(name);
+
+    public string Combine(string referrer, string reference) => inner.Combine(referrer, reference);
+
+    public string Canonical(string name) => inner.Canonical(name);
+
+    public void Delete(string name) => throw new NotSupportedException("Sources are read only.");
+}

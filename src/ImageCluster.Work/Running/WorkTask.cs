@@ -1,0 +1,12 @@
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
+
+namespace ImageCluster.Work.Running;
+
+/// <summary>Shards of a job's step, as whoever runs them must know them.</summary>
+/// <param name="JobId">The job.</param>
+/// <param name="Stage">The step.</param>
+/// <param name="Spec">What the job is to do.</param>
+/// <param name="Plan">How it does it; of no meaning for <see cref="StageKind.Probe"/>.</param>
+/// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> found it; null before that, and for jobs without.</param>
+public sealed record WorkTask(string JobId, StageKind Stage, JobSpec Spec, JobPlan Plan, FillLayout? Layout);

@@ -1,0 +1,177 @@
+using System.Security.Cryptography;
+using System.Text;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Work.Native;
+
+namespace ImageCluster.Work.Targets;
+
+/// <summary>
+/// Where a target is written until it is whole: a hidden directory beside its final place, on the same file system, in which the image's files
+/// have their final names. An image of several files (a vmdk with flat extents) thus refers to them by the names that they will
+/// have. Publishing moves the parts first and the image's own file last.
+/// </summary>
+public sealed class StagingArea
+{
+    // A file's name has at most 255 bytes: the target's own name is cut to what is left.
+    private const int MaxNameBytes = 255 - 20 - 1 - 1 - 8 - 1;
+
+    /// <param name="finalPath">Absolute path of the target.</param>
+    /// <param name="owner">The migration's name, or the job's: two that make one target do not write the same files.</param>
+    public StagingArea(string finalPath, string owner)
+    {
+        FinalPath = finalPath;
+        FinalDirectory = Path.GetDirectoryName(finalPath) ?? throw new ArgumentException("Not the path of a file.", nameof(finalPath));
+        string name = Path.GetFileName(finalPath);
+        DirectoryPath = Path.Join(FinalDirectory, $".{Cut(name)}.{Key(owner)}{OwnNames.UnfinishedSuffix}");
+        MainFile = Path.Join(DirectoryPath, name);
+    }
+
+    public string FinalPath { get; }
+
+    public string FinalDirectory { get; }
+
+    /// <summary>The hidden directory.</summary>
+    public string DirectoryPath { get; }
+
+    /// <summary>The image's own file while it is here.</summary>
+    public string MainFile { get; }
+
+    public bool Exists => Directory.Exists(DirectoryPath);
+
+    /// <summary>Space that the files here occupy, in bytes.</summary>
+    public long AllocatedBytes => Exists ? Directory.EnumerateFiles(DirectoryPath).Sum(file => FileStamp.Of(file)?.AllocatedBytes ?? 0) : 0;
+
+    /// <summary>An empty directory, durably there.</summary>
+    public void StartAnew()
+    {
+        Remove();
+        HostFiles.CreateDirectory(DirectoryPath);
+    }
+
+    /// <summary>Removes what was written; what is not there is no error.</summary>
+    public void Remove()
+    {
+        try
+        {
+            if (Exists)
+            {
+                Directory.Delete(DirectoryPath, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException(ImageErrorKind.Io, DirectoryPath, $"Could not remove the unfinished target: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <summary>The names of this image's files lead here; all others are <paramref name="inner"/>'s.</summary>
+    public IFileLocator Locator(IFileLocator inner) => new StagingLocator(this, inner);
+
+    /// <summary>
+    /// Gives the finished image its name, durably. Killed in between and called again it goes on: what was moved is no longer here.
+    /// </summary>
+    /// <param name="replace">Puts the image in the place of one that is there; else that is <see cref="ImageErrorKind.Exists"/> and nothing is moved.</param>
+    public void Publish(bool replace)
+    {
+        if (Exists)
+        {
+            string[] parts = [.. Directory.GetFiles(DirectoryPath).Where(file => file != MainFile).Order(StringComparer.Ordinal)];
+            if (!replace)
+            {
+                RefuseTaken(parts);
+            }
+
+            foreach (string part in parts)
+            {
+                Move(part, replace);
+            }
+
+            if (parts.Length > 0)
+            {
+                HostFiles.SyncDirectory(FinalDirectory);
+            }
+
+            if (File.Exists(MainFile))
+            {
+                Move(MainFile, replace);
+            }
+        }
+
+        HostFiles.SyncDirectory(FinalDirectory);
+        Remove();
+    }
+
+    /// <summary>The directories of unfinished targets of an owner below a root.</summary>
+    public static IReadOnlyList<string> Find(string root, string owner)
+    {
+        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        return [.. Directory.EnumerateDirectories(root, $".*.{Key(owner)}{OwnNames.UnfinishedSuffix}", options)];
+    }
+
+    private static string Key(string owner) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(owner)).AsSpan(0, 4));
+
+    private void RefuseTaken(string[] parts)
+    {
+        foreach (string file in File.Exists(MainFile) ? parts.Append(MainFile) : parts)
+        {
+            string final = Path.Join(FinalDirectory, Path.GetFileName(file));
+            if (Path.Exists(final))
+            {
+                throw new ImageException(ImageErrorKind.Exists, final, "A file of the target's name is there")
+                {
+                    Hint = $"Move it away and run the same command again; the finished image waits in {DirectoryPath}",
+                };
+            }
+        }
+    }
+
+    private void Move(string file, bool replace)
+    {
+        string final = Path.Join(FinalDirectory, Path.GetFileName(file));
+        if (replace)
+        {
+            HostFiles.RenameOver(file, final);
+        }
+        else
+        {
+            HostFiles.RenameNew(file, final);
+        }
+    }
+
+    private static string Cut(string name)
+    {
+        while (Encoding.UTF8.GetByteCount(name) > MaxNameBytes)
+        {
+            name = name[..^(name.Length > 1 && char.IsLowSurrogate(name[^1]) ? 2 : 1)];
+        }
+
+        return name;
+    }
+
+    /// <summary>Shows the engine the image at its final name from the first byte on.</summary>
+    private sealed class StagingLocator(StagingArea area, IFileLocator inner) : IFileLocator
+    {
+        public IBlockFile Open(string name, OpenMode mode) => inner.Open(Staged(name) is { } staged && inner.Exists(staged) ? staged : name, mode);
+
+        public IBlockFile Create(string name, long length, OpenMode mode, bool mustBeNew = false) =>
+            inner.Create(Staged(name) ?? throw Outside(name), length, mode, mustBeNew);
+
+        public bool Exists(string name) => Staged(name) is { } staged && inner.Exists(staged) ? true : inner.Exists(name);
+
+        public string Combine(string referrer, string reference) => inner.Combine(referrer, reference);
+
+        public string Canonical(string name) => inner.Canonical(Staged(name) is { } staged && inner.Exists(staged) ? staged : name);
+
+        public void Delete(string name) => inner.Delete(Staged(name) ?? throw Outside(name));
+
+        // Files of the image lie beside it.
+        private string? Staged(string name)
+        {
+            string path = Path.GetFullPath(name);
+            return Path.GetDirectoryName(path) == area.FinalDirectory ? Path.Join(area.DirectoryPath, Path.GetFileName(path)) : null;
+        }
+
+        private static ImageException Outside(string name) => new(ImageErrorKind.Policy, name, "A target's files must lie in one directory");
+    }
+}

@@ -1,0 +1,71 @@
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Testing.Storage;
+using ImageCluster.Testing.Time;
+using ImageCluster.Work.Leases;
+using ImageCluster.Work.Targets;
+
+namespace ImageCluster.Work.Tests.Leases;
+
+public class WorkLeaseTests
+{
+    private readonly ManualTime _time = new();
+
+    [Fact]
+    public void It_ends_before_the_one_who_granted_it_thinks_so()
+    {
+        var lease = new WorkLease(_time);
+        Assert.False(lease.Holds);
+        long askedAt = _time.GetTimestamp();
+        _time.Advance(TimeSpan.FromSeconds(5));
+        lease.Extend(askedAt, TimeSpan.FromSeconds(50));
+        _time.Advance(TimeSpan.FromSeconds(43.9));
+        lease.Require();
+        _time.Advance(TimeSpan.FromSeconds(0.2));
+        Assert.Throws<LeaseLostException>(lease.Require);
+    }
+
+    [Fact]
+    public void What_ran_out_or_was_revoked_never_comes_back()
+    {
+        var lease = new WorkLease(_time);
+        lease.Extend(_time.GetTimestamp(), TimeSpan.FromSeconds(10));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        lease.Extend(_time.GetTimestamp(), TimeSpan.FromSeconds(10));
+        Assert.False(lease.Holds);
+        var other = new WorkLease(_time);
+        other.Extend(_time.GetTimestamp(), TimeSpan.FromSeconds(10));
+        other.Revoke();
+        other.Extend(_time.GetTimestamp(), TimeSpan.FromSeconds(10));
+        Assert.False(other.Holds);
+    }
+
+    [Fact]
+    public void Nothing_of_a_target_changes_once_the_lease_has_run_out()
+    {
+        using var directory = new TempDirectory();
+        var place = new StagingArea(directory["a.raw"], "job");
+        place.StartAnew();
+        var lease = new WorkLease(_time);
+        lease.Extend(_time.GetTimestamp(), TimeSpan.FromSeconds(10));
+        using var fenced = new FencedLocator(new LocalFileLocator(), lease);
+        IFileLocator locator = place.Locator(fenced);
+        using (IBlockFile file = locator.Create(place.FinalPath, 1024, OpenMode.ReadWrite))
+        {
+            file.Write(0, [1, 2, 3]);
+            _time.Advance(TimeSpan.FromSeconds(10));
+            Assert.Throws<LeaseLostException>(() => file.Write(0, [9]));
+            Assert.Throws<LeaseLostException>(() => file.WriteZeroes(0, 512, ZeroMode.MayUnmap));
+            Assert.Throws<LeaseLostException>(() => file.Discard(0, 512));
+            Assert.Throws<LeaseLostException>(() => file.SetLength(0));
+            Assert.Throws<LeaseLostException>(() => file.Allocate(0, 512));
+            Assert.Throws<LeaseLostException>(file.Flush);
+        }
+
+        Assert.Throws<LeaseLostException>(() => locator.Create(place.FinalPath, 0, OpenMode.ReadWrite));
+        Assert.Throws<LeaseLostException>(() => locator.Delete(place.FinalPath));
+        Assert.Equal([1, 2, 3, 0], File.ReadAllBytes(place.MainFile)[..4]);
+        Assert.False(File.Exists(place.FinalPath));
+        Assert.Throws<LeaseLostException>(() => locator.Open(place.FinalPath, OpenMode.ReadWrite));
+        locator.Open(place.FinalPath, OpenMode.ReadOnly).Dispose();
+    }
+}
