@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
@@ -32,10 +33,22 @@ public sealed record GiveWork(string JobId, string Worker, long Number);
 /// it may work.
 /// </summary>
 /// <param name="Assignment">Fencing token.</param>
-/// <param name="Layout">Of the target's room; null for a step that needs none.</param>
+/// <param name="Plan">Null where the images are still to be looked at (<see cref="StageKind.Probe"/>).</param>
+/// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> found it; null for a step that needs none.</param>
 /// <param name="TargetToken">The job's lease on the target.</param>
-public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, RangeSet Shards, JobSpec Spec, JobPlan Plan, FillLayout? Layout,
-    long TargetToken);
+public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, RangeSet Shards, JobSpec Spec, JobPlan? Plan, FillLayout? Layout,
+    long TargetToken)
+{
+    /// <summary>What this task may read, so that the job keeps to its rate: bytes a second, 0 for no limit.</summary>
+    public long BytesPerSecond { get; init; }
+}
+
+/// <summary>
+/// A worker to a job that is at <see cref="StageKind.Finish"/>: which shards were copied, and what lies where? Answered by <see cref="CopiedShards"/>, part
+/// by part.
+/// </summary>
+/// <param name="From">The first shard to tell of.</param>
+public sealed record ListCopied(string JobId, long From);
 
 /// <summary>A job to a worker: nobody needs this any more; to be handed back.</summary>
 public sealed record AbandonTask(string JobId, long Assignment);
@@ -48,6 +61,10 @@ public sealed record JobDone(string JobId) : JobReply(JobId);
 
 /// <summary>The answer to <see cref="RenewAssignment"/>. The worker counts from when it asked (see <see cref="UseGranted"/>).</summary>
 public sealed record AssignmentHeld(string JobId, long Assignment, TimeSpan Remaining) : JobReply(JobId);
+
+/// <summary>The answer to <see cref="ListCopied"/>: the manifests of copied shards that have one, as many as fit a message.</summary>
+/// <param name="Next">The shard to ask from next; null where there are no more.</param>
+public sealed record CopiedShards(string JobId, ImmutableList<ShardManifest> Manifests, long? Next) : JobReply(JobId);
 
 /// <summary>The command was not carried out.</summary>
 public sealed record JobRefused(string JobId, Refusal Refusal) : JobReply(JobId);

@@ -42,6 +42,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
         typeof(ImageEvent), typeof(JobEvent), typeof(MigrationEvent), typeof(ImageCommand), typeof(JobCommand), typeof(MigrationCommand),
         typeof(Refusal), typeof(ImageReply), typeof(DescribeImage),
         typeof(JobReply), typeof(WorkWanted), typeof(WorkOffered), typeof(GiveWork), typeof(ShardTask), typeof(AbandonTask),
+        typeof(ListCopied),
         typeof(DescribeQueue), typeof(QueueDescription),
     ];
 

@@ -36,6 +36,10 @@ internal static class WorkMessageContracts
         Contract.Of<AbandonTask, P.AbandonTask>("work.abandon.v1",
             c => new() { JobId = c.JobId, Assignment = c.Assignment },
             m => new(m.JobId, m.Assignment)),
+        Contract.Of<ListCopied, P.ListCopied>("work.list-copied.v1",
+            c => new() { JobId = c.JobId, From = (ulong)c.From },
+            m => new(m.JobId, ToLong(m.From))),
+        Contract.Of<CopiedShards, P.CopiedShards>("job.copied-shards.v1", Copied, Copied),
         Contract.Of<JobDone, P.JobDone>("job.done.v1",
             r => new() { JobId = r.JobId },
             m => new(m.JobId)),
@@ -68,9 +72,14 @@ internal static class WorkMessageContracts
             Stage = (int)c.Stage,
             Shards = ToMessage(c.Shards),
             Spec = JobValueMapping.ToMessage(c.Spec),
-            Plan = JobValueMapping.ToMessage(c.Plan),
             TargetToken = c.TargetToken,
+            BytesPerSecond = c.BytesPerSecond,
         };
+        if (c.Plan is not null)
+        {
+            message.Plan = JobValueMapping.ToMessage(c.Plan);
+        }
+
         if (c.Layout is not null)
         {
             message.Layout = ToMessage(c.Layout);
@@ -80,6 +89,27 @@ internal static class WorkMessageContracts
     }
 
     private static ShardTask Task(P.ShardTask m) => new(
-        m.JobId, m.Assignment, ToEnum<StageKind>(m.Stage), ToDomain(m.Shards), JobValueMapping.ToDomain(m.Spec), JobValueMapping.ToDomain(m.Plan),
-        m.Layout is null ? null : ToDomain(m.Layout), m.TargetToken);
+        m.JobId, m.Assignment, ToEnum<StageKind>(m.Stage), ToDomain(m.Shards), JobValueMapping.ToDomain(m.Spec),
+        m.Plan is null ? null : JobValueMapping.ToDomain(m.Plan), m.Layout is null ? null : ToDomain(m.Layout), m.TargetToken)
+    {
+        BytesPerSecond = m.BytesPerSecond,
+    };
+
+    private static P.CopiedShards Copied(CopiedShards r)
+    {
+        var message = new P.CopiedShards
+        {
+            JobId = r.JobId,
+            Shards = { r.Manifests.Select(manifest => new P.CopiedShard { Shard = (ulong)manifest.Shard, Manifest = ToMessage(manifest) }) },
+        };
+        if (r.Next is { } next)
+        {
+            message.Next = (ulong)next;
+        }
+
+        return message;
+    }
+
+    private static CopiedShards Copied(P.CopiedShards m) =>
+        new(m.JobId, [.. m.Shards.Select(shard => ToDomain(shard.Manifest, ToLong(shard.Shard)))], m.HasNext ? ToLong(m.Next) : null);
 }

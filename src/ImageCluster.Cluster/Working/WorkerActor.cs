@@ -4,9 +4,11 @@ using Akka.Event;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Work;
 using ImageCluster.Work.Leases;
 using ImageCluster.Work.Running;
 
@@ -138,29 +140,62 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         TaskThread.Start(task, _runner, ScopeOf(task), end => self.Tell(new Ended(task, end)));
     }
 
-    private TaskScope ScopeOf(RunningTask task) =>
-        new(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled);
+    private TaskScope ScopeOf(RunningTask task)
+    {
+        long rate = task.Task.BytesPerSecond;
+        RateLimiter? limiter = rate > 0 ? new RateLimiter(rate, _time) : null;
+        return new TaskScope(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled)
+        {
+            AskManifests = () => AskManifests(task),
+            Throttle = limiter is null ? null : bytes => limiter.Take(bytes, task.Cancelled),
+        };
+    }
 
     // On the task's thread. The same request may be asked again and again: it gets the same room.
     private RoomGrant AskRoom(RunningTask task, int request, long wanted, long atLeast)
     {
         ImageName target = ((ConvertSpec)task.Task.Spec).Target;
+        ImageReply reply = AskUntilAnswered<ImageReply>(task, _images,
+            new GrantRoom(target, default, task.Task.TargetToken, task.Task.Assignment, request, wanted, atLeast));
+        return reply switch
+        {
+            RoomGiven given => given.Room,
+            ImageRefused { Refusal.Kind: RefusalKind.Stale } => throw new LeaseLostException(),
+            ImageRefused refused => throw new ImageException(ImageErrorKind.NoSpace, target.ToString(), refused.Refusal.Message),
+            _ => throw new ImageException(ImageErrorKind.Io, target.ToString(), $"A request for room was answered by {reply.GetType().Name}"),
+        };
+    }
+
+    // On the task's thread.
+    private IEnumerable<ShardManifest> AskManifests(RunningTask task)
+    {
+        for (long? from = 0; from is not null;)
+        {
+            JobReply reply = AskUntilAnswered<JobReply>(task, _jobs, new ListCopied(task.Task.JobId, from.Value));
+            CopiedShards copied = reply switch
+            {
+                CopiedShards shards => shards,
+                JobRefused { Refusal.Kind: RefusalKind.Stale } => throw new LeaseLostException(),
+                _ => throw new ImageException(ImageErrorKind.Io, null, $"Job {task.Task.JobId} did not say what was copied: {reply}"),
+            };
+            foreach (ShardManifest manifest in copied.Manifests)
+            {
+                yield return manifest;
+            }
+
+            from = copied.Next;
+        }
+    }
+
+    private T AskUntilAnswered<T>(RunningTask task, IActorRef actor, object question)
+    {
         while (true)
         {
             task.Cancelled.ThrowIfCancellationRequested();
             task.Lease.Require();
             try
             {
-                ImageReply reply = _images.Ask<ImageReply>(
-                    new GrantRoom(target, default, task.Task.TargetToken, task.Task.Assignment, request, wanted, atLeast),
-                    _settings.AskTimeout, task.Cancelled).GetAwaiter().GetResult();
-                return reply switch
-                {
-                    RoomGiven given => given.Room,
-                    ImageRefused { Refusal.Kind: RefusalKind.Stale } => throw new LeaseLostException(),
-                    ImageRefused refused => throw new ImageException(ImageErrorKind.NoSpace, target.ToString(), refused.Refusal.Message),
-                    _ => throw new ImageException(ImageErrorKind.Io, target.ToString(), $"A request for room was answered by {reply.GetType().Name}"),
-                };
+                return actor.Ask<T>(question, _settings.AskTimeout, task.Cancelled).GetAwaiter().GetResult();
             }
             catch (AskTimeoutException)
             {

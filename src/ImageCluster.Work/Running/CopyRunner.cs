@@ -19,7 +19,7 @@ internal sealed class CopyRunner(JobFiles files) : IShardRunner
         var spec = (ConvertSpec)task.Spec;
         using OpenedSource source = files.OpenSource(spec);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        ConvertTarget target = files.Target(spec, task.JobId, task.Plan.VirtualSize, locator);
+        ConvertTarget target = files.Target(spec, task.JobId, task.Planned.VirtualSize, locator);
         using IFillTarget fill = target.Open();
         ShardResult result = Copy(task, shard, source, target, fill, scope);
         source.Watch.RequireUnchanged();
@@ -29,15 +29,15 @@ internal sealed class CopyRunner(JobFiles files) : IShardRunner
     private static ShardResult Copy(WorkTask task, long shard, OpenedSource source, ConvertTarget target, IFillTarget fill, TaskScope scope)
     {
         // A target whose shards depend on each other is one shard to the job; so is one whose shards are no whole leaves of the digest.
-        if (task.Plan.ShardLength != fill.ShardLength || ConvertTarget.IsWhole(fill))
+        if (task.Planned.ShardLength != fill.ShardLength || ConvertTarget.IsWhole(fill))
         {
             throw new ImageException(ImageErrorKind.Unsupported, target.Request.FileName,
-                $"Shards of {task.Plan.ShardLength:#,0} bytes of a target whose own have {fill.ShardLength:#,0} cannot be filled by this worker");
+                $"Shards of {task.Planned.ShardLength:#,0} bytes of a target whose own have {fill.ShardLength:#,0} cannot be filled by this worker");
         }
 
         var spec = (ConvertSpec)task.Spec;
         IRoom room = task.Layout is { HandsOutRoom: true } layout
-            ? scope.Room ??= new GrantedRoom(scope.AskRoom, target.Clean, StepFor(task.Plan.ShardLength, layout.RoomAlignment))
+            ? scope.Room ??= new GrantedRoom(scope.AskRoom, target.Clean, StepFor(task.Planned.ShardLength, layout.RoomAlignment))
             : fill.Room;
         ShardResult? filled = null;
         var filling = new TargetFilling(fill, source.Disk, new FillingOptions

@@ -7,6 +7,10 @@ namespace ImageCluster.Work.Running;
 /// <param name="JobId">The job.</param>
 /// <param name="Stage">The step.</param>
 /// <param name="Spec">What the job is to do.</param>
-/// <param name="Plan">How it does it; of no meaning for <see cref="StageKind.Probe"/>.</param>
+/// <param name="Plan">How it does it; null where the images are still to be looked at (<see cref="StageKind.Probe"/>).</param>
 /// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> found it; null before that, and for jobs without.</param>
-public sealed record WorkTask(string JobId, StageKind Stage, JobSpec Spec, JobPlan Plan, FillLayout? Layout);
+public sealed record WorkTask(string JobId, StageKind Stage, JobSpec Spec, JobPlan? Plan, FillLayout? Layout)
+{
+    /// <summary>The plan of a step that has one.</summary>
+    internal JobPlan Planned => Plan ?? throw new InvalidOperationException($"The step {Stage} was to be planned.");
+}

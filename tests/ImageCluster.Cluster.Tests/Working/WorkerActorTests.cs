@@ -5,6 +5,7 @@ using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Cluster.Working;
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
@@ -179,6 +180,28 @@ public sealed class WorkerActorTests : ActorTest
         await ExpectJob<CompleteShards>();
         _jobs.Reply(new JobDone("j"));
         Assert.Equal(4160, (await _images.FishForMessageAsync<CloseRoom>(_ => true, Soon)).CleanFrom[0]);
+    }
+
+    [Fact]
+    public async Task What_was_copied_is_asked_for_part_by_part()
+    {
+        IActorRef worker = Start();
+        var seen = new List<long>();
+        _runner.Do = (_, scope) =>
+        {
+            seen.AddRange(scope.AskManifests().Select(manifest => manifest.Shard));
+            return 0;
+        };
+        worker.Tell(TaskOf(1, RangeSet.Of(0, 1)));
+        await Hold(1);
+        Assert.Equal(0, (await ExpectJob<ListCopied>()).From);
+        // Not answered: it asks again.
+        Assert.Equal(0, (await ExpectJob<ListCopied>()).From);
+        _jobs.Reply(new CopiedShards("j", [new ShardManifest(0, [], [], 1), new ShardManifest(2, [], [], 1)], 3));
+        Assert.Equal(3, (await ExpectJob<ListCopied>()).From);
+        _jobs.Reply(new CopiedShards("j", [new ShardManifest(7, [], [], 1)], null));
+        await ExpectJob<CompleteShards>();
+        Assert.Equal([0, 2, 7], seen);
     }
 
     private static ShardTask TaskOf(long assignment, RangeSet shards) => new("j", assignment, StageKind.Copy, shards,
