@@ -10,6 +10,7 @@ public static class ProtocolRegistry
         return
         [
             new Http.HttpProtocol(),
+            new Archives.ArchiveProtocol(),
         ];
     }
 
