@@ -24,7 +24,7 @@ public sealed class ChainOpener(IFileLocator locator)
         try
         {
             seen.Add(locator.Canonical(name));
-            layers.Add(OpenLayer(name, options));
+            layers.Add(OpenLayer(name, options.WritableLayers > 0 ? options : options with { Mode = options.Mode with { Write = false } }));
             while (options.FollowBacking && layers[^1].Backing is { } backing)
             {
                 IImageLayer overlay = layers[^1];

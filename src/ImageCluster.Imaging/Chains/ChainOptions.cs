@@ -17,7 +17,7 @@ public sealed record ChainOptions
     /// <summary>False to open the top image alone: what it does not have reads as zeros.</summary>
     public bool FollowBacking { get; init; } = true;
 
-    /// <summary>How many of the chain's images, counted from the top, are opened for writing where <see cref="Mode"/> writes.</summary>
+    /// <summary>How many of the chain's images, counted from the top, are opened for writing where <see cref="Mode"/> writes; 0 for <see cref="WritableBase"/> alone.</summary>
     public int WritableLayers { get; init; } = 1;
 
     /// <summary>The place in the chain (1 for the top's own backing file) of one more image that is opened for writing; null for none (commit).</summary>

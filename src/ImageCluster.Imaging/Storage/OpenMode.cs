@@ -60,4 +60,10 @@ public enum ImageLock
 
     /// <summary>No locks: for parts of an image whose main file holds the lock, and for what only looks at sizes.</summary>
     None,
+
+    /// <summary>
+    /// share-rw: a writer beside others of its kind, which have agreed on who writes where, and beside nobody else; a reader as
+    /// <see cref="Default"/>.
+    /// </summary>
+    SharedWrite,
 }

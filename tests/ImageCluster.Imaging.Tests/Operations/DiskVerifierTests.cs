@@ -69,6 +69,34 @@ public sealed class DiskVerifierTests
     }, cases: 25);
 
     [Fact]
+    public void ShardsReadBackOneByOneGiveTheDigestOfAll() => Cases.Holds(c =>
+    {
+        byte[] bytes = Bytes(c);
+        long shards = (bytes.Length + Leaf - 1) / Leaf;
+        using LayeredDisk disk = Disk(Sparse(bytes));
+        GuestDigestTree tree = new(bytes.Length);
+        List<long> reported = [];
+        foreach (long shard in Enumerable.Range(0, (int)shards).Reverse())
+        {
+            VerifyResult result = new DiskVerifier(disk, disk, new VerifyOptions
+            {
+                Threads = c.Threads,
+                ShardLength = Leaf,
+                ShardVerified = (done, parts) =>
+                {
+                    reported.Add(done);
+                    tree.Add(parts);
+                },
+            }).Run(shard, shard + 1, CancellationToken.None);
+            Assert.True(result.Identical);
+            Assert.Equal(shard, reported[^1]);
+        }
+
+        Assert.Equal(shards, reported.Count);
+        Assert.Equal(Naive(bytes), tree.Finish().ToString());
+    }, cases: 25);
+
+    [Fact]
     public void TheLowestDifferenceIsFound() => Cases.Holds(c =>
     {
         byte[] bytes = Bytes(c);

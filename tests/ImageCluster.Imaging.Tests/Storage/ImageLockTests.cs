@@ -69,6 +69,28 @@ public sealed partial class ImageLockTests : IDisposable
     }
 
     [SkippableFact]
+    public void WritersThatShareLetEachOtherInAndNobodyElse()
+    {
+        MakeImage();
+        OpenMode shared = OpenMode.ReadWrite with { Lock = ImageLock.SharedWrite };
+        using (IBlockFile first = _locator.Open(Image, shared))
+        {
+            _locator.Open(Image, shared).Dispose();
+            AssertRefused(NoSharedWrite, () => _locator.Open(Image, OpenMode.ReadOnly));
+            AssertRefused(NoSharedWrite, () => _locator.Open(Image, OpenMode.ReadWrite));
+            AssertRefused(NoSharedWrite, () => _locator.Open(Image, shared with { Write = false }));
+            Assert.NotEqual(0, QemuTools.TryImg("check", Image).ExitCode);
+            Assert.NotEqual(0, QemuTools.TryImg("resize", Image, "+1M").ExitCode);
+        }
+
+        foreach (string[] flags in (string[][])[[], ["-r"]])
+        {
+            using QemuHolder holder = QemuHolder.Io(Image, "qcow2", flags);
+            AssertRefused(NoWrite, () => _locator.Open(Image, shared));
+        }
+    }
+
+    [SkippableFact]
     public void OursWritesOnlyWhereNobodyReads()
     {
         MakeImage();

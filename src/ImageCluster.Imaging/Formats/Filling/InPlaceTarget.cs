@@ -17,7 +17,10 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
 
     public int Granularity => (int)Math.Clamp(disk.Top.Granularity, 512, 2 << 20);
 
-    public long ShardLength => 512L << 20;
+    /// <summary><see cref="ShardLength"/>, whatever the image.</summary>
+    public const long InPlaceShardLength = 512L << 20;
+
+    public long ShardLength => InPlaceShardLength;
 
     public int PreferredRunLength => Math.Max(1 << 20, Granularity);
 

@@ -15,8 +15,17 @@ namespace ImageCluster.Imaging.Operations.Committing;
 /// <param name="options">Threads, progress, rate limit.</param>
 public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions options)
 {
+    /// <summary>Bytes of the guest's disk that are a shard of <see cref="Run(long, long, CancellationToken)"/>.</summary>
+    public static long ShardLength => InPlaceTarget.InPlaceShardLength;
+
     /// <summary>Makes the base as large as the top where it is smaller, and brings over what differs. Durable on return.</summary>
-    public void Run(CancellationToken cancel)
+    public void Run(CancellationToken cancel) => Run(0, (disk.VirtualSize + ShardLength - 1) / ShardLength, cancel);
+
+    /// <summary>
+    /// As <see cref="Run(CancellationToken)"/>, of the shards from <paramref name="firstShard"/> to the one before <paramref name="endShard"/>. Several
+    /// processes may do that at once with a raw base, in which every byte has its place: growing it twice is the same as once.
+    /// </summary>
+    public void Run(long firstShard, long endShard, CancellationToken cancel)
     {
         IImageLayer image = disk.Layers[baseIndex];
         if (image.VirtualSize < disk.VirtualSize)
@@ -28,7 +37,7 @@ public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions op
         LayeredDisk below = new(disk.Layers.Skip(baseIndex));
         InPlaceTarget target = new(below, disk.VirtualSize);
         DiskSource source = new(disk, baseIndex, targetBackingSize: long.MaxValue);
-        new Converter(source, target, options).Run(cancel);
+        new Converter(source, target, options).Run(firstShard, endShard, cancel);
         target.Finish();
     }
 

@@ -17,12 +17,13 @@ public sealed class DiskVerifier
     private readonly LayeredDisk _disk;
     private readonly LayeredDisk? _source;
     private readonly VerifyOptions _options;
-    private readonly long _end;
+    private readonly long _diskEnd;
 
     private readonly Lock _gate = new();
     private readonly GuestDigestTree _tree;
     private readonly Dictionary<long, GuestDigestShard> _open = [];
     private readonly ShardLedger _ledger;
+    private long _end;
     private long _next;
     private long _blankUntil;
     private long _shard = -1;
@@ -40,9 +41,18 @@ public sealed class DiskVerifier
         _disk = disk;
         _source = source;
         _options = options;
-        _end = disk.VirtualSize;
-        _tree = new GuestDigestTree(_end);
+        _diskEnd = _end = disk.VirtualSize;
+        _tree = new GuestDigestTree(_diskEnd);
         _ledger = new ShardLedger((shard, _) => CloseShard(shard));
+    }
+
+    /// <summary>Reads back the shards from <paramref name="first"/> to the one before <paramref name="end"/>; the whole digest is the caller's to put together.</summary>
+    public VerifyResult Run(long first, long end, CancellationToken cancel)
+    {
+        _next = (long)Int128.Min(_diskEnd, (Int128)first * _options.ShardLength);
+        _end = (long)Int128.Min(_diskEnd, (Int128)end * _options.ShardLength);
+        _leftOut |= _next > 0 || _end < _diskEnd;
+        return Run(cancel);
     }
 
     public VerifyResult Run(CancellationToken cancel)
@@ -66,9 +76,9 @@ public sealed class DiskVerifier
         }
 
         cancel.ThrowIfCancellationRequested();
-        if (_differenceAt == long.MaxValue && _source is not null && _source.VirtualSize > _end)
+        if (_differenceAt == long.MaxValue && _source is not null && _source.VirtualSize > _diskEnd && _end == _diskEnd)
         {
-            _differenceAt = _end;
+            _differenceAt = _diskEnd;
         }
 
         return _differenceAt < long.MaxValue ? new VerifyResult(null, _differenceAt) : new VerifyResult(_leftOut ? null : _tree.Finish(), null);
@@ -160,7 +170,7 @@ public sealed class DiskVerifier
         long start = shard * _options.ShardLength;
         lock (_open)
         {
-            _open.Add(shard, new GuestDigestShard(start, ShardEnd(start) - start, _end));
+            _open.Add(shard, new GuestDigestShard(start, ShardEnd(start) - start, _diskEnd));
         }
 
         _shard = shard;

@@ -39,7 +39,8 @@ internal static class ImageLocks
         }
 
         Permissions wanted = Permissions.ConsistentRead | (write ? Permissions.Write | Permissions.Resize : Permissions.None);
-        Permissions unshared = sharing == ImageLock.Shared ? Permissions.None : Permissions.Write | Permissions.Resize;
+        bool sharesWriting = sharing == ImageLock.Shared || (sharing == ImageLock.SharedWrite && write);
+        Permissions unshared = sharesWriting ? Permissions.None : Permissions.Write | Permissions.Resize;
 
         try
         {
