@@ -77,7 +77,10 @@ public sealed class ChainOpener(IFileLocator locator)
     public static ImageFormat Probe(IBlockFile file)
     {
         Span<byte> buffer = stackalloc byte[ProbeLength];
-        ReadOnlySpan<byte> head = buffer[..file.Read(0, buffer)];
+        buffer.Clear();
+
+        // QEMU reads whole sectors: a shorter file looks as if zeros followed.
+        ReadOnlySpan<byte> head = file.Read(0, buffer) > 0 ? buffer : [];
         ImageFormat? best = null;
         int bestScore = 0;
         foreach (ImageFormat format in FormatRegistry.All)

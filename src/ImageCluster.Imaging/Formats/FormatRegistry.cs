@@ -6,15 +6,15 @@ public static class FormatRegistry
     /// <summary>In the order in which probing asks them; of equal scores the first wins.</summary>
     public static IReadOnlyList<ImageFormat> All { get; } =
     [
+        new Qed.QedFormat(),
+        new Parallels.ParallelsFormat(),
+        new Vdi.VdiFormat(),
         new Qcow2.Qcow2Format(),
         new Vmdk.VmdkFormat(),
         new Raw.RawFormat(),
-        new Vdi.VdiFormat(),
         new Vpc.VpcFormat(),
         new Vhdx.VhdxFormat(),
-        new Qed.QedFormat(),
         new Qcow.QcowFormat(),
-        new Parallels.ParallelsFormat(),
         new Bochs.BochsFormat(),
         new Cloop.CloopFormat(),
         new Dmg.DmgFormat(),

@@ -9,8 +9,8 @@ public abstract class ImageFormat
     public abstract string Name { get; }
 
     /// <summary>
-    /// How sure the format is, by the file's first bytes (512, or fewer where the file is shorter) and its name, that the file is
-    /// its own: QEMU's scores, 0 (no) to 100.
+    /// How sure the format is, by the file's first 512 bytes (filled up with zeros where the file is shorter; none of an empty file) and
+    /// its name, that the file is its own: QEMU's scores, 0 (no) to 100.
     /// </summary>
     public virtual int Probe(ReadOnlySpan<byte> head, string fileName) => 0;
 

@@ -25,6 +25,11 @@ public readonly record struct BlockStatus(
         for (int depth = 0; ; depth++)
         {
             IImageLayer layer = disk.Layers[depth];
+            if (layer is IImageStatus { TellsPlaces: false })
+            {
+                return new BlockStatus(offset, length, depth, Present: true, Zero: false, Data: true, -1, null);
+            }
+
             Extent extent = layer.Map(offset, length);
             length = extent.Length;
             if (extent.Kind != ExtentKind.Absent)

@@ -15,5 +15,6 @@ internal static class AllCases
         .. ChainCases.List,
         .. ToolCases.List,
         .. AmendCases.List,
+        .. FormatCases.List,
     ];
 }

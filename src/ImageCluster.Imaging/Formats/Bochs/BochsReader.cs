@@ -34,6 +34,8 @@ internal sealed class BochsReader : BlockReader, IImageStatus
 
     public bool TellsDirty => false;
 
+    public bool TellsPlaces => false;
+
     public static IImageLayer Open(OpenContext context) => ReadOnlyFormat.Open(context, static context => new BochsReader(context));
 
     protected override Extent Look(long offset, long length)

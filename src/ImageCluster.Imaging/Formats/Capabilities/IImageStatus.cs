@@ -15,5 +15,8 @@ public interface IImageStatus
     /// <summary>False where QEMU's driver has no such information, so that info leaves the flag out.</summary>
     bool TellsDirty => true;
 
+    /// <summary>False where QEMU's driver does not tell what stands where, so that map shows all of the disk as data without a place.</summary>
+    bool TellsPlaces => true;
+
     bool IsEncrypted => false;
 }

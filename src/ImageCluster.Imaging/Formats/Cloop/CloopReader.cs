@@ -38,6 +38,8 @@ internal sealed class CloopReader : BlockReader, IImageStatus
 
     public bool TellsDirty => false;
 
+    public bool TellsPlaces => false;
+
     public static IImageLayer Open(OpenContext context) => ReadOnlyFormat.Open(context, static context => new CloopReader(context));
 
     public override void Read(in Extent extent, Span<byte> buffer)

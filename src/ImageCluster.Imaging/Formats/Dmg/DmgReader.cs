@@ -33,6 +33,8 @@ internal sealed class DmgReader : BlockReader, IImageStatus
 
     public bool TellsDirty => false;
 
+    public bool TellsPlaces => false;
+
     public static IImageLayer Open(OpenContext context) => ReadOnlyFormat.Open(context, static context => new DmgReader(context));
 
     public override void Read(in Extent extent, Span<byte> buffer)

@@ -7,7 +7,7 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Vhdx;
 
 /// <summary>A VHDX open for reading: fixed, dynamic or differencing.</summary>
-internal class VhdxReader : BlockMapReader, ICheckable, IVerifiesParent
+internal class VhdxReader : BlockMapReader, ICheckable, IImageStatus, IVerifiesParent
 {
     private readonly VhdxMetadata _metadata;
     private readonly VhdxBlockMap _table;
@@ -23,6 +23,9 @@ internal class VhdxReader : BlockMapReader, ICheckable, IVerifiesParent
     }
 
     public override string FormatName => "vhdx";
+
+    /// <summary>QEMU does not read a differencing disk at all: of that we tell what we know.</summary>
+    public bool TellsPlaces => Backing is not null;
 
     public override BackingReference? Backing { get; }
 

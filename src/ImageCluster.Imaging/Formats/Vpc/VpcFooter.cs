@@ -74,12 +74,12 @@ internal sealed record VpcFooter
         }
 
         long length = file.Length;
-        if (length < Length)
+        if (length == 0)
         {
             throw new ImageException(ImageErrorKind.NotThisFormat, name, "File too small for a VHD header");
         }
 
-        file.ReadExactly(length - Length, raw, "footer");
+        file.ReadPadded(Math.Max(0, length - Length), raw);
         if (HasCookie(raw))
         {
             damaged = true;

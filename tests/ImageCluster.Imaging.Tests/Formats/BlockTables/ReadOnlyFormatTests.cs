@@ -1,4 +1,6 @@
+using System.Text.Json;
 using CsCheck;
+using ImageCluster.Imaging.Operations;
 using ImageCluster.Testing;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Testing.Qemu;
@@ -38,6 +40,22 @@ public abstract class ReadOnlyFormatTests(string format) : IDisposable
             disk.Read(from, part);
             Assert.True(part.AsSpan().SequenceEqual(guest.AsSpan(from, part.Length)), $"{part.Length} bytes at {from}");
         }
+    }
+
+    [SkippableFact]
+    public void MapIsThatOfQemu()
+    {
+        QemuTools.Require();
+        byte[] image = Build(out _);
+        File.WriteAllBytes(this["image"], image);
+        using LayeredDisk disk = Open(image);
+        BlockStatus ours = BlockStatus.At(disk, 0, disk.VirtualSize);
+        JsonElement theirs = JsonDocument.Parse(QemuTools.Img("map", "-f", format, "--output=json", this["image"])).RootElement;
+        Assert.Equal(1, theirs.GetArrayLength());
+        Assert.Equal((ours.Length, ours.Present, ours.Zero, ours.Data), (theirs[0].GetProperty("length").GetInt64(),
+            theirs[0].GetProperty("present").GetBoolean(), theirs[0].GetProperty("zero").GetBoolean(), theirs[0].GetProperty("data").GetBoolean()));
+        Assert.False(theirs[0].TryGetProperty("offset", out _));
+        Assert.Equal(-1, ours.HostOffset);
     }
 
     [SkippableFact]
