@@ -28,7 +28,7 @@ public sealed class SectorCipherTests
 
     // NESSIE's first vectors of Serpent and Twofish (the paper's for a key of zeros), RFC 2144 annex B.1.
     [Theory]
-    [InlineData("serpent-128", "80000000000000000000000000000000", "00000000000000000000000000000000", "a223aa1288463c0e2be38ebd825616c0")]
+    [InlineData("serpent-128", "80000000000000000000000000000000", "00000000000000000000000000000000", "264e5481eff42a4606abda06c0bfda3d")]
     [InlineData("twofish-128", "00000000000000000000000000000000", "00000000000000000000000000000000", "9f589f5cf6122c32b6bfec2f2ae8c35a")]
     [InlineData("cast5-128", "0123456712345678234567893456789a", "0123456789abcdef", "238b4fe5847e44b2")]
     public void CiphersArePublishedOnes(string name, string key, string plain, string encrypted)
