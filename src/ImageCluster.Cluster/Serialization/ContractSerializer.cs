@@ -23,7 +23,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
     /// <summary>The name under which it is configured.</summary>
     public const string Name = "imagecluster-contracts";
 
-    private static readonly ContractTable Messages = new("message", [.. ImageMessageContracts.All, .. WorkMessageContracts.All]);
+    private static readonly ContractTable Messages = new("message", [.. ImageMessageContracts.All, .. WorkMessageContracts.All, .. RecordMessageContracts.All]);
 
     // By kind (a manifest without its version), so that a newer version of a known kind is reported as such.
     private static readonly FrozenDictionary<string, ContractTable> ByKind = new[] { EventCodec.Table, CommandCodec.Table, Messages }
@@ -44,6 +44,8 @@ public sealed class ContractSerializer : SerializerWithStringManifest
         typeof(JobReply), typeof(WorkWanted), typeof(WorkOffered), typeof(GiveWork), typeof(ShardTask), typeof(AbandonTask),
         typeof(ListCopied),
         typeof(DescribeQueue), typeof(QueueDescription),
+        typeof(DescribeJob), typeof(ReportJob), typeof(MigrationReply), typeof(DescribeMigration), typeof(ListMigrationImages), typeof(GatheredImages),
+        typeof(IDirectoryMessage), typeof(EntryNoted), typeof(JobPage), typeof(MigrationPage), typeof(ImagePage),
     ];
 
     public override int Identifier => Id;

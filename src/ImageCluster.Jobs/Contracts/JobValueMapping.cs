@@ -47,6 +47,10 @@ internal static class JobValueMapping
             },
         },
         ChangeSpec change => new P.JobSpec { Change = ToMessage(change) },
+        GatherSpec gather => new P.JobSpec
+        {
+            Gather = new P.GatherSpec { Migration = gather.Migration, Manifest = gather.Manifest, Roots = { gather.UsedRoots } },
+        },
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.GetType().Name, "Not a job that has a contract."),
     };
 
@@ -77,6 +81,12 @@ internal static class JobValueMapping
             Unsafe = spec.Rebase.Unsafe,
         },
         P.JobSpec.SpecOneofCase.Change => ToDomain(spec.Change),
+        P.JobSpec.SpecOneofCase.Gather => new GatherSpec
+        {
+            Migration = spec.Gather.Migration,
+            Manifest = spec.Gather.Manifest,
+            UsedRoots = spec.Gather.Roots.ToImmutableSortedSet(StringComparer.Ordinal),
+        },
         _ => throw new ArgumentException("a job of an unknown sort"),
     };
 

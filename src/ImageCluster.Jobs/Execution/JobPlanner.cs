@@ -26,6 +26,7 @@ public static class JobPlanner
             new StagePlan(StageKind.Finish, 1),
             new StagePlan(StageKind.Relink, 1),
         ]),
+        GatherSpec => Cut(0, ReadShardLength, _ => [new StagePlan(StageKind.Gather, 1)]),
         ChangeSpec => Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Change, 1)]),
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Operation, "Not an operation that has a plan."),
     };

@@ -10,6 +10,9 @@ public abstract record JobSpec
     /// <summary>The images that it names; chains add more once they are known.</summary>
     public abstract IReadOnlyList<ImageName> Images { get; }
 
+    /// <summary>Names of the roots that whoever does it must reach; chains may add more once they are known.</summary>
+    public virtual IEnumerable<string> Roots => Images.Select(image => image.Root).Distinct();
+
     /// <summary>The operation's name.</summary>
     public abstract string Operation { get; }
 

@@ -221,6 +221,7 @@ internal static class Sharding
         StageKind.Empty => "emptying the top",
         StageKind.Relink => "changing the backing file",
         StageKind.Change => "changing the image",
+        StageKind.Gather => "looking for the images",
         _ => "cleaning up",
     };
 

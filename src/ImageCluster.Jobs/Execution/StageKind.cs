@@ -38,4 +38,7 @@ public enum StageKind
 
     /// <summary>One task: a change of a whole image.</summary>
     Change = 12,
+
+    /// <summary>One task: looks for a migration's images.</summary>
+    Gather = 13,
 }

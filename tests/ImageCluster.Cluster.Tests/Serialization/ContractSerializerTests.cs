@@ -7,6 +7,7 @@ using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Jobs.Migrations;
 using ImageCluster.Jobs.Tests;
 using ImageCluster.Jobs.Tests.Contracts;
 using Xunit.Abstractions;
@@ -44,7 +45,94 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
         new JobDone("j"),
         new AssignmentHeld("j", 5, TimeSpan.FromSeconds(3)),
         new JobRefused("j", new Refusal(RefusalKind.Stale, "gone")),
+        new DescribeJob("j"),
+        new JobDescription("m.1.2", Job, Samples.Events.OfType<JobSubmitted>().First().Spec, Samples.Events.OfType<JobSubmitted>().First().Settings,
+            [new JobAssignment(5, "w/1", 3, new Instant(9))], [new JobTrouble(4, new ShardTrouble(1, 2, "lost"))], "compare.v1:"),
+        new ReportJob("m", Job with { Outcome = null, EndedAt = null, FirstDifference = null }),
+        new DescribeMigration("m"),
+        new ListMigrationImages("m", ImageProgress.Running, 5, 10),
+        new ListMigrationImages("m", null, 5, 10),
+        new MigrationDone("m"),
+        new MigrationRefused("m", new Refusal(RefusalKind.Conflict, "other")),
+        new MigrationDescription("m", Migration, [Image]),
+        new MigrationImages("m", [Image, Image with { Job = null }], 5),
+        new NoteJob(Job),
+        new NoteMigration(Migration with { EndedAt = null }),
+        new EntryNoted("m", true),
+        new ListJobs(new ListPart("active", 1, 2), "m"),
+        new ListMigrations(new ListPart("", 1, 2)),
+        new ListImages(new ListPart("", 1, 2), "m"),
+        new JobPage([Job], 3),
+        new MigrationPage([Migration], 3),
+        new ImagePage([new ImageInUse(A, [new ImageHolder("j", new JobUse(A, UsePurpose.Fill, 4))])], 3),
+        new GatheredImages("m.gather", "m", 4, 200, [new MigratedImage { Index = 200, Source = A, Target = B }], true, ["no space"]),
     ];
+
+    private static JobSummary Job => new()
+    {
+        JobId = "m.1.2",
+        Migration = "m",
+        Operation = "convert",
+        Phase = JobPhase.Ended,
+        IsPaused = true,
+        Outcome = JobOutcome.Failed,
+        Reason = "no space",
+        Priority = 7,
+        SubmittedAt = new Instant(5),
+        EndedAt = new Instant(0),
+        Stage = StageKind.Copy,
+        Shards = 9,
+        ShardsDone = 4,
+        ShardsInWork = 2,
+        BytesRead = 1L << 40,
+        BytesWritten = 1L << 41,
+        Digest = "sha256t:1",
+        FirstDifference = 0,
+        Uses = [new JobUse(A, UsePurpose.Read, 3)],
+    };
+
+    private static MigrationOverview Migration => new()
+    {
+        MigrationId = "m",
+        Name = "west",
+        Phase = MigrationPhase.Failed,
+        SubmittedBy = "op",
+        SubmittedAt = new Instant(5),
+        EndedAt = new Instant(6),
+        Numbers = new MigrationSummary
+        {
+            Images = 1,
+            Waiting = 2,
+            Running = 3,
+            Succeeded = 4,
+            Failed = 5,
+            Cancelled = 6,
+            Skipped = 7,
+            Refused = 8,
+            PlannedBytes = 9,
+            DoneBytes = 10,
+            BytesRead = 11,
+            BytesWritten = 12,
+        },
+        Reasons = ["no space"],
+    };
+
+    private static MigrationImage Image => new(
+        new MigratedImage
+        {
+            Index = 3,
+            Source = A,
+            Target = B,
+            Progress = ImageProgress.Failed,
+            Attempt = 2,
+            Digest = "d",
+            BytesRead = 1,
+            BytesWritten = 2,
+            StartedAt = new Instant(3),
+            EndedAt = new Instant(4),
+        },
+        "m.3.2",
+        Job);
 
     [Fact]
     public void Every_contract_round_trips_through_the_systems_own_choice_of_serializer()

@@ -105,6 +105,7 @@ internal static class Samples
         new JobSubmitted("c2", new CommitSpec { Top = A, TopFormat = "qcow2", Base = B, KeepTop = true }, Settings, T),
         new JobSubmitted("r1", new RebaseSpec { Image = A, Format = "qcow2", Backing = B, BackingFormat = "raw", Unsafe = true }, Settings, T),
         new JobSubmitted("m1.0.5", Change, JobSettings.Default, T),
+        new JobSubmitted("m1.gather", new GatherSpec { Migration = "m1", Manifest = "version: 1\n", UsedRoots = ["kvm", "vmware"] }, JobSettings.Default, T),
         new UsesTaken([new JobUse(A, UsePurpose.Read, 9), new JobUse(B, UsePurpose.Fill, 5)], T),
         new UsesReleased(T),
         new JobPlanned(Plan, T),
