@@ -11,7 +11,7 @@ public abstract class DelegatingFile(IBlockFile inner) : IBlockFile
 
     public bool CanWrite => Inner.CanWrite;
 
-    public bool CanResize => Inner.CanResize;
+    public virtual bool CanResize => Inner.CanResize;
 
     public long AllocatedBytes => Inner.AllocatedBytes;
 

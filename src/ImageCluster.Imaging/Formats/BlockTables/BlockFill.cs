@@ -34,7 +34,8 @@ internal abstract class BlockFill : IFillTarget
 
     public bool ShardsIndependent { get; protected init; }
 
-    public virtual bool UnwrittenIsZero => true;
+    /// <summary>Not where every block has its place on a device, which holds what it held before.</summary>
+    public virtual bool UnwrittenIsZero => !Layout.Fixed || File.CanResize;
 
     public bool ReservesRoom => !Layout.Fixed;
 
@@ -73,11 +74,21 @@ internal abstract class BlockFill : IFillTarget
 
     public virtual void Write(FillRun run)
     {
+        if (run.ExplicitZero)
+        {
+            WriteZeroes(run.Offset, run.Length);
+            return;
+        }
+
         foreach (FillPiece piece in run.Pieces)
         {
             if (piece.Kind == FillPieceKind.Data)
             {
                 WriteData(run.Offset + piece.Start, run.Payload(piece));
+            }
+            else if (piece.Kind == FillPieceKind.Zero)
+            {
+                WriteZeroes(run.Offset + piece.Start, piece.Length);
             }
         }
     }
@@ -180,6 +191,15 @@ internal abstract class BlockFill : IFillTarget
             WriteBytes(offset, HostOf(block) + within, data[..length]);
             offset += length;
             data = data[length..];
+        }
+    }
+
+    // Elsewhere a zero piece either has no place or one that reads as zeros already.
+    private void WriteZeroes(long offset, long length)
+    {
+        if (Layout.Fixed)
+        {
+            File.WriteZeroes(Layout.FirstBlock + offset, length, ZeroMode.MayUnmap);
         }
     }
 

@@ -5,9 +5,19 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Qed;
 
 /// <summary>Fills a new QED image.</summary>
-internal sealed class QedFill(IBlockFile file, CreateRequest request, QedLayout layout)
-    : TwoLevelFill(file, request, layout.FillLayout, layout.Shape, layout.Header.Backing is not null)
+internal sealed class QedFill : TwoLevelFill
 {
+    private readonly QedLayout _layout;
+
+    private QedFill(IBlockFile file, CreateRequest request, QedLayout layout)
+        : base(file, request, layout.FillLayout, layout.Shape, layout.Header.Backing is not null)
+    {
+        _layout = layout;
+
+        // A check finds every cluster that nothing refers to: room that a lost attempt took would be a leak for ever.
+        ShardsIndependent = false;
+    }
+
     public static IFillTarget Create(CreateRequest request)
     {
         QedLayout layout = new(request);
@@ -22,5 +32,5 @@ internal sealed class QedFill(IBlockFile file, CreateRequest request, QedLayout 
 
     protected override ulong EntryOf(long place) => place == StatedZero ? 1 : (ulong)place;
 
-    protected override void WriteHeader() => File.Write(0, layout.Header.Encode());
+    protected override void WriteHeader() => File.Write(0, _layout.Header.Encode());
 }
