@@ -14,24 +14,47 @@ public sealed class ChainOpener(IFileLocator locator)
     /// <summary>Bytes that probing looks at (QEMU's BLOCK_PROBE_BUF_SIZE).</summary>
     public const int ProbeLength = 512;
 
+    private const int MaxNesting = 16;
+
     public IFileLocator Locator => locator;
 
     /// <summary>Opens <paramref name="name"/> and, unless told otherwise, every image that it stands on.</summary>
-    public LayeredDisk Open(string name, ChainOptions options)
+    public LayeredDisk Open(string name, ChainOptions options) => Open(TopOf(name, options), options, nesting: 0);
+
+    /// <summary>Opens one image file without its parents.</summary>
+    public IImageLayer OpenLayer(string name, ChainOptions options) => OpenLayer(TopOf(name, options), options, nesting: 0);
+
+    private static ImageSource TopOf(string name, ChainOptions options) => new()
+    {
+        FileName = name,
+        Format = options.Format,
+        Options = options.Options,
+        Secret = options.Secret,
+        Container = options.Container,
+        FollowBacking = options.FollowBacking,
+        Backing = options.Backing,
+    };
+
+    private LayeredDisk Open(ImageSource source, ChainOptions options, int nesting)
     {
         List<IImageLayer> layers = [];
         HashSet<string> seen = [];
         try
         {
-            seen.Add(locator.Canonical(name));
-            layers.Add(OpenLayer(name, options.WritableLayers > 0 ? options : options with { Mode = options.Mode with { Write = false } }));
-            while (options.FollowBacking && layers[^1].Backing is { } backing)
+            if (source.Container is null)
+            {
+                seen.Add(locator.Canonical(source.FileName!));
+            }
+
+            layers.Add(OpenLayer(source, options.WritableLayers > 0 ? options : options with { Mode = options.Mode with { Write = false } }, nesting));
+            while (source.FollowBacking && (source.Backing is not null || layers[^1].Backing is not null))
             {
                 IImageLayer overlay = layers[^1];
-                layers.Add(OpenBacking(overlay, backing, layers.Count, seen, options));
+                (IImageLayer layer, source) = OpenBacking(overlay, source.Backing, layers.Count, seen, options, nesting);
+                layers.Add(layer);
                 if (!options.DescribeOnly && !options.ForCheck)
                 {
-                    (overlay as IVerifiesParent)?.VerifyParent(layers[^1]);
+                    (overlay as IVerifiesParent)?.VerifyParent(layer);
                 }
             }
 
@@ -44,11 +67,11 @@ public sealed class ChainOpener(IFileLocator locator)
         }
     }
 
-    /// <summary>Opens one image file without its parents.</summary>
-    public IImageLayer OpenLayer(string name, ChainOptions options)
+    private IImageLayer OpenLayer(ImageSource source, ChainOptions options, int nesting)
     {
-        ImageFormat? stated = options.Format is { } formatName ? FindFormat(formatName, name) : null;
-        IBlockFile file = locator.Open(name, options.Mode);
+        string name = source.FileName!;
+        ImageFormat? stated = source.Format is { } formatName ? FindFormat(formatName, name) : null;
+        IBlockFile file = OpenFile(source, options, nesting);
         ImageFormat format;
         try
         {
@@ -68,9 +91,25 @@ public sealed class ChainOpener(IFileLocator locator)
             Mode = options.Mode,
             DescribeOnly = options.DescribeOnly,
             ForCheck = options.ForCheck,
-            Secret = options.Secret,
-            Options = options.Options,
+            Secret = source.Secret,
+            Options = source.Options,
         });
+    }
+
+    private IBlockFile OpenFile(ImageSource source, ChainOptions options, int nesting)
+    {
+        if (source.Container is not { } container)
+        {
+            return locator.Open(source.FileName!, options.Mode);
+        }
+
+        if (nesting >= MaxNesting)
+        {
+            throw new ImageException(ImageErrorKind.Limit, source.FileName, $"Images lie in each other more than {MaxNesting} deep");
+        }
+
+        LayeredDisk disk = Open(container, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null }, nesting + 1);
+        return new LayeredFile(disk, container.DisplayName ?? container.FileName!, options.Mode.Write);
     }
 
     /// <summary>The format that is surest of the file, by its first bytes and name; raw where no other claims it.</summary>
@@ -98,7 +137,8 @@ public sealed class ChainOpener(IFileLocator locator)
     /// <summary>The name by which the locator finds what <paramref name="referrer"/> calls <paramref name="reference"/>.</summary>
     public string Resolve(string referrer, string reference) => locator.Combine(referrer, reference);
 
-    private IImageLayer OpenBacking(IImageLayer overlay, BackingReference backing, int depth, HashSet<string> seen, ChainOptions options)
+    private (IImageLayer Layer, ImageSource Source) OpenBacking(
+        IImageLayer overlay, ImageSource? given, int depth, HashSet<string> seen, ChainOptions options, int nesting)
     {
         if (depth >= options.MaxDepth)
         {
@@ -109,37 +149,61 @@ public sealed class ChainOpener(IFileLocator locator)
             };
         }
 
-        if (backing.Format is null && !options.AllowProbedBacking)
+        if (given is not null && FormatRegistry.Find(overlay.FormatName) is { } format && format.CreateOptions.All(static option => option.Name != "backing_file"))
         {
-            throw new ImageException(ImageErrorKind.Policy, overlay.FileName,
-                $"Backing file '{backing.Name}' has no stated format, and guessing is not allowed here")
-            {
-                Hint = "State it: rebase -u -F FORMAT -b FILE IMAGE.",
-            };
+            throw new ImageException(ImageErrorKind.Unsupported, overlay.FileName, "Driver doesn't support backing files");
         }
 
+        CheckGuess(overlay, given, options);
         try
         {
-            string name = locator.Combine(overlay.FileName, backing.Name);
-            options.References.Require(name);
-            if (!seen.Add(locator.Canonical(name)))
+            ImageSource source = BackingSource(overlay, given, options);
+            if (source.Container is null && !seen.Add(locator.Canonical(source.FileName!)))
             {
-                throw new ImageException(ImageErrorKind.Policy, overlay.FileName, $"Backing file '{name}' creates an infinite loop.");
+                throw new ImageException(ImageErrorKind.Policy, overlay.FileName, $"Backing file '{source.FileName}' creates an infinite loop.");
             }
 
             bool write = options.Mode.Write && (depth < options.WritableLayers || depth == options.WritableBase);
-            return OpenLayer(name, options with
-            {
-                Format = backing.Format,
-                Mode = options.Mode with { Write = write },
-                ForCheck = false,
-                Options = new Dictionary<string, string>(),
-            });
+            ChainOptions below = options with { Mode = options.Mode with { Write = write }, ForCheck = false };
+            return (OpenLayer(source, below, nesting), source);
         }
         catch (ImageException e) when (!e.Message.StartsWith("Could not open backing file", StringComparison.Ordinal))
         {
             throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
         }
+    }
+
+    private static void CheckGuess(IImageLayer overlay, ImageSource? given, ChainOptions options)
+    {
+        if (!options.AllowProbedBacking && given?.Format is null && overlay.Backing is { Format: null, Name: var name })
+        {
+            throw new ImageException(ImageErrorKind.Policy, overlay.FileName,
+                $"Backing file '{name}' has no stated format, and guessing is not allowed here")
+            {
+                Hint = "State it: rebase -u -F FORMAT -b FILE IMAGE.",
+            };
+        }
+    }
+
+    // What was given goes before what the header says, which the policy has to allow.
+    private ImageSource BackingSource(IImageLayer overlay, ImageSource? given, ChainOptions options)
+    {
+        if (given?.FileName is not null)
+        {
+            return given with { Format = given.Format ?? overlay.Backing?.Format };
+        }
+
+        BackingReference backing = overlay.Backing
+            ?? throw new ImageException(ImageErrorKind.InvalidArgument, overlay.FileName, "A block device must be specified for \"file\"");
+        string? stated = given?.Format ?? backing.Format;
+        string name = locator.Combine(overlay.FileName, backing.Name);
+        if (options.ReadName?.Invoke(name, stated) is { } read)
+        {
+            return read;
+        }
+
+        options.References.Require(name);
+        return (given ?? new ImageSource()) with { FileName = name, Format = stated };
     }
 
     private static ImageFormat FindFormat(string formatName, string file) => FormatRegistry.Find(formatName) ??

@@ -46,4 +46,16 @@ public sealed record ChainOptions
 
     /// <summary>Driver options of the top image.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The image whose guest's disk is the top image's file; null where that is the storage's.</summary>
+    public ImageSource? Container { get; init; }
+
+    /// <summary>What the top image is to stand on, instead of what its header names; null for that.</summary>
+    public ImageSource? Backing { get; init; }
+
+    /// <summary>
+    /// Takes apart a backing file's name that is more than a file's (<c>json:...</c>), with the format that the header states; null from it for a
+    /// plain name.
+    /// </summary>
+    public Func<string, string?, ImageSource?>? ReadName { get; init; }
 }

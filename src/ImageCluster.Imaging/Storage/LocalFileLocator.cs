@@ -11,7 +11,14 @@ public sealed class LocalFileLocator : IFileLocator
     public IBlockFile Open(string name, OpenMode mode)
     {
         LocalOpening opening = new(name, PathOf(name), mode);
-        return opening.Open();
+        LocalFile file = opening.Open();
+        if (ImagePath.ProtocolOf(name) == "host_device" && file is not LocalBlockDevice)
+        {
+            file.Dispose();
+            throw new ImageException(ImageErrorKind.InvalidArgument, name, $"'host_device' driver requires '{PathOf(name)}' to be either a character or block device");
+        }
+
+        return file;
     }
 
     /// <inheritdoc/>

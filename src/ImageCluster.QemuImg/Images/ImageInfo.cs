@@ -45,7 +45,7 @@ internal sealed class ImageInfo
         return new ImageInfo
         {
             FileName = image.DisplayName(layer.FormatName),
-            Format = image.IsProtocol ? "file" : layer.FormatName,
+            Format = image.ProtocolDriver ?? layer.FormatName,
             VirtualSize = layer.VirtualSize,
             ActualSize = status?.AllocatedBytes,
             ClusterSize = status?.ClusterSize ?? 0,

@@ -35,8 +35,14 @@ internal static class ImageOpener
     {
         try
         {
-            CheckSharing(image, settings);
+            foreach (string warning in image.Warnings)
+            {
+                host.Errors.Write($"{host.ProgramName}: warning: {warning}\n");
+            }
+
+            Check(image, settings);
             LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, Options(host, image, settings));
+            CheckProbed(image, disk);
             WarnOfGuess(host, image, settings, disk);
             return disk;
         }
@@ -47,23 +53,30 @@ internal static class ImageOpener
     }
 
     /// <summary>The engine's options for opening an image as a command asks.</summary>
-    public static ChainOptions Options(CommandHost host, ImageReference image, OpenSettings settings) => new()
+    public static ChainOptions Options(CommandHost host, ImageReference image, OpenSettings settings)
     {
-        Format = image.Format,
-        Mode = new OpenMode
+        ImageSource source = image.ToSource(host);
+        return new ChainOptions
         {
-            Write = settings.Write,
-            Cache = settings.Cache,
-            Lock = settings.ForceShare ? ImageLock.Shared : ImageLock.Default,
-        },
-        FollowBacking = settings.FollowBacking && !image.WithoutBacking,
-        References = ProtocolPolicy.All,
-        DescribeOnly = settings.DescribeOnly,
-        ForCheck = settings.ForCheck,
-        WritableBase = settings.WritableBase,
-        Options = image.Options,
-        Secret = host.Secrets.Lookup(image.Options, image.FileName),
-    };
+            Format = source.Format,
+            Mode = new OpenMode
+            {
+                Write = settings.Write,
+                Cache = settings.Cache,
+                Lock = settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
+            },
+            FollowBacking = settings.FollowBacking && source.FollowBacking,
+            References = ProtocolPolicy.All,
+            DescribeOnly = settings.DescribeOnly,
+            ForCheck = settings.ForCheck,
+            WritableBase = settings.WritableBase,
+            Options = source.Options,
+            Secret = source.Secret,
+            Container = source.Container,
+            Backing = source.Backing,
+            ReadName = (name, format) => ImageReference.ReadBackingName(host, name, format),
+        };
+    }
 
     /// <summary>What to say where an image cannot be opened.</summary>
     public static CommandException Failure(ImageReference image, ImageException failure, int exitCode = 1) =>
@@ -72,6 +85,28 @@ internal static class ImageOpener
     /// <summary>The engine's hint as lines.</summary>
     public static string? HintText(ImageException failure) =>
         failure.Hint is null || failure.Hint.EndsWith('\n') ? failure.Hint : failure.Hint + "\n";
+
+    // Options of a format that was not stated are looked at when it is known.
+    private static void CheckProbed(ImageReference image, LayeredDisk disk)
+    {
+        try
+        {
+            foreach (string option in image.Format is null ? image.Options.Keys : [])
+            {
+                RuntimeOptions.CheckDriver(disk.Top.FormatName, option);
+            }
+
+            if (disk.Layers.Count > 1)
+            {
+                image.Backing?.Check(disk.Layers[1].FormatName);
+            }
+        }
+        catch (ImageException)
+        {
+            disk.Dispose();
+            throw;
+        }
+    }
 
     private static void WarnOfGuess(CommandHost host, ImageReference image, OpenSettings settings, LayeredDisk disk)
     {
@@ -83,11 +118,28 @@ internal static class ImageOpener
         }
     }
 
-    private static void CheckSharing(ImageReference image, OpenSettings settings)
+    private static void Check(ImageReference image, OpenSettings settings)
     {
-        if (settings is { ForceShare: true, Write: true })
+        if (settings.Write && (settings.ForceShare || image.ForcesSharing))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "force-share=on can only be used with read-only images");
+        }
+
+        if (settings.Write && image.IsReadOnly)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Block node is read-only");
+        }
+
+        if (!settings.DescribeOnly && image.Options.TryGetValue("data-file", out string? node))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Cannot find device='{node}' nor node-name='{node}'");
+        }
+
+        // What is opened alone has no place for such options.
+        if (!settings.FollowBacking && image.Backing is { } backing)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName,
+                $"Block format '{image.Format ?? "raw"}' does not support the option '{backing.FirstOption}'");
         }
     }
 }

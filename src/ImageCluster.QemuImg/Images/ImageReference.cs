@@ -1,8 +1,8 @@
 using System.Globalization;
 using ImageCluster.Imaging;
-using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
-using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg.Images;
 
@@ -12,11 +12,21 @@ namespace ImageCluster.QemuImg.Images;
 /// </summary>
 internal sealed class ImageReference
 {
+    private readonly BlockNode? _node;
+
     private ImageReference(string text, string fileName, string? format)
     {
         Text = text;
         FileName = fileName;
         Format = format;
+    }
+
+    private ImageReference(string text, BlockNode node)
+    {
+        Text = text;
+        _node = node;
+        FileName = node.FileName;
+        Format = node.IsProtocol ? "raw" : node.Driver;
     }
 
     /// <summary>As it was given: what messages quote.</summary>
@@ -29,46 +39,62 @@ internal sealed class ImageReference
     public string? Format { get; }
 
     /// <summary>The driver's own options, as text.</summary>
-    public IReadOnlyDictionary<string, string> Options { get; private init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Options => _node?.Options ?? new Dictionary<string, string>();
 
-    /// <summary>The options that make the image another than its file name says, with the types that they were given in.</summary>
-    private QDict? Significant { get; init; }
+    /// <summary>The driver of an image that is the file itself, without a format (driver=file); null for any other.</summary>
+    public string? ProtocolDriver => _node is { IsProtocol: true } ? _node.Driver : null;
 
-    /// <summary>The image is the file itself, without a format (driver=file).</summary>
-    public bool IsProtocol { get; private init; }
+    public bool IsReadOnly => _node is { IsReadOnly: true };
 
-    /// <summary>True for <c>backing=null</c> in JSON: the image is to be opened alone.</summary>
-    public bool WithoutBacking { get; private init; }
+    public bool ForcesSharing => _node is { ForcesSharing: true };
+
+    /// <summary>What the options say of the backing file; null where they say nothing.</summary>
+    public BackingNode? Backing => _node?.Backing;
+
+    /// <summary>What qemu-img warns of when it opens the image, after "warning: ".</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
 
     /// <summary>The name that info shows.</summary>
-    public string DisplayName(string formatName)
-    {
-        if (Significant is null)
-        {
-            return PlainName(FileName);
-        }
+    public string DisplayName(string formatName) => _node?.DisplayName(formatName) ?? PlainName(FileName);
 
-        QDict file = new() { { "driver", "file" }, { "filename", PlainName(FileName) } };
-        QDict whole = new() { { "driver", formatName }, { "file", file } };
-        foreach ((string key, object value) in Significant)
-        {
-            whole.Add(key, value);
-        }
-
-        StringWriter text = new();
-        text.Write("json:");
-        QemuJson.WriteCompact(text, whole);
-        return text.ToString();
-    }
+    /// <summary>For the engine.</summary>
+    public ImageSource ToSource(CommandHost host) => _node?.ToSource(host) ?? new ImageSource { FileName = FileName, Format = Format };
 
     /// <summary>A file name with or without <c>json:</c>.</summary>
     /// <exception cref="CommandException">It cannot be taken apart; ends the command with <paramref name="exitCode"/>.</exception>
     public static ImageReference FromName(string name, string? format, int exitCode = 1)
     {
-        return name.StartsWith("json:", StringComparison.Ordinal)
+        return IsJson(name)
             ? OrEnd(name, exitCode, () => FromJson(name, format))
             : new ImageReference(name, name, format);
     }
+
+    /// <summary>An option string (<c>--image-opts</c>).</summary>
+    /// <inheritdoc cref="FromName" path="/exception"/>
+    public static ImageReference FromOptionText(string text, int exitCode = 1)
+    {
+        Dictionary<string, object?> flat = [];
+        List<string> warnings = [];
+        foreach (KeyValueText.Item item in KeyValueText.Split(text, "file"))
+        {
+            flat[item.AsSwitch.Name] = item.AsSwitch.Value;
+            if (item.Value is null)
+            {
+                warnings.Add($"short-form boolean option '{item.Name}' deprecated\nPlease use {item.AsSwitch.Name}={item.AsSwitch.Value} instead");
+            }
+        }
+
+        return OrEnd(text, exitCode, () => Parse(text, flat, null, warnings));
+    }
+
+    /// <summary>A backing file's name as a header has it, for the engine: null for a plain one.</summary>
+    public static ImageSource? ReadBackingName(CommandHost host, string name, string? format) =>
+        IsJson(name) ? FromJson(name, format).ToSource(host) : null;
+
+    /// <summary>A file's name as info shows it: without the protocol of local files.</summary>
+    public static string PlainName(string name) => ImagePath.ToLocal(name) ?? name;
+
+    private static bool IsJson(string name) => name.StartsWith("json:", StringComparison.Ordinal);
 
     private static ImageReference FromJson(string name, string? format)
     {
@@ -89,24 +115,19 @@ internal sealed class ImageReference
 
         Dictionary<string, object?> flat = [];
         Flatten("", members, flat);
-        return FromOptions(name, flat, format);
+        return Parse(name, flat, format, []);
     }
 
-    /// <summary>An option string (<c>--image-opts</c>).</summary>
-    /// <inheritdoc cref="FromName" path="/exception"/>
-    public static ImageReference FromOptionText(string text, int exitCode = 1)
+    private static ImageReference Parse(string text, Dictionary<string, object?> flat, string? statedFormat, List<string> warnings)
     {
-        Dictionary<string, object?> flat = [];
-        foreach (KeyValueText.Item item in KeyValueText.Split(text, "file"))
+        BlockNode node = BlockNode.Parse(flat, statedFormat);
+        if (node.UsesEmptyBacking)
         {
-            flat[item.AsSwitch.Name] = item.AsSwitch.Value;
+            warnings.Add("Use of \"backing\": \"\" is deprecated; use \"backing\": null instead");
         }
 
-        return OrEnd(text, exitCode, () => FromOptions(text, flat, null));
+        return new ImageReference(text, node) { Warnings = warnings };
     }
-
-    /// <summary>A file's name as info shows it: without the protocol of local files.</summary>
-    public static string PlainName(string name) => name.StartsWith("file:", StringComparison.Ordinal) ? name[5..] : name;
 
     private static ImageReference OrEnd(string text, int exitCode, Func<ImageReference> take)
     {
@@ -116,7 +137,7 @@ internal sealed class ImageReference
         }
         catch (ImageException e)
         {
-            throw new CommandException($"Could not open '{text}': {e.Message}", exitCode);
+            throw new CommandException($"Could not open '{text}': {e.Message}", exitCode) { Hint = ImageOpener.HintText(e) };
         }
     }
 
@@ -147,92 +168,6 @@ internal sealed class ImageReference
             default:
                 flat[key] = value;
                 break;
-        }
-    }
-
-    private static ImageReference FromOptions(string text, Dictionary<string, object?> flat, string? statedFormat)
-    {
-        if (flat.GetValueOrDefault("file") is string node)
-        {
-            throw Invalid(text, $"Cannot find device='{node}' nor node-name='{node}'");
-        }
-
-        string? driver = flat.GetValueOrDefault("driver") as string;
-        bool isProtocol = statedFormat is null && driver is "file" or "host_device";
-        string? fileName = flat.GetValueOrDefault(isProtocol ? "filename" : "file.filename") as string;
-        driver = statedFormat ?? driver;
-        if (driver is null && fileName is null)
-        {
-            throw Invalid(text, "Must specify either driver or file");
-        }
-
-        if (driver is not null && !isProtocol && FormatRegistry.Find(driver) is null)
-        {
-            throw Invalid(text, $"Unknown driver '{driver}'");
-        }
-
-        string? protocol = flat.GetValueOrDefault("file.driver") as string;
-        if (fileName is null || protocol is not (null or "file" or "host_device"))
-        {
-            throw Invalid(text, "A block device must be specified for \"file\"");
-        }
-
-        Dictionary<string, string> options = [];
-        QDict significant = [];
-        foreach ((string key, object? value) in flat)
-        {
-            Sort(text, key, value, isProtocol ? "" : "file.", driver, options, significant);
-        }
-
-        return new ImageReference(text, fileName, isProtocol ? "raw" : driver)
-        {
-            Options = options,
-            Significant = significant.Count > 0 ? significant : null,
-            IsProtocol = isProtocol,
-            WithoutBacking = flat.TryGetValue("backing", out object? backing) && backing is null,
-        };
-    }
-
-    // Files one option under the protocol, the generic block layer or the driver.
-    private static void Sort(
-        string text, string key, object? value, string protocolPrefix, string? driver, Dictionary<string, string> options, QDict significant)
-    {
-        if (key is "driver" or "file.driver" or "backing" || RuntimeOptions.IsGeneric(key))
-        {
-            if (key is "read-only" or "force-share" && value is string and not ("on" or "off"))
-            {
-                throw Invalid(text, $"Parameter '{key}' expects 'on' or 'off'");
-            }
-
-            return;
-        }
-
-        if (key.StartsWith(protocolPrefix, StringComparison.Ordinal))
-        {
-            string name = key[protocolPrefix.Length..];
-            if (!RuntimeOptions.IsOfFile(name) && !RuntimeOptions.IsGeneric(name))
-            {
-                throw Invalid(text, $"Block protocol 'file' doesn't support the option '{name}'");
-            }
-
-            return;
-        }
-
-        if (driver is not null && !RuntimeOptions.IsOfDriver(driver, key))
-        {
-            throw Invalid(text, $"Block format '{driver}' does not support the option '{key}'");
-        }
-
-        string plain = value switch
-        {
-            bool flag => flag ? "on" : "off",
-            null => "",
-            _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
-        };
-        options[key] = plain;
-        if (RuntimeOptions.IsSignificant(key))
-        {
-            significant.Add(key, value);
         }
     }
 

@@ -1,8 +1,10 @@
+using ImageCluster.Imaging;
+
 namespace ImageCluster.QemuImg.Images;
 
 /// <summary>
-/// The options that QEMU's drivers take when an image is opened (qemu-options, -blockdev): which names are known. Most tune QEMU's
-/// caches and threads; they are accepted and change nothing here.
+/// The options that QEMU's drivers take when an image is opened (qemu-options, -blockdev): which names are known, and which values. Most tune
+/// QEMU's caches and threads; they are accepted and change nothing here.
 /// </summary>
 internal static class RuntimeOptions
 {
@@ -24,14 +26,34 @@ internal static class RuntimeOptions
         "overlap-check.refcount-table", "overlap-check.refcount-block", "overlap-check.snapshot-table",
         "overlap-check.inactive-l1", "overlap-check.inactive-l2", "overlap-check.bitmap-directory",
         "cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval",
-        "encrypt.format", "encrypt.key-secret", "data-file", "data-file.driver", "data-file.filename",
+        "encrypt.format", "encrypt.key-secret", "data-file", "data-file.driver", "data-file.filename", "data-file.file.driver", "data-file.file.filename",
     ];
+
+    private static readonly string[] Flags =
+    [
+        "read-only", "auto-read-only", "force-share", "cache.direct", "cache.no-flush", "lazy-refcounts",
+        "pass-discard-request", "pass-discard-snapshot", "pass-discard-other", "drop-cache",
+    ];
+
+    private static readonly string[] Sizes = ["cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "offset", "size"];
+
+    private static readonly Dictionary<string, string[]> Choices = new()
+    {
+        ["locking"] = ["auto", "on", "off"],
+        ["aio"] = ["threads", "native", "io_uring"],
+        ["detect-zeroes"] = ["off", "on", "unmap"],
+    };
 
     public static bool IsGeneric(string name) => Generic.Contains(name);
 
+    /// <summary>A driver for files and devices of this machine.</summary>
+    public static bool IsFileDriver(string? driver) => driver is "file" or "host_device";
+
     public static bool IsOfFile(string name) => OfFile.Contains(name);
 
-    public static bool IsOfDriver(string driver, string name) => driver switch
+    public static bool IsOn(string value) => value is "on" or "yes" or "true" or "y";
+
+    private static bool IsOfDriver(string driver, string name) => driver switch
     {
         "raw" => name is "offset" or "size",
         "qcow2" => OfQcow2.Contains(name),
@@ -42,6 +64,52 @@ internal static class RuntimeOptions
         _ => false,
     };
 
+    /// <summary>Refuses an option that the format does not have; a format that is still to be probed has all.</summary>
+    public static void CheckDriver(string? driver, string name)
+    {
+        if (driver is not null && !IsOfDriver(driver, name))
+        {
+            throw Invalid($"Block format '{driver}' does not support the option '{name}'");
+        }
+    }
+
+    /// <summary>Refuses a value that is not of the option's type.</summary>
+    public static void Check(string name, string value)
+    {
+        if (Flags.Contains(name) && value is not ("on" or "off" or "yes" or "no" or "true" or "false" or "y" or "n"))
+        {
+            throw Invalid($"Parameter '{name}' expects 'on' or 'off'");
+        }
+
+        if (Choices.TryGetValue(name, out string[]? choices) && !choices.Contains(value))
+        {
+            throw Invalid($"invalid parameter value: {value}");
+        }
+
+        if (name == "discard" && value is not ("on" or "off" or "unmap" or "ignore"))
+        {
+            throw Invalid("Invalid discard option");
+        }
+
+        if (name is "overlap-check" or "overlap-check.template" && value is not ("none" or "constant" or "cached" or "all"))
+        {
+            throw Invalid($"Unsupported value '{value}' for qcow2 option 'overlap-check'. Allowed are any of the following: none, constant, cached, all");
+        }
+
+        if (Sizes.Contains(name) && !ByteSize.TryParse(value, out _))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, null, $"Parameter '{name}' expects a non-negative number below 2^64") { Hint = CreateOptionSet.SizeHint };
+        }
+
+        bool isIdentifier = value.Length is > 0 and < 32 && char.IsAsciiLetter(value[0]) && value.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
+        if (name == "node-name" && !isIdentifier)
+        {
+            throw Invalid($"Invalid node-name: '{value}'");
+        }
+    }
+
     /// <summary>True for an option that makes another image of the same file.</summary>
     public static bool IsSignificant(string name) => name is "offset" or "size" or "encrypt.key-secret" or "key-secret";
+
+    private static ImageException Invalid(string message) => new(ImageErrorKind.InvalidArgument, null, message);
 }

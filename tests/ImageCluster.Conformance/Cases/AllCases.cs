@@ -16,5 +16,6 @@ internal static class AllCases
         .. ToolCases.List,
         .. AmendCases.List,
         .. FormatCases.List,
+        .. NodeCases.List,
     ];
 }

@@ -27,7 +27,9 @@ internal sealed class ImageEncryption : IDisposable
     {
         if (header.CryptMethod == CryptMethod.None)
         {
-            return null;
+            return context.Options.TryGetValue("encrypt.format", out string? asked)
+                ? throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, $"No encryption in image header, but options specified format '{asked}'")
+                : null;
         }
 
         string format = header.CryptMethod == CryptMethod.Aes ? "aes" : "luks";

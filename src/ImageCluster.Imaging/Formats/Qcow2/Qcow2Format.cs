@@ -82,6 +82,10 @@ public sealed class Qcow2Format : ImageFormat
             {
                 dataFile = OpenDataFile(header, context, out unreadable);
             }
+            else if (context.Options.ContainsKey("data-file.filename") && !context.DescribeOnly)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "'data-file' can only be set for images with an external data file");
+            }
 
             encryption = ImageEncryption.Open(header, context);
             if (encryption is { Cipher: null })

@@ -100,6 +100,7 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         }
 
         long old = _file.Length;
+        newSize += _start;
         if (newSize < old && preallocation != "off")
         {
             throw new ImageException(ImageErrorKind.Unsupported, FileName, "Preallocation can't be used for shrinking files");
@@ -120,7 +121,7 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
                 throw new ImageException(ImageErrorKind.Unsupported, FileName, "Unsupported preallocation mode: metadata");
         }
 
-        VirtualSize = RoundUp(newSize);
+        VirtualSize = RoundUp(newSize - _start);
     }
 
     public FormatSpecificInfo? DescribeSpecific() => null;

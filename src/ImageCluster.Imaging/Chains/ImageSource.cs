@@ -1,0 +1,32 @@
+namespace ImageCluster.Imaging.Chains;
+
+/// <summary>
+/// An image as whoever opens it describes it, where a file's name does not say enough: what its driver is told, the image that it lies in, the
+/// image that it is to stand on. What is left out is as the file, or the overlay that refers to it, says.
+/// </summary>
+public sealed record ImageSource
+{
+    /// <summary>The file by a name for the locator; null for the one that the overlay above names.</summary>
+    public string? FileName { get; init; }
+
+    /// <summary>The format by name; null for the one that the overlay above states, or to probe.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>Driver options.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Secrets by QEMU's option name; see <see cref="Formats.OpenContext.Secret"/>.</summary>
+    public Func<string, byte[]?> Secret { get; init; } = static _ => null;
+
+    /// <summary>The image whose guest's disk is this image's file; null where the file is the storage's.</summary>
+    public ImageSource? Container { get; init; }
+
+    /// <summary>What messages call a container; null for the file's name.</summary>
+    public string? DisplayName { get; init; }
+
+    /// <summary>False to open the image alone.</summary>
+    public bool FollowBacking { get; init; } = true;
+
+    /// <summary>The image that it stands on, instead of what its header names; null for that.</summary>
+    public ImageSource? Backing { get; init; }
+}

@@ -1,0 +1,87 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.QemuImg.CommandLine;
+
+namespace ImageCluster.QemuImg.Images;
+
+/// <summary>What the options say of a backing file: a whole node, or only what to add to what the header names.</summary>
+internal sealed class BackingNode
+{
+    private readonly BlockOptions _given;
+    private readonly string? _reference;
+
+    public BackingNode(BlockOptions given, string? reference) => (_given, _reference) = (given, reference);
+
+    /// <summary>A name of the first of the options, for complaints where none may be given.</summary>
+    public string FirstOption => _reference is not null ? "backing" : $"backing.{_given.Names.First()}";
+
+    /// <summary>Refuses an option that the format, known by now, does not have.</summary>
+    public void Check(string formatName)
+    {
+        try
+        {
+            foreach (string name in OwnOptions())
+            {
+                RuntimeOptions.CheckDriver(formatName, name);
+            }
+        }
+        catch (ImageException e)
+        {
+            throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e);
+        }
+    }
+
+    /// <summary>For the engine.</summary>
+    /// <exception cref="ImageException">The options are wrong; after "Could not open backing file: ".</exception>
+    public ImageSource ToSource(CommandHost host)
+    {
+        try
+        {
+            return Read(host);
+        }
+        catch (ImageException e)
+        {
+            throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e) { Hint = e.Hint };
+        }
+    }
+
+    private ImageSource Read(CommandHost host)
+    {
+        if (_reference is not null)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, null, $"Cannot find device='{_reference}' nor node-name='{_reference}'");
+        }
+
+        string? driver = _given.Text("driver");
+        if (!_given.Child("file").IsEmpty || _given.Has("file") || RuntimeOptions.IsFileDriver(driver))
+        {
+            return BlockNode.Parse(_given.All, null).ToSource(host);
+        }
+
+        if (driver is not null && FormatRegistry.Find(driver) is null)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, null, $"Unknown driver '{driver}'");
+        }
+
+        Dictionary<string, string> options = [];
+        foreach (string name in OwnOptions())
+        {
+            options[name] = BlockOptions.TextOf(_given.All[name]);
+        }
+
+        BlockOptions below = _given.Child("backing");
+        return new ImageSource
+        {
+            Format = driver,
+            Options = options,
+            Secret = host.Secrets.Lookup(options, ""),
+            FollowBacking = !(_given.Has("backing") && _given.Text("backing") is null or ""),
+            Backing = below.IsEmpty ? null : new BackingNode(below, null).ToSource(host),
+        };
+    }
+
+    private IEnumerable<string> OwnOptions() => RuntimeOptions.IsFileDriver(_given.Text("driver"))
+        ? []
+        : _given.Own(isProtocol: false).Select(static option => option.Key).Where(static key => key is not ("driver" or "file" or "backing") && !RuntimeOptions.IsGeneric(key));
+}

@@ -1,0 +1,113 @@
+namespace ImageCluster.Conformance.Cases;
+
+/// <summary>Images described by options and JSON: nodes in nodes, other backing and data files, and all that can be wrong with them.</summary>
+internal static class NodeCases
+{
+    private const string Key = "--object secret,id=s,data=abc";
+
+    private static readonly string[] Images =
+    [
+        "img create -q -f qcow2 a.qcow2 1M",
+        "io qcow2 a.qcow2 'write -P 1 0 64k'",
+        "img create -q -f raw b.raw 1M",
+        "io raw b.raw 'write -P 2 64k 64k'",
+        "img create -q -f qcow2 -b b.raw -F raw t.qcow2",
+        "img create -q -f raw w.raw 3M",
+        "img convert -n --target-image-opts -f raw a.qcow2 driver=raw,offset=1M,file.filename=w.raw",
+        "img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M",
+        "img create -q -f qcow2 -u -b 'json:{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"b.raw\"}}' -F raw j.qcow2 1M",
+        "img create -q -f qcow2 -u -b 'json:{\"driver\":\"raw\",\"offset\":65536,\"file\":{\"driver\":\"file\",\"filename\":\"b.raw\"}}' -F raw j2.qcow2 1M",
+        "img create -q -f qcow2 -u -b 'json:{\"driver\":\"foo\",\"file\":{\"driver\":\"file\",\"filename\":\"b.raw\"}}' -F raw j3.qcow2 1M",
+        "img create -q -f raw p.raw 100M",
+    ];
+
+    // An encrypted backing file, under an overlay that says nothing of its key and one that names the secret.
+    private static readonly string[] Encrypted =
+    [
+        $"img create -q {Key} -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 base.qcow2 1M",
+        "img create -q -f raw c.raw 1M",
+        "io raw c.raw 'write -P 7 64k 128k'",
+        $"img convert -n {Key} --target-image-opts c.raw driver=qcow2,file.filename=base.qcow2,encrypt.key-secret=s",
+        "img create -q -f qcow2 -u -b base.qcow2 -F qcow2 top.qcow2 1M",
+        "img create -q -f qcow2 -u -b 'json:{\"driver\":\"qcow2\",\"encrypt.key-secret\":\"s\",\"file\":{\"driver\":\"file\",\"filename\":\"base.qcow2\"}}' -F qcow2 named.qcow2 1M",
+    ];
+
+    public static IReadOnlyList<ConformanceCase> List { get; } =
+    [
+        Make("info", "options of nodes", "info --image-opts driver=qcow2", "info --image-opts driver=foo,file.filename=a.qcow2", "info --image-opts driver=qcow2,file.driver=foo,file.filename=a.qcow2",
+            "info --image-opts driver=qcow2,file.driver=file", "info --image-opts driver=qcow2,file.driver=file,file.filename=a.qcow2", "info --image-opts file.driver=file,file.filename=a.qcow2",
+            "info --image-opts driver=qcow2,file.driver=qcow2,file.file.filename=a.qcow2", "info --image-opts driver=raw,file.driver=raw,file.file.filename=b.raw", "info --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw",
+            "info --image-opts file.driver=raw,file.offset=1M,file.file.filename=w.raw", "info --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=raw,backing.file.filename=w.raw", "info --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=qcow2,backing.file.filename=a.qcow2",
+            "info --image-opts driver=qcow2,file.filename=t.qcow2,backing.file.filename=a.qcow2", "info --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=foo,backing.file.filename=a.qcow2", "info --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=qcow2,backing.file.filename=nix",
+            "info --image-opts driver=qcow2,file.filename=t.qcow2,backing.foo=1", "info --image-opts driver=qcow2,file.filename=t.qcow2,backing=", "info --image-opts driver=qcow2,file.filename=t.qcow2,backing=foo",
+            "info --image-opts driver=qcow2,file.filename=t.qcow2,backing", "info --image-opts driver=qcow2,file.filename=a.qcow2,backing.driver=raw,backing.file.filename=b.raw", "info --image-opts driver=raw,file.filename=b.raw,backing.driver=raw,backing.file.filename=b.raw",
+            "info --image-opts driver=qcow2,file.filename=d.qcow2,data-file.filename=b.raw", "info --image-opts driver=qcow2,file.filename=d.qcow2,data-file.driver=file,data-file.filename=b.raw", "info --image-opts driver=qcow2,file.filename=d.qcow2,data-file.driver=raw,data-file.file.filename=b.raw",
+            "info --image-opts driver=qcow2,file.filename=d.qcow2,data-file.filename=nix", "info --image-opts driver=qcow2,file.filename=d.qcow2,data-file=x", "info --image-opts driver=qcow2,file.filename=a.qcow2,data-file.filename=b.raw",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,foo.bar=1", "info --image-opts driver=qcow2,file.filename=a.qcow2,file.foo=1", "info --image-opts driver=qcow2,file.filename=a.qcow2,file.foo.bar=1",
+            "info --image-opts driver=qcow2,file.file.filename=a.qcow2", "info --image-opts driver=raw,file.filename=b.raw,offset=foo", "info --image-opts driver=raw,file.filename=b.raw,offset=2M",
+            "info --image-opts driver=raw,file.filename=b.raw,size=2M", "info --image-opts driver=raw,file.filename=b.raw,offset=512k,size=1M", "info --image-opts driver=raw,file.filename=b.raw,size=1000",
+            "info --image-opts driver=file,filename=b.raw", "info --image-opts driver=file,filename=b.raw,offset=512", "info --image-opts driver=file,file.filename=b.raw",
+            "info --image-opts driver=host_device,filename=b.raw", "info --image-opts driver=qcow2,file.filename=a.qcow2,read-only=on", "info --image-opts driver=qcow2,file.filename=a.qcow2,read-only=foo",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,file.locking=foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,file.aio=foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,cache.direct=foo",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,cache.direct=on,cache.no-flush=on", "info --image-opts driver=qcow2,file.filename=a.qcow2,detect-zeroes=foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,discard=foo",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,lazy-refcounts=foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,lazy-refcounts=on", "info --image-opts driver=qcow2,file.filename=a.qcow2,overlap-check=foo",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,overlap-check=all", "info --image-opts driver=qcow2,file.filename=a.qcow2,l2-cache-size=foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,cache-size=1",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,node-name=foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,node-name=0foo", "info --image-opts driver=qcow2,file.filename=a.qcow2,node-name=f,file.node-name=f",
+            "info --image-opts driver=qcow2,file=a", "info --image-opts file.filename=a.qcow2,,", "info --image-opts driver=qcow2,file.filename=a.qcow2,file=x",
+            "info --image-opts driver=luks,file.filename=b.raw", "info --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.format=luks", "info --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.format=foo",
+            "info --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.key-secret=x"),
+        Make("map", "options of nodes", "map --output=json --image-opts driver=qcow2", "map --output=json --image-opts driver=foo,file.filename=a.qcow2", "map --output=json --image-opts driver=qcow2,file.driver=foo,file.filename=a.qcow2",
+            "map --output=json --image-opts driver=qcow2,file.driver=file", "map --output=json --image-opts driver=qcow2,file.driver=file,file.filename=a.qcow2", "map --output=json --image-opts file.driver=file,file.filename=a.qcow2",
+            "map --output=json --image-opts driver=qcow2,file.driver=qcow2,file.file.filename=a.qcow2", "map --output=json --image-opts driver=raw,file.driver=raw,file.file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw",
+            "map --output=json --image-opts file.driver=raw,file.offset=1M,file.file.filename=w.raw", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=raw,backing.file.filename=w.raw", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=qcow2,backing.file.filename=a.qcow2",
+            "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.file.filename=a.qcow2", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=foo,backing.file.filename=a.qcow2", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=qcow2,backing.file.filename=nix",
+            "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.foo=1", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing=", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing=foo",
+            "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,backing.driver=raw,backing.file.filename=b.raw", "map --output=json --image-opts driver=raw,file.filename=b.raw,backing.driver=raw,backing.file.filename=b.raw",
+            "map --output=json --image-opts driver=qcow2,file.filename=d.qcow2,data-file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.filename=d.qcow2,data-file.driver=file,data-file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.filename=d.qcow2,data-file.driver=raw,data-file.file.filename=b.raw",
+            "map --output=json --image-opts driver=qcow2,file.filename=d.qcow2,data-file.filename=nix", "map --output=json --image-opts driver=qcow2,file.filename=d.qcow2,data-file=x", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,data-file.filename=b.raw",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,foo.bar=1", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,file.foo=1", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,file.foo.bar=1",
+            "map --output=json --image-opts driver=qcow2,file.file.filename=a.qcow2", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=foo", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=2M",
+            "map --output=json --image-opts driver=raw,file.filename=b.raw,size=2M", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=512k,size=1M", "map --output=json --image-opts driver=raw,file.filename=b.raw,size=1000",
+            "map --output=json --image-opts driver=file,filename=b.raw", "map --output=json --image-opts driver=file,filename=b.raw,offset=512", "map --output=json --image-opts driver=file,file.filename=b.raw",
+            "map --output=json --image-opts driver=host_device,filename=b.raw", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,read-only=on", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,read-only=foo",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,file.locking=foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,file.aio=foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,cache.direct=foo",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,cache.direct=on,cache.no-flush=on", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,detect-zeroes=foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,discard=foo",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,lazy-refcounts=foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,lazy-refcounts=on", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,overlap-check=foo",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,overlap-check=all", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,l2-cache-size=foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,cache-size=1",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,node-name=foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,node-name=0foo", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,node-name=f,file.node-name=f",
+            "map --output=json --image-opts driver=qcow2,file=a", "map --output=json --image-opts file.filename=a.qcow2,,", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,file=x",
+            "map --output=json --image-opts driver=luks,file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.format=luks", "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.format=foo",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.key-secret=x"),
+        Make("info", "json: and nested nodes", "info --backing-chain j.qcow2", "info --backing-chain j2.qcow2", "info --backing-chain j3.qcow2",
+            "info --output=json --backing-chain j2.qcow2", "info --image-opts driver=qcow2,file.filename=a.qcow2,read-only", "info 'json:{}'",
+            "info 'json:{\"driver\":\"qcow2\",\"file\":\"x\"}'", "info 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"a.qcow2\"},\"read-only\":\"foo\"}'", "info 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"a.qcow2\"},\"read-only\":1}'",
+            "info 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":1}}'", "info 'json:{\"driver\":1,\"file\":{\"driver\":\"file\",\"filename\":\"a.qcow2\"}}'", "info -f raw 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"t.qcow2\"}}'",
+            "info -f raw 'json:{\"driver\":\"file\",\"filename\":\"a.qcow2\"}'", "info 'json:{\"file.filename\":\"t.qcow2\"}'", "info --backing-chain --image-opts driver=qcow2,file.filename=t.qcow2",
+            "info --backing-chain --image-opts driver=qcow2,file.filename=t.qcow2,backing.file.filename=b.raw", "info --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw"),
+        Make("map", "json:, backing and data files by option", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=foo", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.file.filename=nix",
+            "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.read-only=on", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing.offset=64k", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing=",
+            "map --output=json --image-opts driver=qcow2,file.filename=a.qcow2,backing.driver=raw,backing.file.filename=b.raw", "map --output=json --image-opts driver=raw,file.filename=b.raw,backing.driver=raw,backing.file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.filename=t.qcow2,backing=foo",
+            "map --output=json 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"t.qcow2\"},\"backing\":null}'", "map 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"t.qcow2\"},\"backing\":{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"b.raw\"}}}'", "map 'json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"raw\",\"offset\":1048576,\"file\":{\"driver\":\"file\",\"filename\":\"w.raw\"}}}'",
+            "map --output=json j.qcow2", "map j2.qcow2", "map j3.qcow2",
+            "map --image-opts driver=qcow2,file.filename=d.qcow2,data-file.filename=nix", "map --image-opts driver=qcow2,file.filename=d.qcow2,data-file.driver=raw,data-file.file.filename=b.raw", "map --image-opts driver=qcow2,file.filename=d.qcow2,data-file=x",
+            "map --image-opts driver=qcow2,file.filename=a.qcow2,data-file.filename=b.raw"),
+        Make("resize", "nested nodes", "resize --image-opts driver=qcow2,file.filename=a.qcow2,read-only=on 2M", "amend -o size=1M --image-opts driver=qcow2,file.filename=a.qcow2,file.read-only=on", "amend -o size=1M --image-opts driver=qcow2,file.filename=a.qcow2,force-share=on",
+            "snapshot -c x --image-opts driver=qcow2,file.filename=a.qcow2,auto-read-only=on", "check --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=raw", "resize --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw 8M",
+            "check --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw", "amend -o compat=0.10 --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw", "snapshot -c x --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw",
+            "resize --image-opts driver=raw,offset=1M,file.filename=p.raw 8M", "info p.raw"),
+        Make("convert", "nested nodes", "compare --image-opts driver=qcow2,file.filename=t.qcow2,backing.driver=qcow2,backing.file.filename=a.qcow2 driver=qcow2,file.filename=a.qcow2", "convert -n --target-image-opts a.qcow2 driver=raw,offset=64k,file.filename=p.raw", "compare --image-opts driver=raw,offset=64k,size=1M,file.filename=p.raw driver=qcow2,file.filename=a.qcow2",
+            "convert --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw out.raw", "dd --image-opts if=driver=qcow2,file.filename=t.qcow2,backing.file.filename=b.raw of=o.raw", "measure -O raw --image-opts driver=qcow2,file.filename=t.qcow2,backing.file.filename=b.raw"),
+        Make("rebase", "json: names", "create -f qcow2 -b 'json:{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"b.raw\"}}' -F raw k.qcow2", "info k.qcow2", "rebase -u -b 'json:{\"file\":{\"driver\":\"file\",\"filename\":\"b.raw\"}}' -F raw k.qcow2",
+            "rebase -b 'json:{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"w.raw\"}}' -F raw k.qcow2", "info k.qcow2", "map --output=json k.qcow2",
+            "commit k.qcow2"),
+        Make("convert", "encrypted backing files", $"convert {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=s x", $"convert {Key} named.qcow2 y", "convert named.qcow2 z", "convert top.qcow2 z",
+            $"compare {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=s driver=raw,file.filename=c.raw", $"compare {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=nix driver=raw,file.filename=c.raw",
+            "info --backing-chain top.qcow2 --output=json -U", $"map {Key} --output=json named.qcow2", $"rebase {Key} -b '' named.qcow2", "compare named.qcow2 c.raw") with { Setup = Encrypted, Images = ["x:raw", "y:raw"] },
+        Make("map", "a start of a raw image that is no sector's", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=100") with { Verdict = Verdict.Better, Reason = "it is mapped; qemu-img 7.2 ends with a failed assertion" },
+        Make("map", "a disk in a disk", "map --output=json --image-opts driver=raw,file.driver=qcow2,file.file.filename=a.qcow2") with { Verdict = Verdict.Differs, Reason = "offsets are those in the image that is the file, not those in the file below it" },
+        Make("info", "drivers that are for tests of QEMU", "info --image-opts driver=null-co,size=1M") with { Verdict = Verdict.Differs, Reason = "null-co, blkdebug, quorum, throttle and the like are not there" },
+    ];
+
+    private static ConformanceCase Make(string command, string topic, params string[] steps) =>
+        new() { Command = command, Topic = topic, Format = "", Setup = Images, Steps = steps, IgnoresDiskSize = true };
+}
