@@ -5,6 +5,7 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 using ImageCluster.QemuImg.Output;
@@ -51,9 +52,10 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             }
 
             CacheMode cache = CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
-            using IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache) : OpenTarget(cache);
+            using StagedTarget? staged = creation is null ? null : host.Locator.Stage(plan.Target);
+            using IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache, staged?.Locator ?? host.Locator) : OpenTarget(cache);
             IConvertSource source = Source(snapshot);
-            Copy(source, target, progress);
+            Copy(source, target, staged, progress);
             progress.Report(100);
         }
         finally
@@ -146,14 +148,14 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    private IFillTarget Create(ImageFormat format, CreateOptionSet options, CacheMode cache)
+    private IFillTarget Create(ImageFormat format, CreateOptionSet options, CacheMode cache, IFileLocator locator)
     {
         try
         {
             return format.CreateFill(new CreateRequest
             {
                 FileName = plan.Target,
-                Locator = host.Locator,
+                Locator = locator,
                 VirtualSize = TotalSize,
                 Options = options.Values,
                 Compress = plan.Compress,
@@ -215,7 +217,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    private void Copy(IConvertSource source, IFillTarget target, ProgressMeter progress)
+    private void Copy(IConvertSource source, IFillTarget target, StagedTarget? staged, ProgressMeter progress)
     {
         using RateLimiter? limiter = plan.BytesPerSecond > 0 ? new RateLimiter(plan.BytesPerSecond) : null;
         long whole = Math.Max(1, source.VirtualSize);
@@ -238,6 +240,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         {
             new Converter(source, target, options).Run(CancellationToken.None);
             target.Finish();
+            staged?.Publish(CancellationToken.None);
         }
         catch (ImageException e)
         {

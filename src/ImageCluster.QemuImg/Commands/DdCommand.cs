@@ -5,6 +5,7 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 
@@ -61,12 +62,14 @@ internal static class DdCommand
 
     private static void Copy(CommandHost host, SlicedSource source, ImageFormat format, string target)
     {
-        using IFillTarget fill = Create(host, format, target, source.VirtualSize);
+        using StagedTarget? staged = host.Locator.Stage(target);
+        using IFillTarget fill = Create(staged?.Locator ?? host.Locator, format, target, source.VirtualSize);
         try
         {
             // Every block is written, zeros too.
             new Converter(source, fill, new ConvertOptions { SparseSize = 0 }).Run(CancellationToken.None);
             fill.Finish();
+            staged?.Publish(CancellationToken.None);
         }
         catch (ImageException e)
         {
@@ -74,14 +77,14 @@ internal static class DdCommand
         }
     }
 
-    private static IFillTarget Create(CommandHost host, ImageFormat format, string target, long size)
+    private static IFillTarget Create(IFileLocator locator, ImageFormat format, string target, long size)
     {
         try
         {
             return format.CreateFill(new CreateRequest
             {
                 FileName = target,
-                Locator = host.Locator,
+                Locator = locator,
                 VirtualSize = size,
                 Options = new Dictionary<string, string> { ["size"] = size.ToString(CultureInfo.InvariantCulture) },
                 Mode = OpenMode.ReadWrite,

@@ -2,6 +2,7 @@ using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 
@@ -118,14 +119,16 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
     {
         try
         {
+            using StagedTarget? staged = host.Locator.Stage(fileName);
             format.Create(new CreateRequest
             {
                 FileName = fileName,
-                Locator = host.Locator,
+                Locator = staged?.Locator ?? host.Locator,
                 VirtualSize = size,
                 Options = options.Values,
                 Secret = host.Secrets.Lookup(options.Values, fileName),
             });
+            staged?.Publish(CancellationToken.None);
         }
         catch (ImageException e) when (e.Errno == FileTooLarge)
         {

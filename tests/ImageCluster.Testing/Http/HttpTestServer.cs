@@ -38,6 +38,9 @@ public sealed class HttpTestServer : IDisposable
 
     public string Address => $"{(_certificate is null ? "http" : "https")}://127.0.0.1:{Port}";
 
+    /// <summary>By a request's method and target: after how many bytes of its body the connection is closed; null to read all.</summary>
+    public Func<string, string, int?> HangUp { get; set; } = static (_, _) => null;
+
     /// <summary>All requests so far.</summary>
     public IReadOnlyList<HttpQuery> Queries
     {
@@ -234,7 +237,7 @@ public sealed class HttpTestServer : IDisposable
         }
     }
 
-    private static HttpQuery? ReadQuery(Stream stream)
+    private HttpQuery? ReadQuery(Stream stream)
     {
         string[]? lines = ReadHead(stream);
         if (lines is null)
@@ -254,6 +257,12 @@ public sealed class HttpTestServer : IDisposable
         if (headers.TryGetValue("Expect", out string? expect) && expect == "100-continue")
         {
             stream.Write("HTTP/1.1 100 Continue\r\n\r\n"u8);
+        }
+
+        if (HangUp(start[0], start[1]) is { } bytes)
+        {
+            stream.ReadExactly(body, 0, Math.Min(bytes, body.Length));
+            return null;
         }
 
         stream.ReadExactly(body);

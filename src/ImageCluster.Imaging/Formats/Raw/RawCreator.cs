@@ -29,7 +29,11 @@ internal static class RawCreator
                 throw new ImageException(ImageErrorKind.NoSpace, request.FileName, "Device is too small for the image");
             }
 
-            file.AllocateStart(size);
+            if (file is not IPartFile)
+            {
+                file.AllocateStart(size);
+            }
+
             Preallocate(file, size, preallocation);
             return file;
         }

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -17,7 +18,12 @@ public sealed class RawFormat : ImageFormat
 
     public override void Create(CreateRequest request) => RawCreator.Create(request).Dispose();
 
-    public override IFillTarget CreateFill(CreateRequest request) => new RawFill(RawCreator.Create(request), RawCreator.RoundedSize(request));
+    public override IFillTarget CreateFill(CreateRequest request)
+    {
+        IBlockFile file = RawCreator.Create(request);
+        long size = RawCreator.RoundedSize(request);
+        return file is IPartFile { PartLength: > 0 } parts ? new RawPartFill(file, parts, size) : new RawFill(file, size);
+    }
 
     public override IFillTarget OpenFill(CreateRequest request) =>
         new RawFill(request.Locator.Open(request.FileName, request.Mode), RawCreator.RoundedSize(request));

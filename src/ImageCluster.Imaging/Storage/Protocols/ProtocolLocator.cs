@@ -36,6 +36,9 @@ public sealed class ProtocolLocator(IFileLocator files, params IEnumerable<Stora
         }
     }
 
+    /// <summary>Where a new image of that name is put together, to appear when it is whole; null where it is written under its name.</summary>
+    public StagedTarget? Stage(string name) => ProtocolOf(name)?.Stage(name, this);
+
     /// <summary>The protocol that a name belongs to; null for a local file, and where nobody knows it.</summary>
     public StorageProtocol? ProtocolOf(string name) => ImagePath.ToLocal(name) is null && ImagePath.ProtocolOf(name) is { } scheme
         ? Array.Find(_protocols, protocol => protocol.Schemes.Contains(scheme))

@@ -11,6 +11,7 @@ public static class ProtocolRegistry
         [
             new Http.HttpProtocol(),
             new Archives.ArchiveProtocol(),
+            new ObjectStore.ObjectStoreProtocol(),
         ];
     }
 

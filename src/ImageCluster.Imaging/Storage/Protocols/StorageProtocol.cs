@@ -49,6 +49,9 @@ public abstract class StorageProtocol
         }
     }
 
+    /// <summary>For protocols whose images appear as a whole: where a new one is put together. Null for those that are written in place.</summary>
+    public virtual StagedTarget? Stage(string name, IFileLocator files) => null;
+
     public virtual bool Exists(string name, IFileLocator files)
     {
         try

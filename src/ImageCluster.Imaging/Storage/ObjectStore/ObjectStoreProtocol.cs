@@ -1,0 +1,50 @@
+using ImageCluster.Imaging.Storage.Http;
+using ImageCluster.Imaging.Storage.Native;
+using ImageCluster.Imaging.Storage.Protocols;
+
+namespace ImageCluster.Imaging.Storage.ObjectStore;
+
+/// <summary>Images in object stores that speak Amazon's S3: <c>s3://BUCKET/KEY</c>. Read by ranges; written as whole new objects, never in place.</summary>
+/// <param name="settings">Which store, as whom; null takes it from the environment when the first object is opened.</param>
+public sealed class ObjectStoreProtocol(S3Settings? settings = null) : StorageProtocol
+{
+    public override IReadOnlyList<string> Schemes => [S3Location.Scheme];
+
+    public override bool CanWrite => true;
+
+    private S3Settings Settings => settings ?? S3Settings.FromEnvironment(Environment.GetEnvironmentVariable);
+
+    public override IBlockFile Open(string name, OpenMode mode, IFileLocator files)
+    {
+        if (mode.Write)
+        {
+            throw InPlace(name);
+        }
+
+        S3Settings asked = Settings;
+        S3Channel channel = new(asked, S3Location.Parse(name), name);
+        try
+        {
+            return new HttpFile(name, RemoteRangeReader.Open(channel, asked.Http, CancellationToken.None), asked.Http, channel);
+        }
+        catch
+        {
+            channel.Dispose();
+            throw;
+        }
+    }
+
+    public override IBlockFile Create(string name, long length, OpenMode mode, bool mustBeNew, IFileLocator files) => throw InPlace(name);
+
+    public override StagedTarget Stage(string name, IFileLocator files)
+    {
+        S3Location.Parse(name);
+        return new ObjectTarget(Settings, name, files);
+    }
+
+    private static ImageException InPlace(string name) => new(ImageErrorKind.Unsupported, name, "An object cannot be changed in place")
+    {
+        Errno = Errno.Access,
+        Hint = "Convert to a new object instead.",
+    };
+}
