@@ -86,6 +86,18 @@ public sealed class ConvertTarget
     public IFillTarget Create()
     {
         _staging.StartAnew();
+        return CreateFiles();
+    }
+
+    /// <summary>As <see cref="Create"/>, in the directory that is there already, whose note stays.</summary>
+    public IFillTarget CreateAgain()
+    {
+        _staging.Clear();
+        return CreateFiles();
+    }
+
+    private IFillTarget CreateFiles()
+    {
         IFillTarget target = Format.CreateFill(Request);
         try
         {

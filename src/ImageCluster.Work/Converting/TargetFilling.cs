@@ -40,6 +40,12 @@ public sealed class TargetFilling
     /// <param name="cancel">Looked at between runs.</param>
     public void Fill(long first, long end, IRoom room, Action<ShardResult> filled, CancellationToken cancel)
     {
+        if (_target.VirtualSize == 0)
+        {
+            filled(new ShardResult { Shard = 0 });
+            return;
+        }
+
         Convert(room, (shard, manifest) =>
         {
             long read = _source.Take(shard);
@@ -52,10 +58,6 @@ public sealed class TargetFilling
                 BytesWritten = manifest is { DataBytes: > 0 } ? manifest.DataBytes : read,
             });
         }).Run(first, end, cancel);
-        if (_target.VirtualSize == 0)
-        {
-            filled(new ShardResult { Shard = 0 });
-        }
     }
 
     /// <summary>Fills the whole target in guest order and makes its file whole.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Work.Native;
+using ImageCluster.Work.Roots;
 
 namespace ImageCluster.Work.Gathering;
 
@@ -17,6 +18,12 @@ public sealed class SourceWatch(IFileLocator inner) : IFileLocator
 
     /// <summary>What the files looked like when they were opened; equal in two runs where nothing has changed between.</summary>
     public string Fingerprint => string.Join('\n', Files.Select(file => $"{_stamps[file]?.Fingerprint}\t{file}"));
+
+    /// <summary>
+    /// As <see cref="Fingerprint"/>, the same on every node: files by their names in roots, and of their stamps what all nodes see alike.
+    /// </summary>
+    public string SharedFingerprint(RootMap roots) => string.Join('\n', Files.Select(file =>
+        $"{_stamps[file]?.Length} {_stamps[file]?.Modified}\t{roots.NameOf(file)?.ToString() ?? file}"));
 
     /// <summary>True where the files of a fingerprint are what they were then, without opening them.</summary>
     public static bool IsStill(string fingerprint) => fingerprint.Split('\n').All(line =>

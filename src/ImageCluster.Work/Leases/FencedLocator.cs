@@ -15,12 +15,11 @@ public sealed class FencedLocator(IFileLocator inner, WorkLease lease) : IFileLo
 
     public IBlockFile Open(string name, OpenMode mode)
     {
-        if (!mode.Write)
+        if (mode.Write)
         {
-            return inner.Open(name, mode);
+            lease.Require();
         }
 
-        lease.Require();
         return Fenced(inner.Open(name, mode));
     }
 

@@ -1,15 +1,20 @@
-using ImageCluster.Imaging;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Work.Converting;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
+using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Running;
 
-/// <summary>Copies shards of a convert: reads the source's chain, writes payload and tables into granted room of the target's file.</summary>
-internal sealed class CopyRunner(JobFiles files) : IShardRunner
+/// <summary>
+/// Copies shards of a convert: reads the source's chain, writes payload and tables into granted room of the target's file. A target that one worker
+/// must fill whole is the one shard of its job: it is begun anew each time, and whole at the end.
+/// </summary>
+/// <param name="files">The job's images.</param>
+/// <param name="wholeThreads">Threads for a target that is filled whole.</param>
+internal sealed class CopyRunner(JobFiles files, int wholeThreads) : IShardRunner
 {
     private const long SmallestStep = 1 << 20;
     private const long LargestStep = 32 << 20;
@@ -17,39 +22,45 @@ internal sealed class CopyRunner(JobFiles files) : IShardRunner
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (ConvertSpec)task.Spec;
-        using OpenedSource source = files.OpenSource(spec);
+        StagingArea staging = files.Staging(spec.Target, task.JobId);
+        using OpenedSource source = files.OpenSource(spec, staging);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        ConvertTarget target = files.Target(spec, task.JobId, task.Planned.VirtualSize, locator);
-        using IFillTarget fill = target.Open();
-        ShardResult result = Copy(task, shard, source, target, fill, scope);
+        ConvertTarget target = files.Target(spec, task.Planned.VirtualSize, staging, locator);
+        ShardResult result = files.IsWhole(task) ? CopyWhole(task, source, target, scope) : CopyShard(task, shard, source, target, scope);
         source.Watch.RequireUnchanged();
         return result;
     }
 
-    private static ShardResult Copy(WorkTask task, long shard, OpenedSource source, ConvertTarget target, IFillTarget fill, TaskScope scope)
+    private static ShardResult CopyShard(WorkTask task, long shard, OpenedSource source, ConvertTarget target, TaskScope scope)
     {
-        // A target whose shards depend on each other is one shard to the job; so is one whose shards are no whole leaves of the digest.
-        if (task.Planned.ShardLength != fill.ShardLength || ConvertTarget.IsWhole(fill))
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, target.Request.FileName,
-                $"Shards of {task.Planned.ShardLength:#,0} bytes of a target whose own have {fill.ShardLength:#,0} cannot be filled by this worker");
-        }
-
-        var spec = (ConvertSpec)task.Spec;
+        using IFillTarget fill = target.Open();
         IRoom room = task.Layout is { HandsOutRoom: true } layout
             ? scope.Room ??= new GrantedRoom(scope.AskRoom, target.Clean, StepFor(task.Planned.ShardLength, layout.RoomAlignment))
             : fill.Room;
-        ShardResult? filled = null;
-        var filling = new TargetFilling(fill, source.Disk, new FillingOptions
+        var result = new ShardResult { Shard = shard };
+        new TargetFilling(fill, source.Disk, OptionsFor(task, scope) with { OutOfOrder = true })
+            .Fill(shard, shard + 1, room, filled => result = filled, scope.Cancel);
+        fill.Flush();
+        return result;
+    }
+
+    private ShardResult CopyWhole(WorkTask task, OpenedSource source, ConvertTarget target, TaskScope scope)
+    {
+        scope.Lease.Require();
+        using IFillTarget fill = target.CreateAgain();
+        return new TargetFilling(fill, source.Disk, OptionsFor(task, scope) with { Threads = wholeThreads }).FillWhole(scope.Cancel);
+    }
+
+    private static FillingOptions OptionsFor(WorkTask task, TaskScope scope)
+    {
+        var spec = (ConvertSpec)task.Spec;
+        return new FillingOptions
         {
             KeepsChain = spec.Backing is not null,
+            // Comparing takes the digest by itself, from what is read back.
             TakesDigest = spec.Verify != VerifyMode.Compare,
-            OutOfOrder = true,
             Throttle = scope.Pass,
-        });
-        filling.Fill(shard, shard + 1, room, result => filled = result, scope.Cancel);
-        fill.Flush();
-        return filled!;
+        };
     }
 
     // Few requests a shard, and not much left over of the last.

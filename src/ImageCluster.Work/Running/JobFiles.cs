@@ -1,10 +1,11 @@
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work.Converting;
 using ImageCluster.Work.Gathering;
-using ImageCluster.Work.Leases;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Targets;
 
@@ -14,14 +15,21 @@ namespace ImageCluster.Work.Running;
 /// <param name="roots">This node's roots.</param>
 internal sealed class JobFiles(RootMap roots)
 {
-    // A backing file whose format is not stated is never guessed: a guest may have written a header into its raw disk.
+    /// <summary>
+    /// How every chain is opened. A backing file whose format is not stated is never guessed: a guest may have written a header into its raw disk.
+    /// </summary>
+    public static readonly ChainOptions Chain = new() { AllowProbedBacking = false };
+
     private readonly SourceInspector _inspector = new(roots.Files, roots.Allowed, allowProbedBacking: false);
 
     public RootMap Roots => roots;
 
+    /// <summary>A format as a job states it; null where it is to be probed.</summary>
+    public static string? Stated(string format) => format.Length == 0 ? null : format;
+
     /// <summary>Opens an image with its chain for reading, under QEMU's locks: whoever writes to it makes this fail, and the other way round.</summary>
     public OpenedSource OpenSource(ImageName image, string format) =>
-        _inspector.Open(new FoundSource(image, roots.PathOf(image), format.Length == 0 ? null : format));
+        _inspector.Open(new FoundSource(image, roots.PathOf(image), Stated(format)));
 
     /// <summary>As <see cref="OpenSource(ImageName, string)"/>, the source of a convert.</summary>
     public OpenedSource OpenSource(ConvertSpec spec)
@@ -37,17 +45,85 @@ internal sealed class JobFiles(RootMap roots)
             $"The target is to stand on {spec.Backing}, but its source stands on nothing");
     }
 
-    /// <summary>Where a convert's target is until it has its name.</summary>
-    public StagingArea Staging(ConvertSpec spec, string jobId)
+    /// <summary>As <see cref="OpenSource(ConvertSpec)"/>, and it is what it was when the target was created.</summary>
+    /// <exception cref="SourceChangedException">It is not.</exception>
+    public OpenedSource OpenSource(ConvertSpec spec, StagingArea staging)
     {
-        string path = roots.PathOf(spec.Target);
+        string before = staging.Note ??
+            throw new ImageException(ImageErrorKind.NotFound, staging.DirectoryPath, "The unfinished target of this job is gone");
+        OpenedSource source = OpenSource(spec);
+        try
+        {
+            RequireSame(before.Split('\n'), source.Watch.SharedFingerprint(roots).Split('\n'));
+            return source;
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Where a convert's target is until it has its name.</summary>
+    public StagingArea Staging(ImageName target, string jobId)
+    {
+        string path = roots.PathOf(target);
         // A link in the path may lead out of the root.
         roots.Locator.Canonical(path);
         return new StagingArea(path, jobId);
     }
 
     /// <summary>A convert's target; several workers have its files open, and who may write where is settled by rooms and leases.</summary>
-    public ConvertTarget Target(ConvertSpec spec, string jobId, long virtualSize, FencedLocator files) => new(
-        spec, virtualSize, Staging(spec, jobId), files, spec.Backing is null ? null : roots.PathOf(spec.Backing),
-        OpenMode.ReadWrite with { Lock = ImageLock.None });
+    public ConvertTarget Target(ConvertSpec spec, long virtualSize, StagingArea staging, IFileLocator files) => new(
+        spec, virtualSize, staging, files, BackingPath(spec), OpenMode.ReadWrite with { Lock = ImageLock.None });
+
+    /// <summary>True where one worker fills the whole target of a convert: then <see cref="StageKind.Copy"/> leaves a finished file.</summary>
+    public bool IsWhole(WorkTask task)
+    {
+        if (task.Planned.Stages.Any(stage => stage is { Kind: StageKind.Copy, Shards: > 1 }))
+        {
+            return false;
+        }
+
+        var spec = (ConvertSpec)task.Spec;
+        return !TargetSketch.GeometryOf(spec, task.Planned.VirtualSize, roots.PathOf(spec.Target), roots.Locator, BackingPath(spec)).ShardsIndependent;
+    }
+
+    public string? BackingPath(ConvertSpec spec) => spec.Backing is null ? null : roots.PathOf(spec.Backing);
+
+    /// <summary>What a reference in the metadata of <paramref name="image"/> to <paramref name="backing"/> says: the way from one to the other.</summary>
+    public string ReferenceTo(ImageName backing, ImageName image) =>
+        Path.GetRelativePath(Path.GetDirectoryName(roots.PathOf(image))!, roots.PathOf(backing));
+
+    /// <summary>An image and what it stands on, by the names that all jobs know them by.</summary>
+    public ProbedChain ChainOf(ImageName image, LayeredDisk disk) =>
+        new(image, [.. disk.Layers.Select(layer => new ProbedImage(NameOf(layer), layer.FormatName, layer.VirtualSize))]);
+
+    /// <summary>Where <paramref name="image"/> is in a chain; -1 where it is not.</summary>
+    public int IndexIn(LayeredDisk disk, ImageName image) => disk.Layers.ToList().FindIndex(layer => NameOf(layer) == image);
+
+    /// <summary>An image that is modified must be known by one name: under another it could be modified by somebody else.</summary>
+    public void RequireOwnName(ImageName image)
+    {
+        string path = roots.PathOf(image);
+        roots.Locator.Canonical(path);
+        ImageName? name = roots.NameOf(path);
+        if (name != image)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, path,
+                name is null ? "It lies in no root, links resolved" : $"It is {name}, links resolved: use that name");
+        }
+    }
+
+    private ImageName NameOf(IImageLayer layer) => roots.NameOf(layer.FileName) ??
+        throw new ImageException(ImageErrorKind.Policy, layer.FileName, "It lies in no root, or has a name that no image may have");
+
+    private static void RequireSame(string[] before, string[] now)
+    {
+        string? file = before.Except(now).Concat(now.Except(before)).FirstOrDefault();
+        if (file is not null)
+        {
+            throw new SourceChangedException(file[(file.IndexOf('\t') + 1)..], "it is not what it was when the job began");
+        }
+    }
 }

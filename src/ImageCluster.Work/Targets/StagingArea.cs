@@ -3,6 +3,7 @@ using System.Text;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Work.Native;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Work.Targets;
 
@@ -39,6 +40,22 @@ public sealed class StagingArea
 
     public bool Exists => Directory.Exists(DirectoryPath);
 
+    /// <summary>What was noted beside the image's files; null where nothing was.</summary>
+    public string? Note
+    {
+        get
+        {
+            try
+            {
+                return File.Exists(NoteFile) ? File.ReadAllText(NoteFile) : null;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new ImageException(ImageErrorKind.Io, NoteFile, e.Message.ReplaceLineEndings(" "), e);
+            }
+        }
+    }
+
     /// <summary>Space that the files here occupy, in bytes.</summary>
     public long AllocatedBytes => Exists ? Directory.EnumerateFiles(DirectoryPath).Sum(file => FileStamp.Of(file)?.AllocatedBytes ?? 0) : 0;
 
@@ -49,21 +66,42 @@ public sealed class StagingArea
         HostFiles.CreateDirectory(DirectoryPath);
     }
 
-    /// <summary>Removes what was written; what is not there is no error.</summary>
-    public void Remove()
+    /// <summary>Notes something for whoever goes on with the image, durably. It is no part of the image.</summary>
+    public void WriteNote(string text)
     {
         try
         {
-            if (Exists)
+            using (SafeFileHandle file = File.OpenHandle(NoteFile, FileMode.Create, FileAccess.Write))
             {
-                Directory.Delete(DirectoryPath, recursive: true);
+                RandomAccess.Write(file, Encoding.UTF8.GetBytes(text), 0);
+                RandomAccess.FlushToDisk(file);
             }
+
+            HostFiles.SyncDirectory(DirectoryPath);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ImageException(ImageErrorKind.Io, DirectoryPath, $"Could not remove the unfinished target: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ImageException(ImageErrorKind.Io, NoteFile, e.Message.ReplaceLineEndings(" "), e);
         }
     }
+
+    /// <summary>Removes the image's files: who still has one open writes to nothing that counts.</summary>
+    public void Clear() => Removing(() =>
+    {
+        foreach (string file in Files)
+        {
+            File.Delete(file);
+        }
+    });
+
+    /// <summary>Removes what was written; what is not there is no error.</summary>
+    public void Remove() => Removing(() =>
+    {
+        if (Exists)
+        {
+            Directory.Delete(DirectoryPath, recursive: true);
+        }
+    });
 
     /// <summary>The names of this image's files lead here; all others are <paramref name="inner"/>'s.</summary>
     public IFileLocator Locator(IFileLocator inner) => new StagingLocator(this, inner);
@@ -76,7 +114,7 @@ public sealed class StagingArea
     {
         if (Exists)
         {
-            string[] parts = [.. Directory.GetFiles(DirectoryPath).Where(file => file != MainFile).Order(StringComparer.Ordinal)];
+            string[] parts = [.. Files.Where(file => file != MainFile).Order(StringComparer.Ordinal)];
             if (!replace)
             {
                 RefuseTaken(parts);
@@ -110,6 +148,22 @@ public sealed class StagingArea
     }
 
     private static string Key(string owner) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(owner)).AsSpan(0, 4));
+
+    private string NoteFile => Path.Join(DirectoryPath, OwnNames.Note);
+
+    private IEnumerable<string> Files => Directory.GetFiles(DirectoryPath).Where(file => file != NoteFile);
+
+    private void Removing(Action remove)
+    {
+        try
+        {
+            remove();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException(ImageErrorKind.Io, DirectoryPath, $"Could not remove the unfinished target: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
 
     private void RefuseTaken(string[] parts)
     {

@@ -1,5 +1,6 @@
 using ImageCluster.Cli.Tests.Support;
 using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Cli.Tests.EndToEnd;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ImageCluster.Cli.Tests.Support;
+using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Cli.Tests.EndToEnd;
 

@@ -39,10 +39,30 @@ internal sealed class ImageKeeper
 
     /// <param name="assignment">The assignment.</param>
     /// <param name="cleanFrom">What its worker said of its room; null where it was lost, so that all counts as written to.</param>
-    public void Close(long assignment, ImmutableSortedDictionary<int, long>? cleanFrom) =>
-        Do(at => new CloseRoom(_image, at, _token, assignment, cleanFrom ?? ImmutableSortedDictionary<int, long>.Empty, cleanFrom is null ? at : null));
+    public void Close(long assignment, ImmutableSortedDictionary<int, long>? cleanFrom)
+    {
+        lock (_lock)
+        {
+            // Who is late finds all closed and the target finished.
+            if (State.Fill is not null)
+            {
+                Do(at => new CloseRoom(_image, at, _token, assignment, cleanFrom ?? ImmutableSortedDictionary<int, long>.Empty, cleanFrom is null ? at : null));
+            }
+        }
+    }
 
-    public void Finish(string digest) => Do(at => new FinishTarget(_image, at, _token, digest));
+    public void Finish(string digest)
+    {
+        lock (_lock)
+        {
+            foreach (long assignment in State.Fill?.Open.Keys ?? [])
+            {
+                Close(assignment, ImmutableSortedDictionary<int, long>.Empty);
+            }
+
+            Do(at => new FinishTarget(_image, at, _token, digest));
+        }
+    }
 
     private void Do(Func<Instant, ImageCommand> command)
     {

@@ -11,6 +11,9 @@ public sealed record RebaseOptions
     /// </summary>
     public int? SharedDepth { get; init; }
 
+    /// <summary>Called before so many guest bytes are read and compared, from any thread; returns when they may be (rate limit).</summary>
+    public Action<int>? Throttle { get; init; }
+
     /// <summary>Called, from any thread, with the guest bytes done since the last call.</summary>
     public Action<long>? Progress { get; init; }
 }

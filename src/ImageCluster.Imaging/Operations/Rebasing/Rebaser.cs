@@ -1,8 +1,8 @@
 using System.Buffers;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
-using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Operations.Converting;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Operations.Rebasing;
 
@@ -68,6 +68,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
             {
                 Span<byte> before = old.AsSpan(0, length);
                 Span<byte> after = other.AsSpan(0, length);
+                options.Throttle?.Invoke(length);
                 overlay.ReadFrom(1, offset, before);
                 ReadNew(offset, after);
                 bool oldIsBlank = IsBlank(offset, length);

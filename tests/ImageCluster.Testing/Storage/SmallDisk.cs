@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using Xunit;
 
-namespace ImageCluster.Cli.Tests.Support;
+namespace ImageCluster.Testing.Storage;
 
 /// <summary>A file system of a few megabytes (tmpfs), which only root can mount.</summary>
-internal sealed class SmallDisk : IDisposable
+public sealed class SmallDisk : IDisposable
 {
     private readonly string _path;
 

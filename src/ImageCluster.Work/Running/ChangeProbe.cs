@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs.Contracts;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
+using ImageCluster.Work.Gathering;
+
+namespace ImageCluster.Work.Running;
+
+/// <summary>Looks at an image that is to be changed as a whole, or at what a new one is to stand on.</summary>
+internal sealed class ChangeProbe(JobFiles files) : IShardRunner
+{
+    public ShardResult Run(WorkTask task, long shard, TaskScope scope)
+    {
+        var spec = (ChangeSpec)task.Spec;
+        files.RequireOwnName(spec.Image);
+        return new ShardResult
+        {
+            Shard = shard,
+            Detail = FindingsCodec.Encode(new ProbeFindings
+            {
+                Geometry = new JobGeometry(spec.Size ?? 0, JobPlanner.ReadShardLength, ShardsIndependent: false),
+                Chains = spec.Change == UsePurpose.Create ? BackingOfNew(spec) : [Existing(spec)],
+            }),
+        };
+    }
+
+    private ImmutableList<ProbedChain> BackingOfNew(ChangeSpec spec)
+    {
+        string path = files.Roots.PathOf(spec.Image);
+        if (!spec.Force && files.Roots.Files.Exists(path))
+        {
+            throw new ImageException(ImageErrorKind.Exists, path, "A file of the image's name is there");
+        }
+
+        if (spec.Backing is not { } backing)
+        {
+            return [];
+        }
+
+        using OpenedSource opened = files.OpenSource(backing, spec.BackingFormat);
+        return [files.ChainOf(backing, opened.Disk)];
+    }
+
+    // What it stands on need not be there.
+    private ProbedChain Existing(ChangeSpec spec)
+    {
+        using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        {
+            Format = JobFiles.Stated(spec.Format),
+            FollowBacking = false,
+            ForCheck = spec.Change == UsePurpose.Repair,
+            Mode = OpenMode.ReadOnly,
+        });
+        return files.ChainOf(spec.Image, disk);
+    }
+}

@@ -1,0 +1,48 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Operations.Committing;
+using ImageCluster.Jobs.Contracts;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Work.Gathering;
+
+namespace ImageCluster.Work.Running;
+
+/// <summary>Looks at the chain of a commit.</summary>
+internal sealed class CommitProbe(JobFiles files) : IShardRunner
+{
+    public ShardResult Run(WorkTask task, long shard, TaskScope scope)
+    {
+        var spec = (CommitSpec)task.Spec;
+        if (spec.Base is { } named)
+        {
+            files.RequireOwnName(named);
+        }
+
+        using OpenedSource top = files.OpenSource(spec.Top, spec.TopFormat);
+        IImageLayer into = top.Disk.Layers[CommitRunner.BaseIndex(files, top.Disk, spec)];
+        RequireEmptyable(spec, top.Top);
+        return new ShardResult
+        {
+            Shard = shard,
+            Detail = FindingsCodec.Encode(new ProbeFindings
+            {
+                // Where writing allocates, clusters and their tables are one process's to hand out: one worker does it all.
+                Geometry = new JobGeometry(top.Disk.VirtualSize, Committer.ShardLength, CommitRunner.IsShared(into)),
+                Chains = [files.ChainOf(spec.Top, top.Disk)],
+                DataBytes = SourceInspector.DataBytes(top.Disk, top.Disk.Layers.ToList().IndexOf(into), 0, top.Disk.VirtualSize, scope.Cancel),
+            }),
+        };
+    }
+
+    // Found out now, not when the base has taken everything in.
+    private static void RequireEmptyable(CommitSpec spec, IImageLayer top)
+    {
+        if (spec.EmptiesTop && top.FormatName is not ("qcow" or "qcow2" or "qed"))
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, top.FileName, $"An image of format {top.FormatName} cannot be emptied")
+            {
+                Hint = "Keep it: commit -d.",
+            };
+        }
+    }
+}

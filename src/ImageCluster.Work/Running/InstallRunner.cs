@@ -1,0 +1,47 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Targets;
+
+namespace ImageCluster.Work.Running;
+
+/// <summary>Gives a convert's target its name, durably. Stopped on the way and done again it goes on.</summary>
+internal sealed class InstallRunner(JobFiles files) : IShardRunner
+{
+    public ShardResult Run(WorkTask task, long shard, TaskScope scope)
+    {
+        var spec = (ConvertSpec)task.Spec;
+        StagingArea staging = files.Staging(spec.Target, task.JobId);
+        if (!staging.Exists)
+        {
+            RequireInstalled(task, spec, staging);
+        }
+        else if (File.Exists(staging.MainFile))
+        {
+            // The last look: what was copied, and read back, is of one moment.
+            using OpenedSource source = files.OpenSource(spec, staging);
+            scope.Cancel.ThrowIfCancellationRequested();
+            scope.Lease.Require();
+            staging.Publish(spec.Replace);
+        }
+        else
+        {
+            scope.Lease.Require();
+            staging.Publish(spec.Replace);
+            RequireInstalled(task, spec, staging);
+        }
+
+        return new ShardResult { Shard = shard };
+    }
+
+    // An attempt of which nobody heard has done it; whoever else could have put a file there is kept out by the job's lease on the image.
+    private void RequireInstalled(WorkTask task, ConvertSpec spec, StagingArea staging)
+    {
+        using LayeredDisk target = new ChainOpener(files.Roots.Locator).Open(staging.FinalPath, JobFiles.Chain with { Format = spec.TargetFormat });
+        if (target.VirtualSize != task.Planned.VirtualSize)
+        {
+            throw new ImageException(ImageErrorKind.NotFound, staging.DirectoryPath, "The finished target of this job is gone");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Operations.Committing;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs.Contracts;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Work.Gathering;
+
+namespace ImageCluster.Work.Running;
+
+/// <summary>Looks at the image of a rebase, and where data is merged at the chains that it leaves and gets.</summary>
+internal sealed class RebaseProbe(JobFiles files) : IShardRunner
+{
+    public ShardResult Run(WorkTask task, long shard, TaskScope scope)
+    {
+        var spec = (RebaseSpec)task.Spec;
+        files.RequireOwnName(spec.Image);
+        if (spec.Backing is not null && spec.BackingFormat.Length == 0)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, files.Roots.PathOf(spec.Image),
+                $"Could not change the backing file to '{spec.Backing}': backing format must be specified");
+        }
+
+        ProbeFindings findings = spec.Unsafe ? OfImage(spec) : OfChains(spec, scope);
+        return new ShardResult { Shard = shard, Detail = FindingsCodec.Encode(findings) };
+    }
+
+    // What the image stands on, and is to stand on, need not be there.
+    private ProbeFindings OfImage(RebaseSpec spec)
+    {
+        using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        {
+            Format = JobFiles.Stated(spec.Format),
+            FollowBacking = false,
+            Mode = OpenMode.ReadOnly,
+        });
+        return new ProbeFindings
+        {
+            Geometry = GeometryOf(disk),
+            Chains = [files.ChainOf(spec.Image, disk)],
+        };
+    }
+
+    private ProbeFindings OfChains(RebaseSpec spec, TaskScope scope)
+    {
+        using OpenedSource image = files.OpenSource(spec.Image, spec.Format);
+        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
+        return new ProbeFindings
+        {
+            Geometry = GeometryOf(image.Disk),
+            Chains =
+            [
+                files.ChainOf(spec.Image, image.Disk),
+                .. backing is null ? Array.Empty<ProbedChain>() : [files.ChainOf(spec.Backing!, backing.Disk)],
+            ],
+            DataBytes = image.Disk.Layers.Count < 2 ? 0 : SourceInspector.DataBytes(image.Disk, image.Disk.Layers.Count, 0, image.Disk.VirtualSize, scope.Cancel),
+        };
+    }
+
+    // Only formats that allocate can have a backing file, so one worker writes to the image.
+    private static JobGeometry GeometryOf(LayeredDisk disk) => new(disk.VirtualSize, Committer.ShardLength, ShardsIndependent: false);
+}

@@ -1,0 +1,58 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Operations;
+using ImageCluster.Imaging.Operations.Verifying;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Targets;
+
+namespace ImageCluster.Work.Running;
+
+/// <summary>
+/// Reads shards of a convert's target back: takes their digest, which the job compares with the one taken while copying, or compares them with the
+/// source.
+/// </summary>
+internal sealed class VerifyRunner(JobFiles files) : IShardRunner
+{
+    public ShardResult Run(WorkTask task, long shard, TaskScope scope)
+    {
+        var spec = (ConvertSpec)task.Spec;
+        StagingArea staging = files.Staging(spec.Target, task.JobId);
+        // Of a target that stands on another image no digest was taken: its source has more than what was copied.
+        bool compares = spec.Verify == VerifyMode.Compare || spec.Backing is not null;
+        using OpenedSource? source = compares ? files.OpenSource(spec, staging) : null;
+        IFileLocator locator = staging.Locator(files.Roots.Locator);
+        using LayeredDisk target = new ChainOpener(locator).Open(staging.FinalPath, JobFiles.Chain with { Format = spec.TargetFormat });
+        if (target.VirtualSize != task.Planned.VirtualSize)
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, staging.FinalPath,
+                $"The target has {target.VirtualSize:#,0} bytes, not {task.Planned.VirtualSize:#,0}");
+        }
+
+        IReadOnlyList<GuestDigestPart> digest = [];
+        long read = 0;
+        VerifyResult result = new DiskVerifier(target, source?.Disk, new VerifyOptions
+        {
+            Threads = 1,
+            Throttle = bytes =>
+            {
+                scope.Pass(bytes);
+                read += bytes;
+            },
+            ShardLength = task.Planned.ShardLength,
+            ShardVerified = (_, parts) => digest = parts,
+        }).Run(shard, shard + 1, scope.Cancel);
+        source?.Watch.RequireUnchanged();
+        Range64 range = task.Planned.RangeOf(shard);
+        return new ShardResult
+        {
+            Shard = shard,
+            Digest = result.Identical ? [.. digest] : [],
+            BytesRead = read,
+            FirstDifference = result.DifferenceAt is { } offset ? Math.Clamp(offset, range.Start, Math.Max(range.Start, range.End - 1)) : null,
+        };
+    }
+}

@@ -1,0 +1,344 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+using ImageCluster.Work.Leases;
+using ImageCluster.Work.Roots;
+using ImageCluster.Work.Running;
+using ImageCluster.Work.Tests.Support;
+
+namespace ImageCluster.Work.Tests.Running;
+
+/// <summary>What can go wrong on the way: the image is whole in the end, or the job has failed for a stated reason and left nothing behind.</summary>
+public sealed class ConvertFaultTests : IDisposable
+{
+    private const long Size = (2L << 29) + (70 << 20) + 512;
+
+    private readonly WorkLab _lab = new();
+
+    public void Dispose() => _lab.Dispose();
+
+    [SkippableTheory]
+    [InlineData("qcow2")]
+    [InlineData("raw")]
+    [InlineData("vdi")]
+    [InlineData("vhdx")]
+    public void Every_shard_done_twice_gives_the_same(string format)
+    {
+        QemuTools.Require();
+        _lab.AddRaw("in/a.raw", Size);
+        JobDriver driver = new(Spec(format), _lab.Roots)
+        {
+            Workers = 3,
+            Around = (runner, task, shard, scope) =>
+            {
+                runner.Run(task, shard, scope);
+                return runner.Run(task, shard, scope);
+            },
+        };
+        AssertDone(driver, format);
+    }
+
+    [SkippableTheory]
+    [InlineData("qcow2", StageKind.Create)]
+    [InlineData("qcow2", StageKind.Copy)]
+    [InlineData("qcow2", StageKind.Finish)]
+    [InlineData("qcow2", StageKind.Verify)]
+    [InlineData("qcow2", StageKind.Install)]
+    [InlineData("raw", StageKind.Copy)]
+    [InlineData("vdi", StageKind.Copy)]
+    [InlineData("vdi", StageKind.Finish)]
+    public void A_report_that_is_lost_does_no_harm(string format, StageKind stage)
+    {
+        QemuTools.Require();
+        _lab.AddRaw("in/a.raw", Size);
+        int lost = 0;
+        JobDriver driver = new(Spec(format), _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                ShardResult result = runner.Run(task, shard, scope);
+                return task.Stage == stage && Interlocked.Increment(ref lost) <= 2 ? throw new LeaseLostException() : result;
+            },
+        };
+        AssertDone(driver, format);
+        Assert.True(lost > 1);
+    }
+
+    [SkippableTheory]
+    [InlineData("qcow2")]
+    [InlineData("raw")]
+    [InlineData("vdi")]
+    [InlineData("vmdk")]
+    public void A_lease_lost_in_the_middle_ends_all_writing_and_the_next_worker_goes_on(string format)
+    {
+        QemuTools.Require();
+        WorkLab.Write(_lab["in/a.raw"], Size, Enumerable.Range(0, 3).Select(i => (((long)i << 29) + (1 << 20), GuestContent.Make(8 << 20, i))));
+        int lost = 0;
+        JobDriver driver = new(Spec(format), _lab.Roots)
+        {
+            Workers = 1,
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage != StageKind.Copy || Interlocked.Increment(ref lost) > 2)
+                {
+                    return runner.Run(task, shard, scope);
+                }
+
+                // The third read is let through and what it gave may no longer be written.
+                int reads = 0;
+                byte[]? before = null;
+                TaskScope losing = scope with
+                {
+                    Throttle = _ =>
+                    {
+                        if (++reads == 3)
+                        {
+                            scope.Lease.Revoke();
+                            before = Staged();
+                        }
+                    },
+                };
+                Assert.Throws<LeaseLostException>(() => runner.Run(task, shard, losing));
+                Assert.NotNull(before);
+                Assert.Equal(before, Staged());
+                throw new LeaseLostException();
+            },
+        };
+        AssertDone(driver, format);
+        Assert.True(lost > 2);
+    }
+
+    [Theory]
+    [InlineData(StageKind.Copy)]
+    [InlineData(StageKind.Verify)]
+    [InlineData(StageKind.Install)]
+    public void A_source_that_changes_fails_the_job_and_nothing_is_left(StageKind stage)
+    {
+        string source = _lab.AddRaw("in/a.raw", Size);
+        int copies = 0;
+        JobDriver driver = new(Spec("qcow2") with { Verify = VerifyMode.Compare }, _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == stage && Interlocked.Increment(ref copies) == (stage == StageKind.Install ? 1 : 2))
+                {
+                    using IBlockFile file = new LocalFileLocator().Open(source, OpenMode.ReadWrite with { Lock = ImageLock.None });
+                    file.Write(Size - 1000, [1, 2, 3]);
+                    file.Flush();
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("a.raw changed while it was read", end.Reason, StringComparison.Ordinal);
+        AssertNothing();
+    }
+
+    [SkippableFact]
+    public void A_source_that_a_running_machine_writes_to_is_not_read()
+    {
+        QemuTools.Require();
+        QemuTools.Img("create", "-f", "qcow2", _lab["in/a.qcow2"], "10M");
+        using QemuHolder machine = QemuHolder.Io(_lab["in/a.qcow2"], "qcow2");
+        JobEnd end = new JobDriver(Spec("qcow2") with { Source = WorkLab.In("a.qcow2"), SourceFormat = "qcow2" }, _lab.Roots).Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("Failed to get shared \"write\" lock", end.Reason, StringComparison.Ordinal);
+        AssertNothing();
+    }
+
+    [SkippableFact]
+    public void While_a_shard_is_read_no_machine_can_write_to_the_source()
+    {
+        QemuTools.Require();
+        _lab.AddRaw("in/a.raw", Size);
+        bool refused = false;
+        JobDriver driver = new(Spec("raw"), _lab.Roots)
+        {
+            Workers = 1,
+            Around = (runner, task, shard, scope) => runner.Run(task, shard, task.Stage != StageKind.Copy ? scope : scope with
+            {
+                Throttle = _ => refused |= QemuTools.TryIo(_lab["in/a.raw"], "raw", "write 0 512").Error.Contains("lock", StringComparison.Ordinal),
+            }),
+        };
+        AssertDone(driver, "raw");
+        Assert.True(refused);
+    }
+
+    [SkippableTheory]
+    [InlineData("qcow2")]
+    [InlineData("raw")]
+    public void A_full_disk_fails_the_job_for_that_reason(string format)
+    {
+        string source = _lab.AddRaw("in/a.raw", 64 << 20);
+        using (IBlockFile file = new LocalFileLocator().Open(source, OpenMode.ReadWrite))
+        {
+            file.Write(0, GuestContent.Make(24 << 20, 5));
+        }
+
+        string small = _lab["small"];
+        using SmallDisk disk = SmallDisk.Mount(small, 8);
+        JobDriver driver = new(Spec(format), new Dictionary<string, string> { ["in"] = _lab["in"], ["out"] = small });
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("No space left on device", end.Reason, StringComparison.Ordinal);
+        Assert.DoesNotContain(Directory.EnumerateFiles(small, "*", SearchOption.AllDirectories), file => file.EndsWith("b.img", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public void What_leads_out_of_the_roots_is_refused()
+    {
+        QemuTools.Require();
+        File.WriteAllBytes(_lab["secret"], new byte[4096]);
+        File.CreateSymbolicLink(_lab["in/link.raw"], _lab["secret"]);
+        QemuTools.Img("create", "-f", "qcow2", "-b", _lab["secret"], "-F", "raw", _lab["in/over.qcow2"]);
+        Directory.CreateDirectory(_lab["elsewhere"]);
+        Directory.CreateSymbolicLink(_lab["out/away"], _lab["elsewhere"]);
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        foreach (ConvertSpec spec in new[]
+        {
+            Spec("raw") with { Source = WorkLab.In("link.raw") },
+            Spec("raw") with { Source = WorkLab.In("over.qcow2"), SourceFormat = "qcow2" },
+            Spec("raw") with { Target = WorkLab.Out("away/b.img") },
+        })
+        {
+            JobEnd end = new JobDriver(spec, _lab.Roots).Run();
+            Assert.Equal(JobOutcome.Failed, end.Outcome);
+            Assert.Contains("outside", end.Reason, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries(_lab["elsewhere"]));
+    }
+
+    [Fact]
+    public void A_root_that_no_worker_reaches_is_named()
+    {
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        JobEnd end = new JobDriver(Spec("raw"), new Dictionary<string, string> { ["out"] = _lab["out"] }).Run();
+        Assert.Contains("This node does not reach the root 'in'", end.Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_target_that_is_there_is_replaced_only_where_that_was_asked_for(bool replace)
+    {
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        Directory.CreateDirectory(_lab["out/sub"]);
+        File.WriteAllText(_lab["out/sub/b.img"], "old");
+        JobEnd end = new JobDriver(Spec("raw") with { Replace = replace }, _lab.Roots).Run();
+        Assert.Equal(replace ? JobOutcome.Succeeded : JobOutcome.Failed, end.Outcome);
+        Assert.Equal(replace ? 1 << 20 : 3, new FileInfo(_lab["out/sub/b.img"]).Length);
+        _lab.AssertClean();
+    }
+
+    [Fact]
+    public void One_that_comes_into_its_place_meanwhile_is_not_replaced()
+    {
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        JobDriver driver = new(Spec("raw"), _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == StageKind.Install)
+                {
+                    File.WriteAllText(_lab["out/sub/b.img"], "somebody's");
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        Assert.Equal(JobOutcome.Failed, driver.Run().Outcome);
+        Assert.Equal("somebody's", File.ReadAllText(_lab["out/sub/b.img"]));
+        _lab.AssertClean();
+    }
+
+    [Fact]
+    public void A_target_is_known_by_one_name()
+    {
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        Directory.CreateDirectory(_lab["out/real"]);
+        Directory.CreateSymbolicLink(_lab["out/alias"], _lab["out/real"]);
+        JobEnd end = new JobDriver(Spec("raw") with { Target = WorkLab.Out("alias/b.img") }, _lab.Roots).Run();
+        Assert.Contains("It is out:real/b.img, links resolved: use that name", end.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_cancelled_task_stops_between_reads()
+    {
+        _lab.AddRaw("in/a.raw", Size);
+        using var cancel = new CancellationTokenSource();
+        JobDriver driver = new(Spec("raw"), _lab.Roots)
+        {
+            Workers = 1,
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == StageKind.Copy)
+                {
+                    TaskScope stopped = scope with { Cancel = cancel.Token, Throttle = _ => cancel.Cancel() };
+                    Assert.Throws<OperationCanceledException>(() => runner.Run(task, shard, stopped));
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        Assert.Equal(JobOutcome.Succeeded, driver.Run().Outcome);
+    }
+
+    [Fact]
+    public void A_step_that_the_job_does_not_have_is_refused()
+    {
+        var task = new WorkTask("job", StageKind.Relink, Spec("raw"), null, null);
+        Assert.Contains("does not know the step Relink of convert",
+            Assert.Throws<ImageException>(() => new ShardRunner(new RootMap(_lab.Roots)).Run(task, 0, Scopes.Of())).Message, StringComparison.Ordinal);
+    }
+
+    private static ConvertSpec Spec(string format) => new()
+    {
+        Source = WorkLab.In("a.raw"),
+        SourceFormat = "raw",
+        Target = WorkLab.Out("sub/b.img"),
+        TargetFormat = format,
+        Verify = VerifyMode.Digest,
+    };
+
+    private byte[] Staged()
+    {
+        string file = Directory.EnumerateFiles(_lab["out"], "b.img", SearchOption.AllDirectories).Single();
+        using LayeredDisk disk = new ChainOpener(new LocalFileLocator()).Open(file, new ChainOptions { Format = "raw", Mode = OpenMode.ReadOnly with { Lock = ImageLock.None } });
+        // Sparse: what is data, with where it is.
+        var bytes = new List<byte>();
+        foreach (DiskExtent extent in disk.MapRange(0, disk.VirtualSize))
+        {
+            if (extent.Extent.Kind == Imaging.Extents.ExtentKind.Data)
+            {
+                byte[] data = new byte[extent.Extent.Length];
+                disk.Read(extent, data);
+                bytes.AddRange(BitConverter.GetBytes(extent.Extent.Start));
+                bytes.AddRange(data);
+            }
+        }
+
+        return [.. bytes];
+    }
+
+    private void AssertDone(JobDriver driver, string format)
+    {
+        JobEnd end = driver.Run();
+        Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+        QemuTools.Img("compare", "-f", "raw", "-F", format, _lab["in/a.raw"], _lab["out/sub/b.img"]);
+        if (format != "raw")
+        {
+            QemuTools.Img("check", "-f", format, _lab["out/sub/b.img"]);
+        }
+
+        _lab.AssertClean();
+    }
+
+    private void AssertNothing() => Assert.Empty(Directory.EnumerateFiles(_lab["out"], "*", SearchOption.AllDirectories));
+}
