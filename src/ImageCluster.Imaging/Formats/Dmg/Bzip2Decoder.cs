@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 
 namespace ImageCluster.Imaging.Formats.Dmg;
 
@@ -10,7 +11,6 @@ internal ref struct Bzip2Decoder
 {
     private const ulong BlockMagic = 0x314159265359;
     private const int BlockUnit = 100_000;
-    private const int MaxCodeLength = 20;
     private const int GroupSize = 50;
     private const int MaxAlphabet = 258;
     private const int MaxSelectors = 18_002;
@@ -116,6 +116,12 @@ internal ref struct Bzip2Decoder
                 throw Damaged("it holds more than the chunk");
             }
 
+            if (repeat == 1)
+            {
+                target[written++] = value;
+                continue;
+            }
+
             target.Slice(written, repeat).Fill(value);
             written += repeat;
         }
@@ -144,11 +150,11 @@ internal ref struct Bzip2Decoder
         Span<byte> order = stackalloc byte[MaxSelectors];
         ReadSelectors(order, selectors, groups);
         Span<byte> lengths = stackalloc byte[MaxAlphabet];
-        Code[] codes = new Code[groups];
+        Bzip2Code[] codes = new Bzip2Code[groups];
         for (int i = 0; i < groups; i++)
         {
             ReadLengths(lengths[..alphabet]);
-            codes[i] = new Code(lengths[..alphabet]);
+            codes[i] = new Bzip2Code(lengths[..alphabet]);
         }
 
         int length = 0;
@@ -161,7 +167,7 @@ internal ref struct Bzip2Decoder
                 throw Damaged("a block has no end");
             }
 
-            Code code = codes[order[group]];
+            Bzip2Code code = codes[order[group]];
             for (int i = 0; i < GroupSize; i++)
             {
                 int symbol = Symbol(code);
@@ -257,7 +263,7 @@ internal ref struct Bzip2Decoder
         {
             while (true)
             {
-                if (length is < 1 or > MaxCodeLength)
+                if (length is < 1 or > Bzip2Code.MaxLength)
                 {
                     throw Damaged("a code table is wrong");
                 }
@@ -274,98 +280,55 @@ internal ref struct Bzip2Decoder
         }
     }
 
-    private int Symbol(Code code)
+    private int Symbol(Bzip2Code code)
     {
-        int value = 0;
-        for (int length = 1; length <= MaxCodeLength; length++)
+        int symbol = code.Decode(Peek(Bzip2Code.MaxLength), out int length);
+        if (symbol < 0)
         {
-            value = value << 1 | (int)Bits(1);
-            int index = value - code.First[length];
-            if (index >= 0 && index < code.Counts[length])
-            {
-                return code.Symbols[code.Starts[length] + index];
-            }
+            throw Damaged("a code is not in its table");
         }
 
-        throw Damaged("a code is not in its table");
+        Skip(length);
+        return symbol;
     }
 
     private uint Bits(int count)
     {
-        if (_bit + count > _source.Length * 8L)
+        uint value = Peek(count);
+        Skip(count);
+        return value;
+    }
+
+    // The next bits, at most 32, the first highest; zeros behind the end, which Skip does not pass.
+    private readonly uint Peek(int count)
+    {
+        int at = (int)(_bit >> 3);
+        ulong next;
+        if (at <= _source.Length - sizeof(ulong))
+        {
+            next = BinaryPrimitives.ReadUInt64BigEndian(_source[at..]);
+        }
+        else
+        {
+            Span<byte> last = stackalloc byte[sizeof(ulong)];
+            last.Clear();
+            _source[Math.Min(at, _source.Length)..].CopyTo(last);
+            next = BinaryPrimitives.ReadUInt64BigEndian(last);
+        }
+
+        return (uint)(next << (int)(_bit & 7) >> (64 - count));
+    }
+
+    private void Skip(int count)
+    {
+        _bit += count;
+        if (_bit > _source.Length * 8L)
         {
             throw Damaged("it is cut short");
         }
-
-        uint value = 0;
-        while (count > 0)
-        {
-            int inByte = 8 - (int)(_bit & 7);
-            int take = Math.Min(inByte, count);
-            value = value << take | (uint)(_source[(int)(_bit >> 3)] >> (inByte - take) & ((1 << take) - 1));
-            _bit += take;
-            count -= take;
-        }
-
-        return value;
     }
 
     private ulong LongBits(int count) => (ulong)Bits(count - 24) << 24 | Bits(24);
 
     private readonly ImageException Damaged(string what) => new(ImageErrorKind.Corrupt, _file, $"Compressed chunk cannot be inflated: {what}");
-
-    /// <summary>A canonical Huffman code: by length, the first code and the symbols in order.</summary>
-    private sealed class Code
-    {
-        public Code(ReadOnlySpan<byte> lengths)
-        {
-            Symbols = new int[lengths.Length];
-            foreach (byte length in lengths)
-            {
-                Counts[length]++;
-            }
-
-            int code = 0;
-            int start = 0;
-            for (int length = 1; length <= MaxCodeLength; length++)
-            {
-                First[length] = code;
-                Starts[length] = start;
-                for (int symbol = 0; symbol < lengths.Length; symbol++)
-                {
-                    if (lengths[symbol] == length)
-                    {
-                        Symbols[start++] = symbol;
-                    }
-                }
-
-                code = (code + Counts[length]) << 1;
-            }
-        }
-
-        public int[] First { get; } = new int[MaxCodeLength + 1];
-
-        public int[] Counts { get; } = new int[MaxCodeLength + 1];
-
-        public int[] Starts { get; } = new int[MaxCodeLength + 1];
-
-        public int[] Symbols { get; }
-    }
-}
-
-/// <summary>The table of bzip2's CRC-32: the polynomial 0x04c11db7, highest bit first.</summary>
-internal static class Bzip2Crc
-{
-    public static readonly uint[] Table = [.. Enumerable.Range(0, 256).Select(Entry)];
-
-    private static uint Entry(int value)
-    {
-        uint crc = (uint)value << 24;
-        for (int bit = 0; bit < 8; bit++)
-        {
-            crc = (crc & 0x80000000) != 0 ? crc << 1 ^ 0x04c11db7 : crc << 1;
-        }
-
-        return crc;
-    }
 }

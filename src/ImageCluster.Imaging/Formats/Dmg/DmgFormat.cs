@@ -1,6 +1,6 @@
 namespace ImageCluster.Imaging.Formats.Dmg;
 
-/// <summary>Apple disk images (dmg) with zlib and bzip2 chunks; read only.</summary>
+/// <summary>Apple disk images (dmg) with adc, zlib and bzip2 chunks; read only. lzfse and lzma are refused by name, chunk by chunk.</summary>
 public sealed class DmgFormat : ImageFormat
 {
     public override string Name => "dmg";

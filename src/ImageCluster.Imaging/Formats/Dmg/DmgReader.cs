@@ -93,7 +93,7 @@ internal sealed class DmgReader : BlockReader, IImageStatus
 
     private byte[] Inflate(DmgChunk chunk)
     {
-        if (chunk.Type is not (DmgChunkType.Zlib or DmgChunkType.Bzip2))
+        if (chunk.Type is not (DmgChunkType.Adc or DmgChunkType.Zlib or DmgChunkType.Bzip2))
         {
             throw new ImageException(ImageErrorKind.Unsupported, FileName,
                 $"dmg chunk at sector {chunk.Sector} is compressed with {chunk.Type.ToString().ToLowerInvariant()}, which is not supported");
@@ -112,13 +112,17 @@ internal sealed class DmgReader : BlockReader, IImageStatus
             byte[] bytes = new byte[chunk.Sectors * SectorSize];
             ReadOnlySpan<byte> source = packed.AsSpan(0, (int)chunk.Length);
             File.ReadExactly(chunk.Offset, packed.AsSpan(0, (int)chunk.Length), "compressed chunk");
-            if (chunk.Type == DmgChunkType.Zlib)
+            switch (chunk.Type)
             {
-                _zlib.Decompress(source, bytes);
-            }
-            else
-            {
-                Bzip2Decoder.Decompress(source, bytes, FileName);
+                case DmgChunkType.Adc:
+                    AdcDecoder.Decompress(source, bytes, FileName);
+                    break;
+                case DmgChunkType.Zlib:
+                    _zlib.Decompress(source, bytes);
+                    break;
+                default:
+                    Bzip2Decoder.Decompress(source, bytes, FileName);
+                    break;
             }
 
             return bytes;

@@ -84,6 +84,12 @@ public sealed class Bzip2DecoderTests
         yield return ([42], "one byte");
     }
 
+    internal static byte[] Pack(byte[] content, int level)
+    {
+        using TempDirectory directory = new();
+        return Pack(content, level, directory);
+    }
+
     private static byte[] Pack(byte[] content, int level, TempDirectory directory)
     {
         Skip.IfNot(File.Exists("/usr/bin/bzip2"), "bzip2 is not installed");
