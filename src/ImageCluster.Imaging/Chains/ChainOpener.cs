@@ -93,6 +93,7 @@ public sealed class ChainOpener(IFileLocator locator)
             ForCheck = options.ForCheck,
             Secret = source.Secret,
             Options = source.Options,
+            Warn = options.Warn,
         });
     }
 

@@ -58,4 +58,7 @@ public sealed record ChainOptions
     /// plain name.
     /// </summary>
     public Func<string, string?, ImageSource?>? ReadName { get; init; }
+
+    /// <inheritdoc cref="Formats.OpenContext.Warn"/>
+    public Action<string, string> Warn { get; init; } = static (_, _) => { };
 }

@@ -38,6 +38,9 @@ public abstract class ImageFormat
     /// <summary>True where payload can be compressed (<c>convert -c</c>).</summary>
     public virtual bool SupportsCompression => false;
 
+    /// <summary>True where an image that is made like this can hold persistent bitmaps (<see cref="Capabilities.IBitmaps"/>).</summary>
+    public virtual bool SupportsBitmaps(CreateRequest request) => false;
+
     /// <summary>Writes an empty image.</summary>
     public virtual void Create(CreateRequest request) => throw CannotCreate(request);
 

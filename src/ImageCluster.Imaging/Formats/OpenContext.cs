@@ -28,4 +28,7 @@ public sealed record OpenContext
 
     /// <summary>Driver options of <c>--image-opts</c>, without the prefix of the node.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Told what the user should know of an image that is opened all the same: a line, and what to do about it.</summary>
+    public Action<string, string> Warn { get; init; } = static (_, _) => { };
 }

@@ -3,6 +3,9 @@ namespace ImageCluster.Imaging.Formats.Capabilities;
 /// <summary>A layer that holds persistent bitmaps (dirty bitmaps saved in the image).</summary>
 public interface IBitmaps
 {
+    /// <summary>False where this image's version of the format has none.</summary>
+    bool SupportsBitmaps { get; }
+
     IReadOnlyList<ImageBitmap> ListBitmaps();
 
     /// <summary>The guest ranges whose bits are set, in order, in bytes; each a multiple of the granularity except where the disk ends.</summary>
@@ -17,10 +20,19 @@ public interface IBitmaps
 /// <param name="IsInconsistent">It was in use when the image was last closed: its content is not to be trusted, and all one can do is remove it.</param>
 public sealed record ImageBitmap(string Name, long Granularity, bool IsEnabled, bool IsInconsistent);
 
-/// <summary>A layer, open for writing, whose persistent bitmaps can be changed.</summary>
+/// <summary>
+/// A layer, open for writing, whose persistent bitmaps can be changed. All edits since the last flush are stored as one, by the next
+/// flush or when the layer is closed; bitmaps that are enabled record what is written to the layer.
+/// </summary>
+/// <exception cref="ImageException">
+/// Of all members. There is no such bitmap (NotFound), or one already (Exists); it is inconsistent (Corrupt); a name or granularity is wrong
+/// (InvalidArgument); the format has no room for it (Limit, Unsupported).
+/// </exception>
 public interface IBitmapEditor : IBitmaps
 {
-    /// <param name="granularity">Bytes, or 0 for what the format prefers.</param>
+    /// <param name="name">1 to 1,023 bytes.</param>
+    /// <param name="granularity">Bytes, a power of two from 512 to 2 GiB, or 0 for what the format prefers.</param>
+    /// <param name="enabled">It records writes.</param>
     void AddBitmap(string name, long granularity, bool enabled);
 
     void RemoveBitmap(string name);

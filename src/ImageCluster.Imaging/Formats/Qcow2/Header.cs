@@ -24,6 +24,9 @@ internal sealed record Header
     public const long MaxL1Bytes = 32L << 20;
     public const long MaxRefcountTableBytes = 8L << 20;
 
+    /// <summary>QEMU's limit of the length of any file in bytes.</summary>
+    public const long MaxFileLength = 0x7FFF_FFFF_C000_0000;
+
     public const int MaxSnapshots = 65536;
     public const int MaxBitmaps = 65535;
     public const long MaxBitmapDirectoryBytes = MaxBitmaps * 1024L;
@@ -77,6 +80,9 @@ internal sealed record Header
 
     /// <summary>Null where there are none, or where the autoclear bit says that they are out of date.</summary>
     public BitmapsPointer? Bitmaps { get; init; }
+
+    /// <summary>There is a bitmaps extension, but the autoclear bit says that it is out of date.</summary>
+    public bool HasStaleBitmaps { get; init; }
 
     public IReadOnlyList<HeaderExtension> UnknownExtensions { get; init; } = [];
 

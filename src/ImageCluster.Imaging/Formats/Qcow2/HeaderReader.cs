@@ -323,6 +323,7 @@ internal ref struct HeaderReader
         if ((_header.Autoclear & AutoclearFeatures.Bitmaps) == 0)
         {
             // A program without bitmap support wrote to the image since: they are out of date, QEMU ignores them too.
+            _header = _header with { HasStaleBitmaps = true };
             return;
         }
 
@@ -345,7 +346,7 @@ internal ref struct HeaderReader
             throw Failure(ImageErrorKind.Corrupt, "found bitmaps extension with zero bitmaps");
         }
 
-        if ((offset & (ulong)(ClusterSize - 1)) != 0 || offset > long.MaxValue)
+        if ((offset & (ulong)(ClusterSize - 1)) != 0)
         {
             throw Failure(ImageErrorKind.Corrupt, "bitmaps_ext: invalid bitmap directory offset");
         }

@@ -70,11 +70,6 @@ internal static class Measurer
         long directory = 0;
         foreach (ImageBitmap bitmap in request.SourceBitmaps!)
         {
-            if (bitmap.IsInconsistent)
-            {
-                continue;
-            }
-
             long bits = RefcountMath.DivideUp(request.VirtualSize, bitmap.Granularity);
             long clusters = RefcountMath.DivideUp(RefcountMath.DivideUp(bits, 8), cluster);
             bytes += (clusters * cluster) + RoundUp(clusters * sizeof(ulong), cluster);

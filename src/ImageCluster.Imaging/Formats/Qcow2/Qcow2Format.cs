@@ -8,12 +8,18 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 public sealed class Qcow2Format : ImageFormat
 {
     private const int Certain = 100;
+    private const string Stale = "a program lacking bitmap support modified this file, so all bitmaps are now considered inconsistent";
+    private const string StaleInVersion2 = "This qcow2 v2 image contains bitmaps, but they may have been modified by a program "
+        + "without persistent bitmap support; so now they must all be considered inconsistent";
+    private const string StaleHint = "Some clusters may be leaked, run 'qemu-img check -r' on the image file to fix.";
 
     public override string Name => "qcow2";
 
     public override bool SupportsBacking => true;
 
     public override bool SupportsCompression => true;
+
+    public override bool SupportsBitmaps(CreateRequest request) => CreateSettings.Read(request).Header.Version >= 3;
 
     public override int Probe(ReadOnlySpan<byte> head, string fileName) =>
         head.Length >= Header.Version2Length
@@ -77,6 +83,11 @@ public sealed class Qcow2Format : ImageFormat
                 throw new ImageException(ImageErrorKind.Corrupt, context.FileName, "qcow2: Image is corrupt; cannot be opened read/write");
             }
 
+            if (header.HasStaleBitmaps)
+            {
+                context.Warn(header.Version < 3 ? StaleInVersion2 : Stale, StaleHint);
+            }
+
             ImageException? unreadable = null;
             if (header.HasDataFile)
             {
@@ -101,6 +112,12 @@ public sealed class Qcow2Format : ImageFormat
             }
 
             _ = image.Bitmaps;
+            if (header.HasStaleBitmaps && context.Write)
+            {
+                // As QEMU does: otherwise every program would warn of it again.
+                BitmapsExtension.Write(image.Metadata, null);
+            }
+
             return image;
         }
         catch

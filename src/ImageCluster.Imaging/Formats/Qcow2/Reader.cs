@@ -7,7 +7,7 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>An open qcow2 image that answers for its own file: reading. The writable layer builds on it.</summary>
-internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
+internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, IBitmaps
 {
     private const int SectorSize = 512;
 
@@ -54,7 +54,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
     public IReadOnlyList<Snapshot> Snapshots => _snapshots.Value;
 
     /// <summary>Persistent bitmaps, read when they are first asked for.</summary>
-    public IReadOnlyList<PersistentBitmap> Bitmaps => _bitmaps.Value;
+    public virtual IReadOnlyList<PersistentBitmap> Bitmaps => _bitmaps.Value;
 
     public long AllocatedBytes => Metadata.File.AllocatedBytes
         + (ReferenceEquals(Metadata.DataFile, Metadata.File) ? 0 : Metadata.DataFile.AllocatedBytes);
@@ -79,6 +79,12 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
             DiskSize = s.DiskSize,
         }),
     ];
+
+    public bool SupportsBitmaps => Metadata.Header.Version >= 3;
+
+    public virtual IReadOnlyList<ImageBitmap> ListBitmaps() => BitmapReader.List(Bitmaps);
+
+    public virtual IEnumerable<(long Offset, long Length)> ReadBitmap(string name) => BitmapReader.Ranges(Metadata, Bitmaps, name);
 
     public IImageLayer OpenSnapshot(string id)
     {
@@ -139,7 +145,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable
     protected void ForgetDirectories()
     {
         _snapshots = new(() => SnapshotTable.Read(Metadata.File, Metadata.Header));
-        _bitmaps = new(() => BitmapDirectory.Read(Metadata.File, Metadata.Header));
+        _bitmaps = new(() => BitmapReader.Read(Metadata));
     }
 
     /// <summary>Compresses and inflates this image's clusters.</summary>

@@ -10,13 +10,11 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 internal sealed class ReferenceCounter
 {
     private const ulong L1ReservedMask = 0x7F00_0000_0000_01FF;
-    private const ulong BitmapReservedMask = 0xFF00_0000_0000_01FE;
     private const ulong RefcountTableReservedMask = 0x1FF;
     private const int TableEntryLength = sizeof(ulong);
     private const int FileTooLarge = 27;
 
-    /// <summary>QEMU's limit in bytes.</summary>
-    private const long MaxFileLength = 0x7FFF_FFFF_C000_0000;
+    private const string InputOutputError = "Input/output error";
 
     private readonly Metadata _metadata;
     private readonly Refcounts _refcounts;
@@ -211,26 +209,35 @@ internal sealed class ReferenceCounter
     }
 
     // What lies beyond what a file can have is no hole but an error, and the check ends there.
-    private static bool IsReadable(long offset, long length) => length == 0 || (ulong)offset <= (ulong)(MaxFileLength - length);
+    private static bool IsReadable(long offset, long length) => length == 0 || (ulong)offset <= (ulong)(Header.MaxFileLength - length);
+
+    private bool FailAtSnapshot(Snapshot snapshot)
+    {
+        _report.CheckErrors++;
+        bool failed = FailBeyond(snapshot.L1Offset, snapshot.L1Entries * (long)TableEntryLength);
+        if (_report.Failure == InputOutputError)
+        {
+            _report.Say("ERROR: I/O error in check_refcounts_l1");
+        }
+
+        return failed;
+    }
 
     // QEMU's sums wrap around, so that it complains of some ranges, wants memory for the counts of too many clusters for others, and
     // passes the rest over until it reads.
-    private bool FailAtSnapshot(Snapshot snapshot)
+    private bool FailBeyond(long offset, long length)
     {
-        long length = snapshot.L1Entries * (long)TableEntryLength;
-        long end = unchecked(snapshot.L1Offset + length);
-        _report.CheckErrors++;
+        long end = unchecked(offset + length);
         if (unchecked(end - FileLength) >= _metadata.Layout.ClusterSize)
         {
-            IsInFile(snapshot.L1Offset, length, 1);
+            IsInFile(offset, length, 1);
         }
-        else if ((ulong)end > (ulong)snapshot.L1Offset)
+        else if ((ulong)end > (ulong)offset)
         {
             return Fail("Cannot allocate memory");
         }
 
-        _report.Say("ERROR: I/O error in check_refcounts_l1");
-        return Fail("Input/output error");
+        return Fail(InputOutputError);
     }
 
     private bool CountSnapshots(List<Snapshot> sound)
@@ -308,6 +315,13 @@ internal sealed class ReferenceCounter
 
         foreach (PersistentBitmap bitmap in bitmaps)
         {
+            if (!BitmapTable.IsReadable(bitmap))
+            {
+                // One that is in use: others keep the image from being opened.
+                _report.Corruptions++;
+                return FailBeyond(bitmap.TableOffset, bitmap.TableEntries * (long)TableEntryLength);
+            }
+
             Count(bitmap.TableOffset, bitmap.TableEntries * (long)TableEntryLength);
             if (!CountBitmap(bitmap))
             {
@@ -320,28 +334,24 @@ internal sealed class ReferenceCounter
 
     private bool CountBitmap(PersistentBitmap bitmap)
     {
-        long inFile = Math.Clamp((FileLength - bitmap.TableOffset + 7) / TableEntryLength, 0, bitmap.TableEntries);
-        if (!MayRead(inFile * TableEntryLength))
+        if (!MayRead(Math.Clamp(FileLength - bitmap.TableOffset, 0, bitmap.TableEntries * (long)TableEntryLength)))
         {
             return true;
         }
 
-        ulong[] table = inFile == 0 ? [] : Metadata.ReadL1(_metadata.File, bitmap.TableOffset, (int)inFile);
-        foreach (ulong entry in table)
+        ulong[] table = BitmapTable.Read(_metadata.File, bitmap);
+        int bad = Array.FindIndex(table, entry => !BitmapTable.IsValid(entry, _metadata.Layout));
+        if (bad >= 0)
         {
-            ulong offset = entry & Layout.OffsetMask;
-            if ((entry & BitmapReservedMask) != 0 || (offset != 0 && ((entry & 1) != 0 || !_metadata.Layout.IsClusterAligned((long)offset))))
-            {
-                _report.Corrupt(1, $"ERROR: The table of bitmap '{bitmap.Name}' is corrupt: {entry:x}");
-                return false;
-            }
+            _report.Corrupt(1, $"ERROR: The table of bitmap '{bitmap.Name}' is corrupt: {table[bad]:x}");
+            return false;
         }
 
         foreach (ulong entry in table)
         {
-            if ((entry & Layout.OffsetMask) != 0)
+            if (BitmapTable.OffsetOf(entry) is not 0 and var offset)
             {
-                Count((long)(entry & Layout.OffsetMask), _metadata.Layout.ClusterSize);
+                Count(offset, _metadata.Layout.ClusterSize);
             }
         }
 

@@ -25,7 +25,7 @@ internal sealed class TableWriter
     private readonly SortedSet<int> _changedEntries = [];
     private MetadataOverlap _overlap;
     private ImageException? _failure;
-    private BitmapTracker? _bitmaps;
+    private BitmapSet? _bitmaps;
     private bool _began;
     private bool _isDirty;
 
@@ -44,6 +44,13 @@ internal sealed class TableWriter
 
     public Allocator Allocator { get; private set; }
 
+    /// <summary>The persistent bitmaps; what they record and what is edited is stored by <see cref="Flush"/> and <see cref="Finish"/>.</summary>
+    /// <exception cref="ImageException">Their directory cannot be read.</exception>
+    public BitmapSet Bitmaps => _bitmaps ??= new BitmapSet(_metadata, this);
+
+    /// <summary>False while what is written is no change of the guest's.</summary>
+    public bool RecordsWrites { get; set; } = true;
+
     /// <summary>Something failed that leaves it open what the file holds; nothing more is written.</summary>
     public bool HasFailed => _failure is not null;
 
@@ -57,11 +64,13 @@ internal sealed class TableWriter
     public void Begin(long offset = 0, long length = 0)
     {
         Begin();
-        if (length > 0)
+        if (length > 0 && RecordsWrites && (_bitmaps is not null || _metadata.Header.Bitmaps is not null))
         {
-            _bitmaps?.Mark(offset, length);
+            Record(offset, length);
         }
     }
+
+    private void Record(long offset, long length) => Guard(() => Bitmaps.Record(offset, length));
 
     private void Begin()
     {
@@ -81,7 +90,6 @@ internal sealed class TableWriter
                 _metadata.Header = header with { Autoclear = known };
             }
 
-            _bitmaps = BitmapTracker.Begin(_metadata);
             _began = true;
         });
     }
@@ -276,6 +284,9 @@ internal sealed class TableWriter
         });
     }
 
+    /// <summary>True where a cluster of the range holds metadata other than bitmaps.</summary>
+    public bool IsMetadata(long offset, long length) => _overlap.Find(offset, length) is not null;
+
     /// <summary>Brings all tables to the file, in order; not durable yet where nothing is to follow.</summary>
     public void Commit()
     {
@@ -298,6 +309,10 @@ internal sealed class TableWriter
             }
 
             FlushFiles();
+            if (_bitmaps is { HasEdits: true })
+            {
+                _bitmaps.Store();
+            }
         });
     }
 
@@ -314,7 +329,7 @@ internal sealed class TableWriter
         {
             Refcounts.Write();
             FlushFiles();
-            _bitmaps?.Store(Refcounts);
+            _bitmaps?.Store();
             _bitmaps = null;
             _began = false;
             if (_isDirty)

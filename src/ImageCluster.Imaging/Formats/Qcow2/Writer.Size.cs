@@ -25,7 +25,7 @@ internal sealed partial class WritableQcow2Image
 
     public void MakeEmpty() => Alone(() =>
     {
-        Tables.Begin(0, VirtualSize);
+        Tables.Begin();
         ulong[] l1 = Metadata.L1;
         for (int i = 0; i < l1.Length; i++)
         {
@@ -86,14 +86,7 @@ internal sealed partial class WritableQcow2Image
             throw Refusal("Can't resize a v2 image which has snapshots");
         }
 
-        if (Metadata.Header.Bitmaps is not null)
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, FileName, "Cannot resize an image that has persistent bitmaps")
-            {
-                Hint = "Remove the bitmaps first with qemu-img bitmap --remove",
-            };
-        }
-
+        Tables.Bitmaps.CheckResize(newSize);
         if (newSize < VirtualSize && preallocation != "off")
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, FileName, "Preallocation can't be used for shrinking an image");
@@ -105,13 +98,29 @@ internal sealed partial class WritableQcow2Image
     private void ChangeSize(long newSize, string preallocation)
     {
         long oldSize = VirtualSize;
-        if (newSize < oldSize)
+        if (newSize == oldSize)
         {
-            Shrink(newSize);
+            return;
         }
-        else if (newSize > oldSize)
+
+        Tables.RecordsWrites = false;
+        try
         {
-            Grow(oldSize, newSize, preallocation);
+            Tables.Guard(Tables.Bitmaps.BeginResize);
+            if (newSize < oldSize)
+            {
+                Shrink(newSize);
+            }
+            else
+            {
+                Grow(oldSize, newSize, preallocation);
+            }
+
+            Tables.Bitmaps.Resize(newSize);
+        }
+        finally
+        {
+            Tables.RecordsWrites = true;
         }
     }
 

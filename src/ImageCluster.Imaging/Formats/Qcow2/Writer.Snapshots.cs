@@ -12,7 +12,13 @@ internal sealed partial class WritableQcow2Image
         // QEMU changes the size first, too; it is only then that L1 tables fit.
         Alone(() =>
         {
-            Tables.Begin(0, VirtualSize);
+            Tables.Begin();
+            if (Tables.Bitmaps.List().Count > 0)
+            {
+                // They would have to record what the snapshot changes.
+                throw new ImageException(ImageErrorKind.Unsupported, FileName, "Device has active dirty bitmaps");
+            }
+
             Snapshot snapshot = new SnapshotEditor(Metadata).Find(id);
             if (snapshot.DiskSize != VirtualSize)
             {

@@ -8,7 +8,7 @@ using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Formats.Qcow2;
 
-/// <summary>Emptying, another backing file, sizes that are refused, bitmaps that a writer leaves behind, threads.</summary>
+/// <summary>Emptying, another backing file, sizes that are refused, threads.</summary>
 public sealed class WriterMaintenanceTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -106,128 +106,6 @@ public sealed class WriterMaintenanceTests : IDisposable
 
         QemuTools.Io(Path, "qcow2", "read -P 7 0 512000", "read -P 0 512000 1585152");
         QemuTools.Img("check", Path);
-    }
-
-    [SkippableTheory]
-    [InlineData("cluster_size=64k", 65536)]
-    [InlineData("cluster_size=512", 512)]
-    [InlineData("cluster_size=4k", 4096)]
-    public void BitmapsRecordWhatQemusWouldRecord(string options, int granularity)
-    {
-        QemuTools.Require();
-        string theirs = _directory["theirs.qcow2"];
-        foreach (string path in new[] { Path, theirs })
-        {
-            QemuTools.Img("create", "-q", "-f", "qcow2", "-o", options, path, "8M");
-            QemuTools.Img("bitmap", "--add", "-g", $"{granularity}", path, "recording");
-            QemuTools.Img("bitmap", "--add", "-g", "1M", path, "coarse");
-            QemuTools.Img("bitmap", "--add", "--disable", path, "resting");
-            QemuTools.Io(path, "qcow2", "write -P 1 2M 4k");
-        }
-
-        QemuTools.Io(theirs, "qcow2", "write -P 1 64k 64k", "write -z 5M 300k", "write -P 4 8323072 64k", "write -P 2 3M 1536");
-        using (LayeredDisk disk = new(Open()))
-        {
-            disk.Write(65536, new byte[65536]);
-            disk.WriteZeroes(5 << 20, 300 << 10, Imaging.Storage.ZeroMode.MayUnmap);
-            disk.Write(8323072, new byte[65536]);
-            ((WritableQcow2Image)disk.Top).Write(3 << 20, new byte[1536]);
-            Assert.True(Flags(Path, "recording").HasFlag(BitmapFlags.InUse));
-        }
-
-        QemuTools.Img("check", Path);
-        foreach (string name in new[] { "recording", "coarse", "resting" })
-        {
-            Assert.False(Flags(Path, name).HasFlag(BitmapFlags.InUse));
-            Assert.Equal(Bits(theirs, name), Bits(Path, name));
-        }
-
-        Assert.Contains((byte)1, Bits(Path, "coarse").Select(value => (byte)Math.Min(value, (byte)1)));
-        Assert.All(Bits(Path, "resting"), value => Assert.Equal(0, value));
-    }
-
-    [SkippableFact]
-    public void BitmapsOfAWriterThatNeverClosedAreNotTrusted()
-    {
-        QemuTools.Require();
-        QemuTools.Img("create", "-q", "-f", "qcow2", Path, "2M");
-        QemuTools.Img("bitmap", "--add", Path, "recording");
-        string copy = _directory["copy.qcow2"];
-        using (WritableQcow2Image image = Open())
-        {
-            image.Write(0, new byte[65536]);
-            image.Flush();
-            File.Copy(Path, copy);
-        }
-
-        Assert.True(Flags(copy, "recording").HasFlag(BitmapFlags.InUse));
-        QemuTools.Img("check", copy);
-    }
-
-    [SkippableFact]
-    public void ABitmapWhoseTableLeadsIntoMetadataIsLeftMarked()
-    {
-        QemuTools.Require();
-        QemuTools.Img("create", "-q", "-f", "qcow2", Path, "2M");
-        QemuTools.Img("bitmap", "--add", Path, "recording");
-        long table = Bitmap(Path, "recording", out Qcow2Image before).TableOffset;
-        long l1 = before.Metadata.Header.L1Offset;
-        before.Dispose();
-        byte[] bytes = File.ReadAllBytes(Path);
-        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan((int)table), l1);
-        File.WriteAllBytes(Path, bytes);
-        using (WritableQcow2Image image = Open())
-        {
-            image.Write(0, new byte[65536]);
-        }
-
-        Assert.True(Flags(Path, "recording").HasFlag(BitmapFlags.InUse));
-        using LayeredDisk disk = Qcow2TestImages.OpenChain(Path);
-        Assert.Equal(ExtentKind.Data, disk.Map(0, 65536).Extent.Kind);
-    }
-
-    private static PersistentBitmap Bitmap(string path, string name, out Qcow2Image image)
-    {
-        image = (Qcow2Image)new Qcow2Format().Open(new OpenContext
-        {
-            File = Qcow2TestImages.Locator.Open(path, new Imaging.Storage.OpenMode { Lock = Imaging.Storage.ImageLock.None }),
-            FileName = path,
-            Locator = Qcow2TestImages.Locator,
-        });
-        return image.Bitmaps.Single(bitmap => bitmap.Name == name);
-    }
-
-    private static BitmapFlags Flags(string path, string name)
-    {
-        BitmapFlags flags = Bitmap(path, name, out Qcow2Image image).Flags;
-        image.Dispose();
-        return flags;
-    }
-
-    // The stored bits, whatever clusters they are in.
-    private static byte[] Bits(string path, string name)
-    {
-        PersistentBitmap bitmap = Bitmap(path, name, out Qcow2Image image);
-        using (image)
-        {
-            int cluster = image.Metadata.Layout.ClusterSize;
-            byte[] bits = new byte[bitmap.TableEntries * cluster];
-            ulong[] table = Metadata.ReadL1(image.Metadata.File, bitmap.TableOffset, (int)bitmap.TableEntries);
-            for (int i = 0; i < table.Length; i++)
-            {
-                Span<byte> part = bits.AsSpan(i * cluster, cluster);
-                if ((table[i] & Layout.OffsetMask) != 0)
-                {
-                    image.Metadata.File.Read((long)(table[i] & Layout.OffsetMask), part);
-                }
-                else if ((table[i] & 1) != 0)
-                {
-                    part.Fill(0xFF);
-                }
-            }
-
-            return bits;
-        }
     }
 
     [SkippableFact]
