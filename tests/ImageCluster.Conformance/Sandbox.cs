@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -61,8 +64,18 @@ public sealed partial class Sandbox : IDisposable
             return;
         }
 
+        Compare(differences, $"bitmaps of {name}", Bitmaps(Path.Combine(theirs, name)), Bitmaps(Path.Combine(ours, name)));
         Compare(differences, $"qemu-img check {name}", Inspect(theirs, "check", name, format, layout: test.SameLayout), Inspect(ours, "check", name, format, layout: test.SameLayout));
         Compare(differences, $"qemu-img map {name}", Inspect(theirs, "map", name, format, test.SameLayout), Inspect(ours, "map", name, format, test.SameLayout));
+    }
+
+    // Persistent bitmaps with the ranges that they have marked; nothing for other formats.
+    private static string Bitmaps(string path)
+    {
+        LocalFileLocator locator = new();
+        using LayeredDisk disk = new ChainOpener(locator).Open(path, new ChainOptions { FollowBacking = false, DescribeOnly = true, Options = new Dictionary<string, string>() });
+        return disk.Top is not IBitmaps holder ? "" : string.Concat(holder.ListBitmaps().Select(bitmap =>
+            $"{bitmap.Name} {bitmap.Granularity} {bitmap.IsEnabled} {bitmap.IsInconsistent}: {(bitmap.IsInconsistent ? "" : string.Join(' ', holder.ReadBitmap(bitmap.Name)))}\n"));
     }
 
     private static string Inspect(string directory, string command, string name, string[] format, bool layout)

@@ -1,6 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
-using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 
@@ -44,7 +44,7 @@ internal static class BitmapCommand
             {
                 case "b": sourceName = option.Argument; break;
                 case "F": sourceFormat = option.Argument; break;
-                case "g": granularity = SizeArgument.Parse(host, "granularity", option.Argument, 1, long.MaxValue); break;
+                case "g": granularity = SizeArgument.Parse(host, "granularity", option.Argument); break;
                 default: actions.Add(option); break;
             }
         });
@@ -59,10 +59,10 @@ internal static class BitmapCommand
             throw new CommandException("Expecting filename and bitmap name");
         }
 
-        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), new OpenSettings { Write = true });
+        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), new OpenSettings { Write = true, FollowBacking = false });
         using LayeredDisk? source = sourceName is null
             ? null
-            : ImageOpener.Open(host, ImageReference.FromName(sourceName, sourceFormat), new OpenSettings());
+            : ImageOpener.Open(host, ImageReference.FromName(sourceName, sourceFormat), new OpenSettings { FollowBacking = false });
         foreach (OptionMatch action in actions)
         {
             Do(disk, source ?? disk, bitmap, action, granularity);
@@ -90,57 +90,22 @@ internal static class BitmapCommand
 
     private static void Do(LayeredDisk disk, LayeredDisk source, string bitmap, OptionMatch action, long granularity)
     {
+        IImageLayer image = disk.Top;
         try
         {
-            if (disk.Top is not IBitmapEditor editor)
-            {
-                throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, action.Key == "add"
-                    ? "Can't store persistent bitmaps to #block1: Operation not supported"
-                    : $"Dirty bitmap '{bitmap}' not found");
-            }
-
             switch (action.Key)
             {
-                case "add": Add(editor, bitmap, granularity); break;
-                case "remove": editor.RemoveBitmap(bitmap); break;
-                case "clear": editor.ClearBitmap(bitmap); break;
-                case "enable": editor.EnableBitmap(bitmap, enabled: true); break;
-                case "disable": editor.EnableBitmap(bitmap, enabled: false); break;
-                default: Merge(editor, bitmap, source, action.Argument); break;
+                case "add": BitmapActions.Add(image, bitmap, granularity, enabled: true); break;
+                case "remove": BitmapActions.Editor(image, bitmap).RemoveBitmap(bitmap); break;
+                case "clear": BitmapActions.Editor(image, bitmap).ClearBitmap(bitmap); break;
+                case "enable": BitmapActions.Editor(image, bitmap).EnableBitmap(bitmap, enabled: true); break;
+                case "disable": BitmapActions.Editor(image, bitmap).EnableBitmap(bitmap, enabled: false); break;
+                default: BitmapActions.Merge(image, bitmap, source.Top, action.Argument); break;
             }
         }
         catch (ImageException e)
         {
             throw new CommandException($"Operation {action.Key} on bitmap {bitmap} failed: {e.Message}") { Hint = ImageOpener.HintText(e) };
         }
-    }
-
-    private static void Add(IBitmapEditor editor, string bitmap, long granularity)
-    {
-        const long MinGranularity = 512;
-        const long MaxGranularity = 1L << 31;
-        if (granularity != 0 && (granularity is < MinGranularity or > MaxGranularity || !long.IsPow2(granularity)))
-        {
-            throw new ImageException(ImageErrorKind.InvalidArgument, null, "Granularity must be power of 2 and at least 512");
-        }
-
-        if (bitmap.Length == 0)
-        {
-            throw new ImageException(ImageErrorKind.InvalidArgument, null, "Bitmap name cannot be empty");
-        }
-
-        editor.AddBitmap(bitmap, granularity, enabled: true);
-    }
-
-    private static void Merge(IBitmapEditor editor, string bitmap, LayeredDisk source, string name)
-    {
-        if (source.Top is not IBitmaps holder)
-        {
-            throw new ImageException(ImageErrorKind.NotFound, source.Top.FileName, $"Dirty bitmap '{name}' not found");
-        }
-
-        // Read before anything is written: source and target may be one image.
-        List<(long Offset, long Length)> ranges = [.. holder.ReadBitmap(name)];
-        editor.MarkBitmap(bitmap, ranges);
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Imaging.Storage;
@@ -45,17 +46,17 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
                 throw new CommandException("Copying bitmaps only possible with single source");
             }
 
-            if (plan.Bitmaps)
-            {
-                // No format here can copy them yet; to leave them out without a word would be worse.
-                throw new CommandException("Source lacks bitmap support");
-            }
-
+            BitmapCopy? bitmaps = plan.Bitmaps ? new BitmapCopy(host, _sources[0].Top, plan.SkipBrokenBitmaps) : null;
             CacheMode cache = CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
             using StagedTarget? staged = creation is null ? null : host.Locator.Stage(plan.Target);
-            using IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache, staged?.Locator ?? host.Locator) : OpenTarget(cache);
-            IConvertSource source = Source(snapshot);
-            Copy(source, target, staged, progress);
+            IFileLocator locator = staged?.Locator ?? host.Locator;
+            using (IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache, locator) : OpenTarget(cache))
+            {
+                Copy(Source(snapshot), target, progress);
+            }
+
+            bitmaps?.Run(TargetReference, locator, cache);
+            Publish(staged);
             progress.Report(100);
         }
         finally
@@ -152,7 +153,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     {
         try
         {
-            return format.CreateFill(new CreateRequest
+            CreateRequest request = new()
             {
                 FileName = plan.Target,
                 Locator = locator,
@@ -161,7 +162,10 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
                 Compress = plan.Compress,
                 Mode = new OpenMode { Write = true, Cache = cache },
                 Secret = host.Secrets.Lookup(options.Values, plan.Target),
-            });
+            };
+            IFillTarget target = format.CreateFill(request);
+            CheckBitmaps(format.SupportsBitmaps(request), format.Name, target);
+            return target;
         }
         catch (ImageException e)
         {
@@ -169,17 +173,29 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
+    private ImageReference TargetReference =>
+        plan.TargetIsOptionText ? ImageReference.FromOptionText(plan.Target) : ImageReference.FromName(plan.Target, plan.OutputFormat);
+
+    // They are copied when all else is; that they can be is made sure of before.
+    private void CheckBitmaps(bool supported, string format, IDisposable target)
+    {
+        if (plan.Bitmaps && !supported)
+        {
+            target.Dispose();
+            throw new CommandException($"Format driver '{format}' does not support bitmaps");
+        }
+    }
+
     private InPlaceTarget OpenTarget(CacheMode cache)
     {
-        ImageReference image = plan.TargetIsOptionText
-            ? ImageReference.FromOptionText(plan.Target)
-            : ImageReference.FromName(plan.Target, plan.OutputFormat);
+        ImageReference image = TargetReference;
         if (plan.TargetIsOptionText && plan.OutputFormat is not null)
         {
             throw new CommandException("--image-opts and --format are mutually exclusive");
         }
 
         LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
+        CheckBitmaps(disk.Top is IBitmaps { SupportsBitmaps: true }, disk.Top.FormatName, disk);
         if (disk.VirtualSize >= TotalSize)
         {
             return new InPlaceTarget(disk, TotalSize, plan.Compress);
@@ -217,7 +233,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    private void Copy(IConvertSource source, IFillTarget target, StagedTarget? staged, ProgressMeter progress)
+    private void Copy(IConvertSource source, IFillTarget target, ProgressMeter progress)
     {
         using RateLimiter? limiter = plan.BytesPerSecond > 0 ? new RateLimiter(plan.BytesPerSecond) : null;
         long whole = Math.Max(1, source.VirtualSize);
@@ -240,6 +256,17 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         {
             new Converter(source, target, options).Run(CancellationToken.None);
             target.Finish();
+        }
+        catch (ImageException e)
+        {
+            throw new CommandException($"error while converting: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private static void Publish(StagedTarget? staged)
+    {
+        try
+        {
             staged?.Publish(CancellationToken.None);
         }
         catch (ImageException e)

@@ -71,7 +71,7 @@ internal static class MeasureCommand
         using LayeredDisk? source = name is null
             ? null
             : ImageOpener.Open(host, command.Image(name), new OpenSettings { ForceShare = command.ForceShare });
-        IReadOnlyList<ImageBitmap>? bitmaps = (source?.Top as IBitmaps)?.ListBitmaps();
+        IReadOnlyList<ImageBitmap>? bitmaps = source?.Top is IBitmaps { SupportsBitmaps: true } holder ? holder.ListBitmaps() : null;
         LayeredDisk? disk = source is not null && snapshot is not null ? SnapshotSelector.Open(source, snapshot) : source;
         MeasureResult result = Measure(host, outputFormat, options.Text, disk, size, bitmaps);
         Print(host.Out, result, json);

@@ -75,6 +75,11 @@ internal static class ImageOpener
             Container = source.Container,
             Backing = source.Backing,
             ReadName = (name, format) => ImageReference.ReadBackingName(host, name, format),
+            Warn = (message, hint) =>
+            {
+                host.Warning(message);
+                host.Errors.Write(hint);
+            },
         };
     }
 

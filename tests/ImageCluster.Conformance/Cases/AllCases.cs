@@ -14,6 +14,7 @@ internal static class AllCases
         .. ConvertCases.List,
         .. ChainCases.List,
         .. ToolCases.List,
+        .. BitmapCases.List,
         .. AmendCases.List,
         .. FormatCases.List,
         .. NodeCases.List,

@@ -50,7 +50,7 @@ internal static class ToolCases
         Make("bench", "requests", "qcow2", "bench -c 10 a.qcow2", "bench -c 10 -d 3 -s 1000 -S 3k -o 512 a.qcow2", "bench -c 10 -d 3 -w --pattern=3 --flush-interval=3 a.qcow2", "bench -c 0 a.qcow2", "bench -c 4 -s 3M a.qcow2", "bench -c 1 -o 100G a.qcow2"),
         Make("bench", "errors", "qcow2", "bench", "bench a b", "bench nix", "bench -c x a.qcow2", "bench -d x a.qcow2", "bench -o x a.qcow2", "bench -s x a.qcow2", "bench -s 3G a.qcow2", "bench -S x a.qcow2", "bench --pattern=300 -w a.qcow2", "bench -i foo a.qcow2", "bench -i native a.qcow2",
             "bench -n -c 10 a.qcow2", "bench -t foo a.qcow2", "bench -w -U a.qcow2", "bench --flush-interval=2 a.qcow2", "bench -c 10 -d 3 -w --flush-interval=2 a.qcow2", "bench --flush-interval=x -w a.qcow2"),
-        Make("bitmap", "errors", "qcow2", "bitmap", "bitmap a.qcow2 b0", "bitmap --add a.qcow2", "bitmap --add a.qcow2 b0 x", "bitmap -g x --add a.qcow2 b", "bitmap -g 64k --clear a.qcow2 b", "bitmap -F x --clear a.qcow2 b", "bitmap -b x --clear a.qcow2 b", "bitmap -b y -F x --clear a b",
+        Make("bitmap", "usage", "qcow2", "bitmap", "bitmap a.qcow2 b0", "bitmap --add a.qcow2", "bitmap --add a.qcow2 b0 x", "bitmap -g x --add a.qcow2 b", "bitmap -g 64k --clear a.qcow2 b", "bitmap -F x --clear a.qcow2 b", "bitmap -b x --clear a.qcow2 b", "bitmap -b y -F x --clear a b",
             "bitmap --add nix x", "bitmap -U --add a.qcow2 b", "bitmap --add -f foo a.qcow2 b", "bitmap --remove a.qcow2 nix", "bitmap --add -f raw a.raw x"),
     ];
 
