@@ -1,6 +1,7 @@
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Chains;
 
@@ -120,7 +121,7 @@ public sealed class ChainOpener(IFileLocator locator)
         buffer.Clear();
 
         // QEMU reads whole sectors: a shorter file looks as if zeros followed.
-        ReadOnlySpan<byte> head = file.Read(0, buffer) > 0 ? buffer : [];
+        ReadOnlySpan<byte> head = ReadHead(file, buffer) > 0 ? buffer : [];
         ImageFormat? best = null;
         int bestScore = 0;
         foreach (ImageFormat format in FormatRegistry.All)
@@ -137,6 +138,19 @@ public sealed class ChainOpener(IFileLocator locator)
 
     /// <summary>The name by which the locator finds what <paramref name="referrer"/> calls <paramref name="reference"/>.</summary>
     public string Resolve(string referrer, string reference) => locator.Combine(referrer, reference);
+
+    private static int ReadHead(IBlockFile file, Span<byte> buffer)
+    {
+        try
+        {
+            return file.Read(0, buffer);
+        }
+        catch (ImageException e)
+        {
+            string reason = e.Errno != 0 ? Errno.Text(e.Errno) : e.Message;
+            throw new ImageException(e.Kind, e.File, $"Could not read image for determining its format: {reason}", e) { Hint = e.Hint, Errno = e.Errno };
+        }
+    }
 
     private (IImageLayer Layer, ImageSource Source) OpenBacking(
         IImageLayer overlay, ImageSource? given, int depth, HashSet<string> seen, ChainOptions options, int nesting)
@@ -156,6 +170,12 @@ public sealed class ChainOpener(IFileLocator locator)
         }
 
         CheckGuess(overlay, given, options);
+        if (given?.FileName is null && overlay.Backing is { } reference)
+        {
+            // A name that means nothing beside this image is not the backing file's mistake.
+            locator.Combine(overlay.FileName, reference.Name);
+        }
+
         try
         {
             ImageSource source = BackingSource(overlay, given, options);

@@ -64,8 +64,10 @@ public readonly record struct BlockStatus(
 
     private static BlockStatus Of(IImageLayer layer, in Extent extent, int depth)
     {
-        // Holes of a raw file are holes of the disk; under another format they are data that reads as zeros.
-        bool isData = extent.Kind is ExtentKind.Data or ExtentKind.Compressed || (extent.IsHole && layer.FormatName != "raw");
+        // Holes of a raw file are holes of the disk, and its zeros that are none are space that holds zeros; under another format holes are data
+        // that reads as zeros.
+        bool isRaw = layer.FormatName == "raw";
+        bool isData = extent.Kind is ExtentKind.Data or ExtentKind.Compressed || (extent.Kind == ExtentKind.Zero && (isRaw ? !extent.IsHole : extent.IsHole));
         bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed && layer is not IImageStatus { IsEncrypted: true };
         return new BlockStatus(
             extent.Start,

@@ -68,17 +68,22 @@ internal static class CompareCommand
         using LayeredDisk first = ImageOpener.Open(host, command.Image(firstName, command.Format, CannotOpen), settings, CannotOpen);
         using LayeredDisk second = ImageOpener.Open(host, command.Image(secondName, secondFormat, CannotOpen), settings, CannotOpen);
         using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 2);
-        return Compare(first, second, strict, output, progress);
+        return Compare(first, second, strict, output, progress, Parallelism.Threads(host, [first, second], []));
     }
 
-    private static int Compare(LayeredDisk first, LayeredDisk second, bool strict, TextWriter output, ProgressMeter progress)
+    private static int Compare(LayeredDisk first, LayeredDisk second, bool strict, TextWriter output, ProgressMeter progress, int threads)
     {
         long whole = Math.Max(first.VirtualSize, second.VirtualSize);
         long done = 0;
         CompareResult result;
         try
         {
-            CompareOptions options = new() { Strict = strict, Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole) };
+            CompareOptions options = new()
+            {
+                Strict = strict,
+                Threads = threads,
+                Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
+            };
             result = new Comparer(first, second, options).Run(CancellationToken.None);
         }
         catch (ImageException e)

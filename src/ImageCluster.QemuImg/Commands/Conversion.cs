@@ -240,6 +240,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         long done = 0;
         ConvertOptions options = new()
         {
+            Threads = Parallelism.Threads(host, _sources, [plan.Target], plan.Coroutines),
             SparseSize = plan.SparseSize,
             TargetIsZero = plan.TargetIsZero,
             OutOfOrder = plan.OutOfOrder,
@@ -247,11 +248,6 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             Throttle = limiter is null ? null : limiter.Take,
             OnReadError = plan.Salvage ? Salvaged : null,
         };
-        if (plan.Coroutines is { } count)
-        {
-            options = options with { Threads = Math.Min(count, Environment.ProcessorCount) };
-        }
-
         try
         {
             new Converter(source, target, options).Run(CancellationToken.None);

@@ -57,7 +57,7 @@ internal static class MapCommand
         long end = most is null || most > disk.VirtualSize - start ? disk.VirtualSize : start + most.Value;
         try
         {
-            Print(host.Out, disk, start, end, json);
+            Print(host, disk, start, end, json);
         }
         catch (ImageException e)
         {
@@ -67,8 +67,9 @@ internal static class MapCommand
         return 0;
     }
 
-    private static void Print(TextWriter output, LayeredDisk disk, long start, long end, bool json)
+    private static void Print(CommandHost host, LayeredDisk disk, long start, long end, bool json)
     {
+        TextWriter output = host.Out;
         output.Write(json ? "[" : $"{"Offset",-16}{"Length",-16}{"Mapped to",-16}File\n");
         BlockStatus current = new(start, 0, 0, false, false, false, -1, null);
         while (current.End < end)
@@ -88,19 +89,20 @@ internal static class MapCommand
 
             if (current.Length > 0)
             {
-                PrintEntry(output, current, json);
+                PrintEntry(host, current, json);
                 output.Write(json ? ",\n" : "");
             }
 
             current = next;
         }
 
-        PrintEntry(output, current, json);
+        PrintEntry(host, current, json);
         output.Write(json ? "]\n" : "");
     }
 
-    private static void PrintEntry(TextWriter output, in BlockStatus entry, bool json)
+    private static void PrintEntry(CommandHost host, in BlockStatus entry, bool json)
     {
+        TextWriter output = host.Out;
         if (json)
         {
             string offset = entry.HostOffset < 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", \"offset\": {entry.HostOffset}");
@@ -116,7 +118,7 @@ internal static class MapCommand
 
         if (entry.Data)
         {
-            output.Write($"{Hex(entry.Start),-16}{Hex(entry.Length),-16}{Hex(entry.HostOffset),-16}{entry.HostFile}\n");
+            output.Write($"{Hex(entry.Start),-16}{Hex(entry.Length),-16}{Hex(entry.HostOffset),-16}{host.Locator.DisplayName(entry.HostFile ?? "")}\n");
         }
     }
 

@@ -1,3 +1,4 @@
+using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
@@ -42,18 +43,19 @@ internal sealed class ImageInfo
     {
         IImageLayer layer = disk.Top;
         IImageStatus? status = layer as IImageStatus;
+        bool isRemote = host.Locator.ProtocolOf(image.FileName) is not null;
         return new ImageInfo
         {
-            FileName = image.DisplayName(layer.FormatName),
+            FileName = host.Locator.DisplayName(image.DisplayName(layer.FormatName)),
             Format = image.ProtocolDriver ?? layer.FormatName,
             VirtualSize = layer.VirtualSize,
-            ActualSize = status?.AllocatedBytes,
+            ActualSize = isRemote ? null : status?.AllocatedBytes,
             ClusterSize = status?.ClusterSize ?? 0,
             IsEncrypted = status?.IsEncrypted ?? false,
             IsDirty = status?.IsDirty ?? false,
-            TellsDirty = status?.TellsDirty ?? true,
+            TellsDirty = (status?.TellsDirty ?? true) && !(isRemote && layer.FormatName == "raw"),
             Backing = layer.Backing,
-            FullBackingName = layer.Backing is { } backing ? host.Locator.Combine(image.FileName, backing.Name) : null,
+            FullBackingName = layer.Backing is { } backing ? FullName(host, image.FileName, backing.Name) : null,
             Snapshots = SnapshotInfo.Of(layer),
             Specific = layer.DescribeSpecific(),
         };
@@ -118,6 +120,19 @@ internal sealed class ImageInfo
         {
             output.Write("Format specific information:\n");
             HumanDump.Write(output, ToDict(Specific), 1);
+        }
+    }
+
+    // Null where a name beside this image means nothing.
+    private static string? FullName(CommandHost host, string image, string backing)
+    {
+        try
+        {
+            return host.Locator.Combine(image, backing);
+        }
+        catch (ImageException) when (host.Locator.ProtocolOf(image) is not null)
+        {
+            return null;
         }
     }
 

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Nbd;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -46,6 +47,11 @@ internal static class RawCreator
 
     private static void Preallocate(IBlockFile file, long size, string mode)
     {
+        if (mode != "off" && file is NbdFile)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, file.Name, $"Unsupported preallocation mode '{mode}'");
+        }
+
         if (size == 0 || mode == "off" || !file.CanResize)
         {
             return;

@@ -4,7 +4,10 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Raw;
 
 /// <summary>Fills a raw image: every byte has its place, so reserving and publishing cost nothing.</summary>
-internal sealed class RawFill(IBlockFile file, long virtualSize) : IFillTarget
+/// <param name="file">The image; owned.</param>
+/// <param name="virtualSize">Bytes of the guest's disk.</param>
+/// <param name="isZero">It reads as zeros where nothing has been written.</param>
+internal sealed class RawFill(IBlockFile file, long virtualSize, bool isZero) : IFillTarget
 {
     public long VirtualSize => virtualSize;
 
@@ -16,7 +19,7 @@ internal sealed class RawFill(IBlockFile file, long virtualSize) : IFillTarget
 
     public bool ShardsIndependent => true;
 
-    public bool UnwrittenIsZero => file.CanResize;
+    public bool UnwrittenIsZero => isZero;
 
     public bool ReservesRoom => false;
 

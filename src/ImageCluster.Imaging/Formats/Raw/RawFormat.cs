@@ -21,12 +21,29 @@ public sealed class RawFormat : ImageFormat
     public override IFillTarget CreateFill(CreateRequest request)
     {
         IBlockFile file = RawCreator.Create(request);
-        long size = RawCreator.RoundedSize(request);
-        return file is IPartFile { PartLength: > 0 } parts ? new RawPartFill(file, parts, size) : new RawFill(file, size);
+        try
+        {
+            long size = RawCreator.RoundedSize(request);
+            if (file is IPartFile { PartLength: > 0 } parts)
+            {
+                return new RawPartFill(file, parts, size);
+            }
+
+            bool isZero = file.CanResize || (file is IFastZero device && device.TryZeroFast(0, Math.Min(size, file.Length)));
+            return new RawFill(file, size, isZero);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
-    public override IFillTarget OpenFill(CreateRequest request) =>
-        new RawFill(request.Locator.Open(request.FileName, request.Mode), RawCreator.RoundedSize(request));
+    public override IFillTarget OpenFill(CreateRequest request)
+    {
+        IBlockFile file = request.Locator.Open(request.FileName, request.Mode);
+        return new RawFill(file, RawCreator.RoundedSize(request), file.CanResize);
+    }
 
     /// <summary>The disk's own size, whatever is in it.</summary>
     public override MeasureResult? Measure(MeasureRequest request)

@@ -1,6 +1,7 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Nbd;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -75,7 +76,14 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         if (inFile <= 0)
         {
             // The last sector's part that the file does not have.
-            return new Extent(offset, length, ExtentKind.Zero, _file, _start + offset, IsHole: true);
+            return new Extent(offset, length, ExtentKind.Zero, _file, _file is IAllocationStatus ? -1 : _start + offset, IsHole: true);
+        }
+
+        if (_file is IAllocationStatus status)
+        {
+            AllocationRange range = status.NextStatus(_start + offset, Math.Min(length, inFile));
+            ExtentKind kind = range.IsZero ? ExtentKind.Zero : ExtentKind.Data;
+            return new Extent(offset, range.Length, kind, _file, _start + offset, IsHole: range is { IsZero: true, IsAllocated: false });
         }
 
         (long run, bool hole) = _file.NextRange(_start + offset, Math.Min(length, inFile));
@@ -96,7 +104,8 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
     {
         if (_fixedSize || !_file.CanResize)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, FileName, "Cannot resize a device or a part of a file");
+            bool isExport = !_fixedSize && _file is NbdFile;
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, isExport ? "Cannot resize NBD nodes" : "Cannot resize a device or a part of a file");
         }
 
         long old = _file.Length;

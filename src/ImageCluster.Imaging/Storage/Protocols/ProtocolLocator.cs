@@ -44,6 +44,9 @@ public sealed class ProtocolLocator(IFileLocator files, params IEnumerable<Stora
         ? Array.Find(_protocols, protocol => protocol.Schemes.Contains(scheme))
         : null;
 
+    /// <summary>The name as <c>info</c> shows it.</summary>
+    public string DisplayName(string name) => ProtocolOf(name)?.DisplayName(name) ?? name;
+
     /// <summary>True for a local file's name and for a protocol that is known.</summary>
     public bool Knows(string name) => ImagePath.ToLocal(name) is not null || ProtocolOf(name) is not null;
 }

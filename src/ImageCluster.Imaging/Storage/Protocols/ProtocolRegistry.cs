@@ -9,6 +9,7 @@ public static class ProtocolRegistry
         ArgumentNullException.ThrowIfNull(settings);
         return
         [
+            new Nbd.NbdProtocol(settings),
             new Http.HttpProtocol(),
             new Archives.ArchiveProtocol(),
             new ObjectStore.ObjectStoreProtocol(),

@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Storage.Native;
+
 namespace ImageCluster.Imaging.Storage.Protocols;
 
 /// <summary>
@@ -17,6 +19,9 @@ public abstract class StorageProtocol
 
     /// <summary>The driver's options (<c>--image-opts</c>, <c>json:</c>), without the prefix of the node and without <c>driver</c>; a name ending in a dot takes all that start so.</summary>
     public virtual IReadOnlyList<string> OptionNames => [];
+
+    /// <summary>The name as <c>info</c> shows it.</summary>
+    public virtual string DisplayName(string name) => name;
 
     /// <summary>Opens what is there under <paramref name="name"/>.</summary>
     /// <param name="name">In full, with the scheme.</param>
@@ -39,7 +44,7 @@ public abstract class StorageProtocol
         try
         {
             file.SetLength(length);
-            file.WriteZeroes(0, Math.Min(512, file.Length), ZeroMode.KeepAllocated);
+            ClearStart(file);
             return file;
         }
         catch
@@ -95,12 +100,24 @@ public abstract class StorageProtocol
         catch (ImageException e)
         {
             throw new ImageException(e.Kind, e.File,
-                $"Protocol driver '{Driver(name)}' does not support creating new images, so an existing image must be selected as the target; " +
-                $"however, opening the given target as an existing image failed: {e.Message}", e)
+                $"Protocol driver '{Driver(name)}' does not support image creation, and opening the image failed: {e.Message}", e)
             {
                 Hint = e.Hint,
                 Errno = e.Errno,
             };
+        }
+    }
+
+    private static void ClearStart(IBlockFile file)
+    {
+        try
+        {
+            file.WriteZeroes(0, Math.Min(512, file.Length), ZeroMode.KeepAllocated);
+        }
+        catch (ImageException e)
+        {
+            string reason = e.Errno != 0 ? Errno.Text(e.Errno) : e.Message;
+            throw new ImageException(e.Kind, e.File, $"Failed to clear the new image's first sector: {reason}", e) { Hint = e.Hint, Errno = e.Errno };
         }
     }
 }

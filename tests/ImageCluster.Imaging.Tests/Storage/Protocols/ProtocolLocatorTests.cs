@@ -55,8 +55,7 @@ public sealed class ProtocolLocatorTests
 
     [Fact]
     public void CreatingOverWhatIsNotThereSaysWhy() => Assert.Equal(
-        "Protocol driver 'fake' does not support creating new images, so an existing image must be selected as the target; however, opening the " +
-        "given target as an existing image failed: Could not open '/missing': No such file or directory",
+        "Protocol driver 'fake' does not support image creation, and opening the image failed: Could not open '/missing': No such file or directory",
         Assert.Throws<ImageException>(() => _locator.Create("fake:/missing", 1024, OpenMode.ReadWrite)).Message);
 
     [Fact]

@@ -1,0 +1,493 @@
+using System.Buffers;
+using ImageCluster.Imaging.Storage.Native;
+
+namespace ImageCluster.Imaging.Storage.Nbd;
+
+/// <summary>
+/// An export of an NBD server as a file of fixed size. Reads that a broken connection took with it are asked again on a new one; a broken
+/// connection ends a file that was written to, because what the server had not flushed may be lost.
+/// </summary>
+public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
+{
+    // Long reads and writes are cut into parts of this length, several of them under way.
+    private const int PartLength = 512 << 10;
+    private const int ReadAheadLength = 256 << 10;
+    private const int ZeroBufferLength = 256 << 10;
+    private const uint MaxTrim = 1u << 30;
+
+    private readonly NbdSession _session;
+    private readonly NbdSettings _settings;
+    private readonly CacheMode _cache;
+    private readonly NbdExtentCache? _extents;
+    private readonly ReadAhead? _readAhead;
+    private readonly Lock _unaligned = new();
+    private volatile ImageException? _flushFailure;
+
+    internal NbdFile(string name, NbdSession session, NbdSettings settings, OpenMode mode)
+    {
+        Name = name;
+        _session = session;
+        _settings = settings;
+        _cache = mode.Cache;
+        CanWrite = mode.Write;
+        _extents = Export.AllocationContext is null ? null : new NbdExtentCache(AskForStatus, Export);
+        if (!mode.Write)
+        {
+            _readAhead = new ReadAhead(StartRead, NextData, Length, Math.Max(Export.MinimumBlock, Math.Min(ReadAheadLength, Part)), settings.Depth);
+        }
+    }
+
+    public string Name { get; }
+
+    public bool CanWrite { get; }
+
+    /// <summary>False: an export keeps its size.</summary>
+    public bool CanResize => false;
+
+    public long Length => Export.Size;
+
+    /// <summary>The export's size: a server does not tell what it occupies.</summary>
+    public long AllocatedBytes => Export.Size;
+
+    private NbdExport Export => _session.Export;
+
+    private int Part => Math.Max(Export.MinimumBlock, Math.Min(PartLength, Export.MaximumPayload) / Export.MinimumBlock * Export.MinimumBlock);
+
+    private bool IsDurable => _cache is CacheMode.Writethrough or CacheMode.DirectSync;
+
+    public int Read(long offset, Span<byte> buffer)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        int length = (int)Math.Clamp(Length - offset, 0, buffer.Length);
+        buffer = buffer[..length];
+        if (length == 0)
+        {
+            return 0;
+        }
+
+        if (_readAhead is null)
+        {
+            ReadNow(offset, buffer);
+            return length;
+        }
+
+        int done = _readAhead.Read(offset, buffer);
+        try
+        {
+            if (done < length)
+            {
+                ReadNow(offset + done, buffer[done..]);
+            }
+        }
+        finally
+        {
+            _readAhead.Ended();
+        }
+
+        return length;
+    }
+
+    public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        RequireWritable(offset, data.Length);
+        if (data.IsEmpty)
+        {
+            return;
+        }
+
+        (long start, long end) = WholeBlocks(offset, data.Length);
+        if (start >= end)
+        {
+            WriteWithin(offset, data);
+        }
+        else
+        {
+            WriteWithin(offset, data[..(int)(start - offset)]);
+            WriteBlocks(start, data[(int)(start - offset)..(int)(end - offset)]);
+            WriteWithin(end, data[(int)(end - offset)..]);
+        }
+
+        FlushAfterWrite();
+    }
+
+    public void WriteZeroes(long offset, long length, ZeroMode mode)
+    {
+        RequireWritable(offset, length);
+        if (length == 0)
+        {
+            return;
+        }
+
+        (long start, long end) = WholeBlocks(offset, length);
+        if (!Export.Has(NbdExportFlags.SendWriteZeroes) || start >= end)
+        {
+            WriteZeroBytes(offset, length);
+            return;
+        }
+
+        WriteZeroBytes(offset, start - offset);
+        NbdCommandFlags flags = mode == ZeroMode.KeepAllocated ? NbdCommandFlags.NoHole : NbdCommandFlags.None;
+        NbdRequest? refused = SendRange(NbdCommand.WriteZeroes, flags | WriteFlags, start, end - start, (uint)Export.MaximumPayload);
+        if (refused is not null)
+        {
+            throw NbdErrors.Refused(refused, Name);
+        }
+
+        WriteZeroBytes(end, offset + length - end);
+        FlushAfterWrite();
+    }
+
+    /// <inheritdoc/>
+    public bool TryZeroFast(long offset, long length)
+    {
+        RequireWritable(offset, length);
+        (long start, long end) = WholeBlocks(offset, length);
+        if (!Export.Has(NbdExportFlags.SendFastZero) || !Export.Has(NbdExportFlags.SendWriteZeroes) || start != offset || end != offset + length)
+        {
+            return false;
+        }
+
+        // Part by part until the first is taken: a server that cannot says so before it has changed anything.
+        NbdRequest? refused = SendRange(NbdCommand.WriteZeroes, NbdCommandFlags.FastZero | WriteFlags, offset, length, (uint)Export.MaximumPayload);
+        if (refused is null)
+        {
+            FlushAfterWrite();
+            return true;
+        }
+
+        return refused.Error == NbdErrors.NotSupported ? false : throw NbdErrors.Refused(refused, Name);
+    }
+
+    public void Discard(long offset, long length)
+    {
+        RequireWritable(offset, length);
+        (long start, long end) = WholeBlocks(offset, length);
+        if (start < end && Export.Has(NbdExportFlags.SendTrim))
+        {
+            NbdRequest? refused = SendRange(NbdCommand.Trim, WriteFlags, start, end - start, MaxTrim);
+            if (refused is not null && refused.Error is not (NbdErrors.NotSupported or Errno.Inval))
+            {
+                throw NbdErrors.Refused(refused, Name);
+            }
+        }
+    }
+
+    /// <summary>An export keeps its length: a smaller one is taken without effect (as with devices), a larger one refused.</summary>
+    public void SetLength(long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (length > Length)
+        {
+            throw new ImageException(ImageErrorKind.NoSpace, Name, "Cannot grow NBD nodes") { Errno = Errno.Inval };
+        }
+    }
+
+    /// <summary>An export has its space; only that the range lies in it is checked.</summary>
+    public void Allocate(long offset, long length) => RequireWritable(offset, length);
+
+    public void Flush()
+    {
+        if (_cache == CacheMode.Unsafe || !CanWrite || !Export.Has(NbdExportFlags.SendFlush))
+        {
+            return;
+        }
+
+        if (_flushFailure is not null)
+        {
+            throw new ImageException(_flushFailure.Kind, Name, _flushFailure.Message, _flushFailure) { Errno = _flushFailure.Errno };
+        }
+
+        try
+        {
+            Perform(NbdCommand.Flush, NbdCommandFlags.None, 0, 0, default);
+        }
+        catch (ImageException e)
+        {
+            _flushFailure = e;
+            throw;
+        }
+    }
+
+    public (long Length, bool IsHole) NextRange(long offset, long length)
+    {
+        AllocationRange range = NextStatus(offset, length);
+        return (range.Length, range is { IsZero: true, IsAllocated: false });
+    }
+
+    /// <inheritdoc/>
+    public AllocationRange NextStatus(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        if (_extents is null || offset >= Length)
+        {
+            return new AllocationRange(length, IsAllocated: true, IsZero: false);
+        }
+
+        NbdExtent extent = _extents.Find(offset, Math.Min(length, Length - offset));
+        return new AllocationRange(extent.Length, (extent.State & NbdAllocation.Hole) == 0, (extent.State & NbdAllocation.Zero) != 0);
+    }
+
+    public void Dispose() => _session.Dispose();
+
+    private NbdCommandFlags WriteFlags =>
+        IsDurable && Export.Has(NbdExportFlags.SendFua) ? NbdCommandFlags.ForceUnitAccess : NbdCommandFlags.None;
+
+    private void RequireWritable(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (!CanWrite)
+        {
+            throw new ImageException(ImageErrorKind.Io, Name, "The file is open for reading only") { Errno = Errno.Perm };
+        }
+
+        if (offset > Length || length > Length - offset)
+        {
+            throw new ImageException(ImageErrorKind.NoSpace, Name, $"Offset {offset} with {length} bytes lies beyond the export's end at {Length}")
+            {
+                Errno = Errno.NoSpc,
+            };
+        }
+    }
+
+    private (long Start, long End) WholeBlocks(long offset, long length)
+    {
+        long mask = Export.MinimumBlock - 1;
+        return ((offset + mask) & ~mask, (offset + length) & ~mask);
+    }
+
+    // Reads by buffers of our own: the receiver may not write into a span that its owner could take back.
+    private void ReadNow(long offset, Span<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            long mask = Export.MinimumBlock - 1;
+            long start = offset & ~mask;
+            int room = Part * Math.Max(1, _settings.Depth);
+            long end = Math.Min(start + room, (offset + buffer.Length + mask) & ~mask);
+            byte[] blocks = ArrayPool<byte>.Shared.Rent((int)(end - start));
+            try
+            {
+                ReadBlocks(start, blocks.AsMemory(0, (int)(end - start)));
+                int part = (int)Math.Min(buffer.Length, end - offset);
+                blocks.AsSpan((int)(offset - start), part).CopyTo(buffer);
+                offset += part;
+                buffer = buffer[part..];
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(blocks);
+            }
+        }
+    }
+
+    private void ReadBlocks(long offset, Memory<byte> target)
+    {
+        if (target.Length <= Part)
+        {
+            Perform(NbdCommand.Read, NbdCommandFlags.None, offset, (uint)target.Length, target);
+            return;
+        }
+
+        var pipeline = new NbdPipeline(_session, _settings.Depth);
+        for (int done = 0; done < target.Length;)
+        {
+            Memory<byte> part = target.Slice(done, Math.Min(Part, target.Length - done));
+            pipeline.Add(new NbdRequest(NbdCommand.Read, NbdCommandFlags.None, offset + done, (uint)part.Length) { Target = part }, []);
+            done += part.Length;
+        }
+
+        pipeline.Finish();
+        ThrowIfRefused(pipeline);
+        foreach ((NbdRequest request, NbdConnectionException reason) in pipeline.Broken)
+        {
+            if (!reason.MayRetry)
+            {
+                throw Lost(request, reason);
+            }
+
+            Perform(NbdCommand.Read, NbdCommandFlags.None, request.Offset, request.Length, request.Target);
+        }
+    }
+
+    private void WriteBlocks(long offset, ReadOnlySpan<byte> data)
+    {
+        _session.MarkWritten();
+        var pipeline = new NbdPipeline(_session, _settings.Depth);
+        while (data.Length > 0)
+        {
+            ReadOnlySpan<byte> part = data[..Math.Min(Part, data.Length)];
+            pipeline.Add(new NbdRequest(NbdCommand.Write, WriteFlags, offset, (uint)part.Length), part);
+            offset += part.Length;
+            data = data[part.Length..];
+        }
+
+        pipeline.Finish();
+        _extents?.Clear();
+        ThrowIfRefused(pipeline);
+        ThrowIfBroken(pipeline);
+    }
+
+    // A write that covers no whole block: the rest of the block is read first, and nobody else does the same with it meanwhile.
+    private void WriteWithin(long offset, ReadOnlySpan<byte> data)
+    {
+        if (data.IsEmpty)
+        {
+            return;
+        }
+
+        long mask = Export.MinimumBlock - 1;
+        long start = offset & ~mask;
+        long end = (offset + data.Length + mask) & ~mask;
+        byte[] blocks = new byte[end - start];
+        lock (_unaligned)
+        {
+            ReadNow(start, blocks);
+            data.CopyTo(blocks.AsSpan((int)(offset - start)));
+            WriteBlocks(start, blocks);
+        }
+    }
+
+    private void WriteZeroBytes(long offset, long length)
+    {
+        if (length == 0)
+        {
+            return;
+        }
+
+        byte[] zeros = new byte[Math.Min(length, ZeroBufferLength)];
+        while (length > 0)
+        {
+            int part = (int)Math.Min(length, zeros.Length);
+            Write(offset, zeros.AsSpan(0, part));
+            offset += part;
+            length -= part;
+        }
+    }
+
+    // Sends a command without a payload over a long range. The first part alone, so that a server that cannot says so before it did anything.
+    private NbdRequest? SendRange(NbdCommand command, NbdCommandFlags flags, long offset, long length, uint most)
+    {
+        _session.MarkWritten();
+        var pipeline = new NbdPipeline(_session, _settings.Depth);
+        for (bool isFirst = true; length > 0 && pipeline.Refused is null && pipeline.Broken.Count == 0; isFirst = false)
+        {
+            var part = (uint)Math.Min(length, most);
+            pipeline.Add(new NbdRequest(command, flags, offset, part), []);
+            if (isFirst)
+            {
+                pipeline.Finish();
+            }
+
+            offset += part;
+            length -= part;
+        }
+
+        pipeline.Finish();
+        _extents?.Clear();
+        ThrowIfBroken(pipeline);
+        return pipeline.Refused;
+    }
+
+    private void FlushAfterWrite()
+    {
+        if (IsDurable && !Export.Has(NbdExportFlags.SendFua))
+        {
+            Flush();
+        }
+    }
+
+    private List<NbdExtent> AskForStatus(long offset, uint length) =>
+        Perform(NbdCommand.BlockStatus, NbdCommandFlags.None, offset, length, default).Extents!;
+
+    // The offset itself where nothing is known of a hole there.
+    private long NextData(long offset)
+    {
+        while (offset < Length && _extents?.Known(offset, Length - offset) is { } extent && (extent.State & NbdAllocation.Zero) != 0)
+        {
+            offset += extent.Length;
+        }
+
+        return offset;
+    }
+
+    private PendingRead StartRead(long offset, Memory<byte> target)
+    {
+        var request = new NbdRequest(NbdCommand.Read, NbdCommandFlags.None, offset, (uint)target.Length) { Target = target };
+        try
+        {
+            NbdConnection connection = _session.Acquire();
+            connection.Submit(request, []);
+            return new PendingRead(this, connection, request);
+        }
+        catch (NbdConnectionException e)
+        {
+            throw Lost(request, e);
+        }
+    }
+
+    // One request, and where it is a question that a broken connection took with it, again.
+    private NbdRequest Perform(NbdCommand command, NbdCommandFlags flags, long offset, uint length, Memory<byte> target)
+    {
+        for (int retry = 0; ; retry++)
+        {
+            var request = new NbdRequest(command, flags, offset, length) { Target = target };
+            try
+            {
+                NbdConnection connection = _session.Acquire();
+                connection.Submit(request, []);
+                connection.Wait(request);
+                return request.Error == 0 ? request : throw NbdErrors.Refused(request, Name);
+            }
+            catch (NbdConnectionException e)
+            {
+                bool isQuestion = command is NbdCommand.Read or NbdCommand.BlockStatus;
+                if (!isQuestion || !e.MayRetry || !_session.PauseBeforeRetry(retry))
+                {
+                    throw Lost(request, e);
+                }
+            }
+        }
+    }
+
+    private void ThrowIfRefused(NbdPipeline pipeline)
+    {
+        if (pipeline.Refused is not null)
+        {
+            throw NbdErrors.Refused(pipeline.Refused, Name);
+        }
+    }
+
+    private void ThrowIfBroken(NbdPipeline pipeline)
+    {
+        if (pipeline.Broken.Count > 0)
+        {
+            throw Lost(pipeline.Broken[0].Request, pipeline.Broken[0].Reason);
+        }
+    }
+
+    private ImageException Lost(NbdRequest request, NbdConnectionException reason) =>
+        new(ImageErrorKind.Io, Name, $"{request.Describe()}: {reason.Message}", reason) { Errno = Errno.IO };
+
+    private sealed class PendingRead(NbdFile file, NbdConnection connection, NbdRequest request) : IPendingRead
+    {
+        public void Wait()
+        {
+            try
+            {
+                connection.Wait(request);
+            }
+            catch (NbdConnectionException e)
+            {
+                throw file.Lost(request, e);
+            }
+
+            if (request.Error != 0)
+            {
+                throw NbdErrors.Refused(request, file.Name);
+            }
+        }
+    }
+}
