@@ -131,7 +131,12 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
         NbdRequest? refused = SendRange(NbdCommand.WriteZeroes, flags | WriteFlags, start, end - start, (uint)Export.MaximumPayload);
         if (refused is not null)
         {
-            throw NbdErrors.Refused(refused, Name);
+            if (!CannotDo(refused))
+            {
+                throw NbdErrors.Refused(refused, Name);
+            }
+
+            WriteZeroBytes(start, end - start);
         }
 
         WriteZeroBytes(end, offset + length - end);
@@ -166,7 +171,7 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
         if (start < end && Export.Has(NbdExportFlags.SendTrim))
         {
             NbdRequest? refused = SendRange(NbdCommand.Trim, WriteFlags, start, end - start, MaxTrim);
-            if (refused is not null && refused.Error is not (NbdErrors.NotSupported or Errno.Inval))
+            if (refused is not null && !CannotDo(refused))
             {
                 throw NbdErrors.Refused(refused, Name);
             }
@@ -230,6 +235,9 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
     }
 
     public void Dispose() => _session.Dispose();
+
+    // Servers that offer a command and then cannot do it; nbdkit's oldstyle is one.
+    private static bool CannotDo(NbdRequest refused) => refused.Error is NbdErrors.NotSupported or Errno.Inval;
 
     private NbdCommandFlags WriteFlags =>
         IsDurable && Export.Has(NbdExportFlags.SendFua) ? NbdCommandFlags.ForceUnitAccess : NbdCommandFlags.None;

@@ -41,8 +41,13 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
 
         ulong size = stream.ReadUInt64("export length");
         uint flags = stream.ReadUInt32("export flags");
+        if (flags > ushort.MaxValue)
+        {
+            throw NbdConnectionException.Protocol($"unexpected export flags 0x{flags:x}");
+        }
+
         stream.Skip(124, "reserved block");
-        return Checked(size, (NbdExportFlags)(flags & 0xffff), null);
+        return Checked(size, (NbdExportFlags)flags, null);
     }
 
     private NbdExport NewStyle()
