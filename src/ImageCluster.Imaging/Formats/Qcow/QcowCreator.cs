@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow;
@@ -13,27 +14,5 @@ internal static class QcowCreator
     }
 
     /// <summary>Creates the file with an empty L1 table, but without the header.</summary>
-    public static IBlockFile CreateFile(CreateRequest request, QcowLayout layout)
-    {
-        IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
-        try
-        {
-            long length = QcowLayout.FileLength(layout.Header);
-            if (file.CanResize)
-            {
-                file.SetLength(length);
-            }
-            else
-            {
-                file.WriteZeroes(0, length, ZeroMode.MayUnmap);
-            }
-
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
+    public static IBlockFile CreateFile(CreateRequest request, QcowLayout layout) => NewImageFile.Create(request, QcowLayout.FileLength(layout.Header));
 }

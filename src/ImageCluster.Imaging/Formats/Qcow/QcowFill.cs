@@ -1,5 +1,6 @@
 using System.Buffers;
 using ImageCluster.Imaging.Compression;
+using ImageCluster.Imaging.Encryption;
 using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
@@ -11,14 +12,14 @@ internal sealed class QcowFill : TwoLevelFill
 {
     private readonly QcowLayout _layout;
     private readonly IClusterCodec? _codec;
-    private readonly QcowCipher? _cipher;
+    private readonly SectorCipher? _cipher;
 
     private QcowFill(IBlockFile file, CreateRequest request, QcowLayout layout)
         : base(file, request, layout.FillLayout, layout.Shape, layout.Header.BackingName is not null)
     {
         _layout = layout;
         _codec = layout.Compress ? ClusterCodecs.Deflate(request.FileName) : null;
-        _cipher = layout.Password is { } password ? new QcowCipher(password) : null;
+        _cipher = layout.Password is { } password ? LegacyAes.Create(password) : null;
     }
 
     public static IFillTarget Create(CreateRequest request)
@@ -112,7 +113,7 @@ internal sealed class QcowFill : TwoLevelFill
         try
         {
             data.CopyTo(sectors);
-            _cipher.Encrypt(offset, sectors.AsSpan(0, data.Length));
+            _cipher.Encrypt(offset / SectorCipher.SectorLength, sectors.AsSpan(0, data.Length));
             File.Write(host, sectors.AsSpan(0, data.Length));
         }
         finally

@@ -1,5 +1,6 @@
 using System.Buffers;
 using ImageCluster.Imaging.Compression;
+using ImageCluster.Imaging.Encryption;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Formats.Capabilities;
@@ -10,7 +11,7 @@ namespace ImageCluster.Imaging.Formats.Qcow;
 /// <summary>A qcow image open for reading.</summary>
 internal class QcowReader : BlockReader, IImageStatus
 {
-    protected QcowReader(OpenContext context, QcowHeader header, QcowCipher? cipher)
+    protected QcowReader(OpenContext context, QcowHeader header, SectorCipher? cipher)
         : base(context)
     {
         Header = header;
@@ -34,7 +35,7 @@ internal class QcowReader : BlockReader, IImageStatus
     protected QcowHeader Header { get; }
 
     /// <summary>Null where the image is not encrypted, or was opened to be described only.</summary>
-    protected QcowCipher? Cipher { get; }
+    protected SectorCipher? Cipher { get; }
 
     protected IClusterCodec Codec { get; }
 
@@ -45,7 +46,7 @@ internal class QcowReader : BlockReader, IImageStatus
         try
         {
             QcowHeader header = QcowHeader.Read(context.File, context.FileName);
-            QcowCipher? cipher = OpenCipher(context, header);
+            SectorCipher? cipher = OpenCipher(context, header);
             return context.Write ? new QcowWriter(context, header, cipher) : new QcowReader(context, header, cipher);
         }
         catch
@@ -99,7 +100,7 @@ internal class QcowReader : BlockReader, IImageStatus
             : throw Corrupt($"Data cluster offset 0x{entry:x} of guest offset 0x{offset:x} is invalid");
     }
 
-    private static QcowCipher? OpenCipher(OpenContext context, QcowHeader header)
+    private static SectorCipher? OpenCipher(OpenContext context, QcowHeader header)
     {
         string? stated = context.Options.GetValueOrDefault("encrypt.format");
         if (!header.IsEncrypted)
@@ -115,7 +116,7 @@ internal class QcowReader : BlockReader, IImageStatus
         }
 
         byte[]? password = context.Secret("encrypt.key-secret");
-        return password is not null ? new QcowCipher(password)
+        return password is not null ? LegacyAes.Create(password)
             : context.DescribeOnly || context.ForCheck ? null
             : throw new ImageException(ImageErrorKind.Secret, context.FileName, "Parameter 'encrypt.key-secret' is required for cipher");
     }
@@ -142,15 +143,15 @@ internal class QcowReader : BlockReader, IImageStatus
     // Sectors are encrypted each for itself: a part of one is read whole.
     private void ReadEncrypted(in Extent extent, Span<byte> buffer)
     {
-        QcowCipher cipher = Cipher ?? throw new ImageException(ImageErrorKind.Secret, FileName, "Parameter 'encrypt.key-secret' is required for cipher");
-        int before = (int)(extent.Start % QcowCipher.SectorSize);
-        int length = (before + buffer.Length + QcowCipher.SectorSize - 1) & -QcowCipher.SectorSize;
+        SectorCipher cipher = Cipher ?? throw new ImageException(ImageErrorKind.Secret, FileName, "Parameter 'encrypt.key-secret' is required for cipher");
+        int before = (int)(extent.Start % SectorCipher.SectorLength);
+        int length = (before + buffer.Length + SectorCipher.SectorLength - 1) & -SectorCipher.SectorLength;
         byte[] sectors = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             Span<byte> whole = sectors.AsSpan(0, length);
             File.ReadExactly(extent.HostOffset - before, whole, "guest data");
-            cipher.Decrypt(extent.Start - before, whole);
+            cipher.Decrypt((extent.Start - before) / SectorCipher.SectorLength, whole);
             whole.Slice(before, buffer.Length).CopyTo(buffer);
         }
         finally

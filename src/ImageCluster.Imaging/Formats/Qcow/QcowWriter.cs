@@ -1,4 +1,5 @@
 using System.Buffers;
+using ImageCluster.Imaging.Encryption;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Formats.Capabilities;
@@ -13,20 +14,20 @@ internal sealed class QcowWriter : QcowReader, IWritableLayer, ICompressedWriter
 
     private readonly ClusterWriter _writer;
 
-    public QcowWriter(OpenContext context, QcowHeader header, QcowCipher? cipher)
+    public QcowWriter(OpenContext context, QcowHeader header, SectorCipher? cipher)
         : base(context, header, cipher) => _writer = new ClusterWriter(File, Tables, Map, zeroFilled: false, Put);
 
     public void Write(long offset, ReadOnlySpan<byte> data)
     {
-        if (!Header.IsEncrypted || (offset | (long)data.Length) % QcowCipher.SectorSize == 0)
+        if (!Header.IsEncrypted || (offset | (long)data.Length) % SectorCipher.SectorLength == 0)
         {
             _writer.Write(offset, data);
             return;
         }
 
         // Part of an encrypted sector, in a cluster that is there: the sectors are read up and written whole.
-        long start = offset & -QcowCipher.SectorSize;
-        int length = (int)(((offset + data.Length + QcowCipher.SectorSize - 1) & -QcowCipher.SectorSize) - start);
+        long start = offset & -SectorCipher.SectorLength;
+        int length = (int)(((offset + data.Length + SectorCipher.SectorLength - 1) & -SectorCipher.SectorLength) - start);
         byte[] sectors = new byte[length];
         for (long at = start; at < start + length;)
         {
@@ -166,12 +167,12 @@ internal sealed class QcowWriter : QcowReader, IWritableLayer, ICompressedWriter
             return;
         }
 
-        QcowCipher cipher = Cipher ?? throw new ImageException(ImageErrorKind.Secret, FileName, "Parameter 'encrypt.key-secret' is required for cipher");
+        SectorCipher cipher = Cipher ?? throw new ImageException(ImageErrorKind.Secret, FileName, "Parameter 'encrypt.key-secret' is required for cipher");
         byte[] sectors = ArrayPool<byte>.Shared.Rent(data.Length);
         try
         {
             data.CopyTo(sectors);
-            cipher.Encrypt(guestOffset, sectors.AsSpan(0, data.Length));
+            cipher.Encrypt(guestOffset / SectorCipher.SectorLength, sectors.AsSpan(0, data.Length));
             File.Write(hostOffset, sectors.AsSpan(0, data.Length));
         }
         finally

@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qed;
@@ -13,26 +14,5 @@ internal static class QedCreator
     }
 
     /// <summary>Creates the file with an empty L1 table, but without the header.</summary>
-    public static IBlockFile CreateFile(CreateRequest request, QedLayout layout)
-    {
-        IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
-        try
-        {
-            if (file.CanResize)
-            {
-                file.SetLength(layout.FirstCluster);
-            }
-            else
-            {
-                file.WriteZeroes(0, layout.FirstCluster, ZeroMode.MayUnmap);
-            }
-
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
+    public static IBlockFile CreateFile(CreateRequest request, QedLayout layout) => NewImageFile.Create(request, layout.FirstCluster);
 }

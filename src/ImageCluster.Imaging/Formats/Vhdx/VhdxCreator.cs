@@ -1,4 +1,5 @@
 using System.Text;
+using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Vhdx;
@@ -19,30 +20,19 @@ internal static class VhdxCreator
     /// <summary>Creates the file with its block table and, for a fixed image, its blocks, but without what would make it an image.</summary>
     public static IBlockFile CreateFile(CreateRequest request, VhdxLayout layout)
     {
-        IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
-        try
+        // A device keeps its length: a fixed image's blocks are there.
+        return NewImageFile.Create(request, layout.FirstBlock, file =>
         {
-            if (file.CanResize)
+            if (file.CanResize && layout.IsFixed)
             {
-                file.SetLength(layout.FirstBlock + (layout.IsFixed ? layout.Blocks * layout.BlockSize : 0));
-            }
-            else
-            {
-                file.WriteZeroes(0, layout.FirstBlock, ZeroMode.MayUnmap);
+                file.SetLength(layout.FirstBlock + layout.Blocks * layout.BlockSize);
             }
 
             if (layout.IsFixed || layout.StateZero)
             {
                 WriteTable(file, layout);
             }
-
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        });
     }
 
     /// <summary>Writes metadata, region tables and headers, and the file's signature last.</summary>

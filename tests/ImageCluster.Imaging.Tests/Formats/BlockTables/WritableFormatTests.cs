@@ -39,6 +39,9 @@ public abstract class WritableFormatTests : IDisposable
     /// <summary>The option sets whose images 7-Zip can read, whoever made them.</summary>
     protected virtual IReadOnlyList<string> SevenZipOptionSets => OptionSets;
 
+    /// <summary>The library of another project that reads the format, null where there is none.</summary>
+    protected virtual LibraryReader? Library => null;
+
     /// <summary>True where qemu-img check knows the format.</summary>
     protected virtual bool HasCheck => true;
 
@@ -143,6 +146,23 @@ public abstract class WritableFormatTests : IDisposable
             GenSteps(model.Length).Holds(steps => Play(steps, model, options), cases: 3);
             File.WriteAllBytes(this["raw"], model);
             AssertQemuSees(model, this["ours"], options);
+        }
+    }
+
+    [SkippableFact]
+    public void AnotherLibraryReadsTheSame()
+    {
+        Skip.If(Library is null, $"no other library for {FormatName}");
+        foreach (string options in OptionSets)
+        {
+            byte[] guest = GuestContent.Make(Sizes[^1], 13);
+            Kit.Fill(this["ours"], guest, options);
+            using LayeredDisk disk = Kit.Open(this["ours"]);
+            Assert.Contains($"({disk.VirtualSize} bytes)", Library.Describe(this["ours"]), StringComparison.Ordinal);
+            if (Library.Read(this["ours"], this["mount"]) is { } read)
+            {
+                AssertGuest(guest, read, options);
+            }
         }
     }
 

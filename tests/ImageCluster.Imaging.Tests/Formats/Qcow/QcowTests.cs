@@ -25,6 +25,8 @@ public sealed class QcowTests() : WritableFormatTests("qcow")
 
     protected override string? SevenZipType => "QCOW";
 
+    protected override LibraryReader? Library => new("qcow");
+
     protected override int MetadataLength => L2At + 512;
 
     protected override void Normalize(byte[] image)

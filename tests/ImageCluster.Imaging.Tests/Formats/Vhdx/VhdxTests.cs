@@ -22,6 +22,8 @@ public sealed class VhdxTests() : WritableFormatTests("vhdx")
 
     protected override string? SevenZipType => "VHDX";
 
+    protected override LibraryReader? Library => new("vhdi");
+
     protected override IReadOnlyList<string> SevenZipOptionSets => [.. OptionSets.Where(options => !options.Contains("fixed", StringComparison.Ordinal))];
 
     protected override int MetadataLength => 320 * KiB;

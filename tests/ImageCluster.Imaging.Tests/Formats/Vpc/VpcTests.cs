@@ -18,6 +18,8 @@ public sealed class VpcTests() : WritableFormatTests("vpc")
 
     protected override string? SevenZipType => "VHD";
 
+    protected override LibraryReader? Library => new("vhdi");
+
     protected override int MetadataLength => 0x680;
 
     protected override void Normalize(byte[] image)
