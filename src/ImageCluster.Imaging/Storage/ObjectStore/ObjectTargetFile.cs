@@ -9,7 +9,7 @@ namespace ImageCluster.Imaging.Storage.ObjectStore;
 internal sealed class ObjectTargetFile(string name, long length, ObjectTarget target, S3Channel channel) : IBlockFile, IPartFile
 {
     // Parts are put together in memory, one for each thread: larger ones are not worth that.
-    private const long LargestPartInMemory = 64 << 20;
+    private const long LargestPartInMemory = 32 << 20;
     private const long Megabyte = 1 << 20;
     private const long MaxObject = 5L << 40;
 

@@ -17,7 +17,7 @@ public sealed record S3Settings
     public S3Credentials? Credentials { get; init; }
 
     /// <summary>Bytes of a part at the least (the last may be smaller). At most 10,000 parts make an object, so large ones have larger parts.</summary>
-    public int PartLength { get; init; } = 16 << 20;
+    public int PartLength { get; init; } = 8 << 20;
 
     /// <summary>Parts of one object on their way at once.</summary>
     public int ParallelParts { get; init; } = 4;
