@@ -51,11 +51,13 @@ internal static class CliProgram
         Command migrate = MigrateCommand.Create(host);
         Command demo = DemoCommand.Create(host);
         Command digest = DigestCommand.Create(host);
+        Command ova = OvaCommand.Create(host);
         var root = new RootCommand("Converts virtual disk images at scale: whole directories, verified, and resumed after any interruption.")
         {
             migrate,
             demo,
             digest,
+            ova,
             ImgCommand.Create(),
             VersionCommand.Create(host),
         };
@@ -65,6 +67,7 @@ internal static class CliProgram
             [migrate] = MigrateCommand.Remarks,
             [demo] = DemoCommand.Remarks,
             [digest] = DigestCommand.Remarks,
+            [ova] = OvaCommand.Remarks,
         });
         return root;
     }

@@ -5,7 +5,9 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Operations.Verifying;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Work;
+using ImageCluster.Work.Gathering;
 
 namespace ImageCluster.Cli.Commands;
 
@@ -53,7 +55,7 @@ internal static class DigestCommand
         {
             try
             {
-                host.Out.WriteLine($"{Digest(Path.GetFullPath(name, host.Directory), format, options, host.Stop)}  {ErrorText.OneLine(name)}");
+                host.Out.WriteLine($"{Digest(ImagePath.HasProtocol(name) ? name : Appliances.EngineName(Path.GetFullPath(name, host.Directory)), format, options, host.Stop)}  {ErrorText.OneLine(name)}");
             }
             catch (ImageException e)
             {
@@ -89,7 +91,7 @@ internal static class DigestCommand
 
     private static string Digest(string file, string? format, VerifyOptions options, CancellationToken stop)
     {
-        using LayeredDisk disk = new ChainOpener(new LocalFileLocator()).Open(file, new ChainOptions { Format = format });
+        using LayeredDisk disk = new ChainOpener(ProtocolLocator.Standard(ProtocolSettings.Default)).Open(file, new ChainOptions { Format = format });
         return new DiskVerifier(disk, null, options).Run(stop).Digest!.Value.ToString();
     }
 

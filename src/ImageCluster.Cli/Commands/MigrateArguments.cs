@@ -11,7 +11,7 @@ internal static class MigrateArguments
 {
     // Upper case too: what comes off other systems often has it. Patterns compare case.
     private static readonly string[] Extensions =
-        ["raw", "img", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhd", "vhdx", "vpc", "hdd", "hds", "luks", "dmg", "cloop"];
+        ["raw", "img", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhd", "vhdx", "vpc", "hdd", "hds", "luks", "dmg", "cloop", "ova"];
 
     private static string UsualImages => $"**/*.{{{string.Join(',', Extensions.Concat(Extensions.Select(extension => extension.ToUpperInvariant())))}}}";
 

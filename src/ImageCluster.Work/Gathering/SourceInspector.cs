@@ -2,6 +2,8 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Archives;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
 
@@ -13,6 +15,9 @@ namespace ImageCluster.Work.Gathering;
 /// <param name="allowProbedBacking">A backing file whose format the overlay does not state is probed; else the image is refused.</param>
 public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking)
 {
+    // Appliances lie in files, and these in the roots.
+    private readonly ProtocolLocator _files = new(locator, new ArchiveProtocol());
+
     /// <summary>Opens a source with its chain. Whoever has the image open for writing makes this fail, and while it is open nobody else can.</summary>
     public OpenedSource Open(FoundSource source)
     {
@@ -22,7 +27,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         }
 
         var watch = new SourceWatch(new ConfinedLocator(locator, allowedRoots));
-        LayeredDisk disk = new ChainOpener(watch).Open(source.Path, new ChainOptions
+        LayeredDisk disk = new ChainOpener(new ProtocolLocator(watch, new ArchiveProtocol())).Open(Appliances.EngineName(source.Path), new ChainOptions
         {
             Format = source.Format,
             AllowProbedBacking = allowProbedBacking,
@@ -50,7 +55,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         try
         {
             using OpenedSource opened = Open(source);
-            string[] layers = [.. opened.Disk.Layers.Select(layer => locator.Canonical(layer.FileName))];
+            string[] layers = [.. opened.Disk.Layers.Select(layer => _files.Canonical(layer.FileName))];
             return facts with
             {
                 Chain = [.. opened.Disk.Layers.Select((layer, i) => new ChainLayer(layer.FileName, layer.FormatName, layers[i]))],
@@ -105,7 +110,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
     {
         try
         {
-            return locator.Canonical(path);
+            return _files.Canonical(Appliances.EngineName(path));
         }
         catch (ImageException)
         {

@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Storage.Archives;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Work.Roots;
@@ -6,7 +7,7 @@ using ImageCluster.Work.Targets;
 namespace ImageCluster.Work.Gathering;
 
 /// <summary>
-/// Finds the files that the manifest's sources select. Directories are entered, but not through symbolic links; what ImageCluster itself leaves
+/// Finds the files that the manifest's sources select. Directories are entered, but not through symbolic links, and appliances (<see cref="Appliances"/>); what ImageCluster itself leaves
 /// in a target root is left out. A directory that cannot be listed is found as a source with a problem: an image must not be missed silently.
 /// </summary>
 public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
@@ -20,7 +21,7 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
         foreach (SourceSelection source in manifest.Sources)
         {
             string directory = roots.Of(source.Root.Text);
-            IEnumerable<FoundSource> found = source.Files.Select(file => Named(source, directory, file))
+            IEnumerable<FoundSource> found = source.Files.SelectMany(file => Named(source, directory, file))
                 .Concat(source.Include.Count == 0 ? [] : Matching(source, directory, cancel));
             ordered.AddRange(found.Where(file => _found.TryAdd(file.Path, file)));
         }
@@ -28,14 +29,24 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
         return ordered;
     }
 
-    private static FoundSource Named(SourceSelection source, string directory, string file)
+    private IEnumerable<FoundSource> Named(SourceSelection source, string directory, string file)
     {
         string path = Path.Join(directory, file);
+        if (OvaArchive.IsNamedLikeOne(file) && File.Exists(path))
+        {
+            return Appliances.Disks(source, file, path, roots.Locator);
+        }
+
+        if (Appliances.EngineName(path) != path)
+        {
+            return [new FoundSource(new ImageName(source.Root.Text, file), path, source.Format)];
+        }
+
         string? problem = Directory.Exists(path) ? "is a directory, not an image" : Path.Exists(path) ? null : "there is no such file";
-        return new FoundSource(new ImageName(source.Root.Text, file), path, source.Format, problem);
+        return [new FoundSource(new ImageName(source.Root.Text, file), path, source.Format, problem)];
     }
 
-    private static IEnumerable<FoundSource> Matching(SourceSelection source, string directory, CancellationToken cancel)
+    private IEnumerable<FoundSource> Matching(SourceSelection source, string directory, CancellationToken cancel)
     {
         if (!Directory.Exists(directory))
         {
@@ -47,7 +58,7 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
         return starts.SelectMany(start => Under(source, directory, start, cancel)).OrderBy(file => file.Name);
     }
 
-    private static IEnumerable<FoundSource> Under(SourceSelection source, string root, string start, CancellationToken cancel)
+    private IEnumerable<FoundSource> Under(SourceSelection source, string root, string start, CancellationToken cancel)
     {
         var waiting = new Stack<string>([start]);
         while (waiting.TryPop(out string? relative))
@@ -67,6 +78,13 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
                     if (entry.LinkTarget is null && !OwnNames.IsOwn(entry.Name))
                     {
                         waiting.Push(path);
+                    }
+                }
+                else if (OvaArchive.IsNamedLikeOne(entry.Name))
+                {
+                    foreach (FoundSource disk in Appliances.Disks(source, path, entry.FullName, roots.Locator))
+                    {
+                        yield return disk;
                     }
                 }
                 else if (source.Selects(path))
@@ -99,7 +117,7 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
     }
 
     // A name that no image can have is shown, with what is wrong with it, in a form that one can have.
-    private static ImageName Name(SourceSelection source, string path)
+    internal static ImageName Name(SourceSelection source, string path)
     {
         string shown = ImageName.PathProblem(path) is null ? path : ErrorText.OneLine(path);
         return new ImageName(source.Root.Text, ImageName.PathProblem(shown) is null ? shown : "(root)");

@@ -1,6 +1,9 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Jobs.Plans;
+using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Gathering;
 
@@ -37,6 +40,42 @@ public sealed class SourceInspectorTests
         using TempDirectory directory = new();
         File.WriteAllBytes(directory[name], new byte[1024]);
         new SourceInspector(new LocalFileLocator(), [directory.Path], allowProbedBacking: false).Open(Source(directory, name, null)).Dispose();
+    }
+
+    [Fact]
+    public void ADiskOfAnApplianceIsOpenedAndItsFileWatched()
+    {
+        using TempDirectory directory = new();
+        byte[] guest = new byte[4096];
+        new Random(1).NextBytes(guest);
+        File.WriteAllBytes(directory["web.ova"], OvaBuilder.Ova(("disk1.img", guest), ("disk2.img", new byte[512])));
+        SourceInspector inspector = new(new LocalFileLocator(), [directory.Path], allowProbedBacking: false);
+        FoundSource source = Source(directory, "web.ova/disk1.img", null);
+        using (OpenedSource opened = inspector.Open(source))
+        {
+            byte[] read = new byte[opened.Disk.VirtualSize];
+            opened.Disk.Read(0, read);
+            Assert.Equal(guest, read);
+            Assert.Equal([directory["web.ova"]], opened.Watch.Files);
+            File.AppendAllText(directory["web.ova"], "x");
+            Assert.Throws<SourceChangedException>(opened.Watch.RequireUnchanged);
+        }
+
+        SourceFacts facts = inspector.Inspect(source, BackingChain.Flatten, CancellationToken.None);
+        Assert.Null(facts.Problem);
+        Assert.Equal($"ova:{directory["web.ova"]}#disk1.img", facts.Identity);
+        Assert.Equal([directory["web.ova"]], facts.OtherFiles);
+    }
+
+    [Fact]
+    public void AnApplianceOutsideTheRootsIsNotOpened()
+    {
+        using TempDirectory directory = new();
+        using TempDirectory outside = new();
+        File.WriteAllBytes(outside["web.ova"], OvaBuilder.Ova(("disk1.img", new byte[512])));
+        File.CreateSymbolicLink(directory["web.ova"], outside["web.ova"]);
+        SourceInspector inspector = new(new LocalFileLocator(), [directory.Path], allowProbedBacking: false);
+        Assert.Equal(ImageErrorKind.Policy, Assert.Throws<ImageException>(() => inspector.Open(Source(directory, "web.ova/disk1.img", null))).Kind);
     }
 
     private static FoundSource Source(TempDirectory directory, string name, string? format) =>

@@ -1,4 +1,5 @@
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Roots;
@@ -53,6 +54,36 @@ public sealed class SourceScannerTests : IDisposable
         Assert.Contains("nowhere: the directory of root './nowhere' is not there", e.Message, StringComparison.Ordinal);
         Assert.Contains("root 'vmware' has no directory",
             Assert.Throws<GatheringException>(() => Scan("  - { root: vmware, include: '*.img' }")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("include: '**/*.ova'", "vms/web.ova/disk1.vmdk vms/web.ova/disk2.vmdk")]
+    [InlineData("include: '**/*.vmdk'", "vms/web.ova/disk1.vmdk vms/web.ova/disk2.vmdk")]
+    [InlineData("include: '**/*1.vmdk'", "vms/web.ova/disk1.vmdk")]
+    [InlineData("include: '**/*.ova', exclude: '**/disk1.vmdk'", "vms/web.ova/disk2.vmdk")]
+    [InlineData("include: '**/*.vmdk', exclude: '**/disk1.vmdk'", "vms/web.ova/disk2.vmdk")]
+    [InlineData("include: '**/*.img'", "")]
+    [InlineData("files: [vms/web.ova]", "vms/web.ova/disk1.vmdk vms/web.ova/disk2.vmdk")]
+    [InlineData("files: [vms/web.ova/disk2.vmdk]", "vms/web.ova/disk2.vmdk")]
+    public void AnApplianceIsADirectoryOfItsDisks(string selection, string expected)
+    {
+        Directory.CreateDirectory(_lab["src/vms"]);
+        File.WriteAllBytes(_lab["src/vms/web.ova"], OvaBuilder.Ova(("disk1.vmdk", new byte[512]), ("disk2.vmdk", new byte[512])));
+        IReadOnlyList<FoundSource> found = Scan($"  - {{ root: ./src, {selection} }}");
+        Assert.Equal(expected, string.Join(' ', found.Select(source => source.Name.Path)));
+        Assert.All(found, source => Assert.Null(source.Problem));
+    }
+
+    [Fact]
+    public void AnApplianceThatCannotBeReadIsAProblem()
+    {
+        Directory.CreateDirectory(_lab["src"]);
+        File.WriteAllBytes(_lab["src/a.ova"], new byte[700]);
+        File.WriteAllBytes(_lab["src/b.ova"], OvaBuilder.Ova(("disk1.vmdk", new byte[512])).AsSpan(0, 2500));
+        File.WriteAllBytes(_lab["src/c.ova"], OvaBuilder.Ova());
+        IReadOnlyList<FoundSource> found = Scan("  - { root: ./src, include: '*.ova' }");
+        Assert.Equal(["a.ova", "b.ova", "c.ova"], found.Select(source => source.Name.Path));
+        Assert.All(found, source => Assert.NotNull(source.Problem));
     }
 
     private void Add(string file)

@@ -64,6 +64,7 @@ internal sealed class HttpChannel : IDisposable
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = settings.UseProxy,
+            Proxy = settings.UseProxy ? new EnvironmentProxy() : null,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = settings.ConnectTimeout,
             MaxConnectionsPerServer = 64,

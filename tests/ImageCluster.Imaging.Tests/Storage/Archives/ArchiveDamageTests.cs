@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Text;
 using ImageCluster.Imaging.Storage.Archives;
+using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Storage.Archives;

@@ -6,6 +6,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Archives;
 using ImageCluster.Imaging.Storage.Protocols;
+using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 

@@ -2,10 +2,10 @@ using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace ImageCluster.Imaging.Tests.Storage.Archives;
+namespace ImageCluster.Testing.Archives;
 
 /// <summary>Makes appliances for tests.</summary>
-internal static class OvaBuilder
+public static class OvaBuilder
 {
     public static byte[] Tar(TarEntryFormat format, params IEnumerable<(string Name, byte[] Content)> members)
     {
