@@ -17,6 +17,8 @@ internal static class CompatibilityPage
         text.Append("Not compared, because they differ on purpose: `--help` (our own words, and one page a command), the second part of `--version`,\n");
         text.Append("the percentages that `-p` prints between 0 and 100, and the command `completion`, which qemu-img does not have.\n\n");
         text.Append("Not there yet: drivers that are for tests of QEMU (null-co, blkdebug, quorum, throttle).\n");
+        text.Append("\n## Formats\n\nWhat the engine says of itself, and which of the cases below have another outcome than with qemu-img.\n\n");
+        text.Append(FormatMatrix.Text(withDifferences: true));
         foreach (IGrouping<string, ConformanceCase> command in AllCases.List.GroupBy(static c => c.Command).OrderBy(static g => g.Key, StringComparer.Ordinal))
         {
             text.Append($"\n## {command.Key}\n\n| what | format | result |\n|---|---|---|\n");
