@@ -1,11 +1,9 @@
 using System.Collections.Immutable;
 using ImageCluster.Cli.Journal;
 using ImageCluster.Cli.Progress;
-using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Migrations;
-using ImageCluster.Jobs.Plans;
 using ImageCluster.Work.Gathering;
 using ImageProgress = ImageCluster.Cli.Progress.ImageProgress;
 using RecordedProgress = ImageCluster.Jobs.Migrations.ImageProgress;
@@ -88,35 +86,7 @@ internal sealed class MigrationRunner
     {
         MigrationManifest manifest = _context.Manifest;
         batch.Do(new SubmitMigration(_runId, batch.Now, manifest.Name, ManifestWriter.Write(manifest), $"{Environment.UserName}@{Environment.MachineName}"));
-        var indexes = new Dictionary<ImageName, int>();
-        var planned = new List<MigratedImage>(_images.Count);
-        foreach (PlannedImage image in _images.Select(image => image.Plan))
-        {
-            planned.Add(new MigratedImage
-            {
-                Index = planned.Count,
-                Source = image.Source,
-                SourceFormat = image.SourceFormat,
-                Target = image.Target,
-                VirtualSize = image.VirtualSize,
-                AllocatedBytes = image.AllocatedBytes,
-                EstimatedBytes = image.EstimatedBytes,
-                Base = image.BackingTarget is null ? -1 : indexes.GetValueOrDefault(image.BackingTarget, -1),
-                Progress = image.Action switch
-                {
-                    PlanAction.Convert => RecordedProgress.Waiting,
-                    PlanAction.Skip => RecordedProgress.Skipped,
-                    _ => RecordedProgress.Refused,
-                },
-                Reason = image.Reason ?? "",
-            });
-            if (image.Target is not null)
-            {
-                indexes.TryAdd(image.Target, planned.Count - 1);
-            }
-        }
-
-        foreach (MigratedImage[] chunk in planned.Chunk(PlanChunk))
+        foreach (MigratedImage[] chunk in MigratedImages.Of(_images.Select(image => image.Plan)).Chunk(PlanChunk))
         {
             batch.Do(new PlanImages(_runId, batch.Now, [.. chunk]));
         }

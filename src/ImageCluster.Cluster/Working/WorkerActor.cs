@@ -9,6 +9,7 @@ using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
 using ImageCluster.Work;
+using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
 using ImageCluster.Work.Running;
 
@@ -147,6 +148,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         return new TaskScope(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled)
         {
             AskManifests = () => AskManifests(task),
+            TellImages = part => TellImages(task, part),
             Throttle = limiter is null ? null : bytes => limiter.Take(bytes, task.Cancelled),
         };
     }
@@ -184,6 +186,23 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
             }
 
             from = copied.Next;
+        }
+    }
+
+    // On the task's thread. By way of the job, which knows whether this worker is still the one.
+    private void TellImages(RunningTask task, GatheredPart part)
+    {
+        string migration = ((GatherSpec)task.Task.Spec).Migration;
+        MigrationReply reply = AskUntilAnswered<MigrationReply>(task, _jobs, new GatheredImages(
+            task.Task.JobId, migration, task.Task.Assignment, part.From, part.Images, part.IsLast, part.Refusals));
+        switch (reply)
+        {
+            case MigrationDone:
+                break;
+            case MigrationRefused { Refusal.Kind: RefusalKind.Stale }:
+                throw new LeaseLostException();
+            default:
+                throw new ImageException(ImageErrorKind.Io, null, $"Migration {migration} did not take its images: {reply}");
         }
     }
 

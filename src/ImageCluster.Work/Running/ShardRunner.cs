@@ -37,6 +37,7 @@ public sealed class ShardRunner : IShardRunner
             [(typeof(RebaseSpec), StageKind.Merge)] = rebase,
             [(typeof(RebaseSpec), StageKind.Finish)] = rebase,
             [(typeof(RebaseSpec), StageKind.Relink)] = rebase,
+            [(typeof(GatherSpec), StageKind.Gather)] = new GatherRunner(roots),
             [(typeof(ChangeSpec), StageKind.Probe)] = new ChangeProbe(files),
             [(typeof(ChangeSpec), StageKind.Change)] = new ChangeRunner(files, time ?? TimeProvider.System),
         };

@@ -1,6 +1,7 @@
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs.Images;
 using ImageCluster.Work.Converting;
+using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
 
 namespace ImageCluster.Work.Running;
@@ -15,6 +16,9 @@ public sealed record TaskScope(WorkLease Lease, Func<int, long, long, RoomGrant>
     /// The manifests of all shards that were copied, each once, in any order: what <see cref="Jobs.Execution.StageKind.Finish"/> takes in. Blocks.
     /// </summary>
     public Func<IEnumerable<ShardManifest>> AskManifests { get; init; } = static () => [];
+
+    /// <summary>Tells a migration what was found of its images; returns when it has that.</summary>
+    public Action<GatheredPart> TellImages { get; init; } = static _ => { };
 
     /// <summary>Returns when so many bytes may be read (the job's rate); null for no limit.</summary>
     public Action<int>? Throttle { get; init; }

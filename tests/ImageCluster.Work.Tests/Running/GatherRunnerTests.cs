@@ -1,0 +1,83 @@
+using ImageCluster.Imaging;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Migrations;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Roots;
+using ImageCluster.Work.Running;
+using ImageCluster.Work.Tests.Support;
+
+namespace ImageCluster.Work.Tests.Running;
+
+public sealed class GatherRunnerTests : IDisposable
+{
+    private readonly WorkLab _lab = new();
+
+    public void Dispose() => _lab.Dispose();
+
+    [SkippableFact]
+    public void Images_come_in_parts_numbered_on_each_behind_its_base()
+    {
+        QemuTools.Require();
+        for (int i = 0; i < 450; i++)
+        {
+            File.WriteAllBytes(_lab[$"in/disk{i:000}.raw"], new byte[512]);
+        }
+
+        QemuTools.Img("create", "-f", "qcow2", "-b", "disk007.raw", "-F", "raw", _lab["in/a-top.qcow2"]);
+        List<GatheredPart> parts = Gather("backing: keep");
+        Assert.Equal([(0, 200, false), (200, 200, false), (400, 51, true)], parts.Select(part => (part.From, part.Images.Count, part.IsLast)));
+        Assert.All(parts, part => Assert.Empty(part.Refusals));
+        MigratedImage[] images = [.. parts.SelectMany(part => part.Images)];
+        Assert.Equal(Enumerable.Range(0, 451), images.Select(image => image.Index));
+        MigratedImage top = images.Single(image => image.Source.Path == "a-top.qcow2");
+        Assert.Equal("disk007.raw", images[top.Base].Source.Path);
+        Assert.True(top.Base < top.Index);
+        Assert.Equal(("qcow2", "in:disk007.raw", "out:disk007.qcow2"), (top.SourceFormat, images[top.Base].Source.ToString(), images[top.Base].Target!.ToString()));
+        Assert.All(images, image => Assert.Equal(ImageProgress.Waiting, image.Progress));
+    }
+
+    [Fact]
+    public void Nothing_selected_is_one_empty_part()
+    {
+        GatheredPart part = Assert.Single(Gather(""));
+        Assert.Empty(part.Images);
+        Assert.True(part.IsLast);
+    }
+
+    [Fact]
+    public void What_must_not_start_says_why()
+    {
+        Directory.CreateDirectory(_lab["in/x"]);
+        File.WriteAllBytes(_lab["in/a.raw"], new byte[512]);
+        File.WriteAllBytes(_lab["in/x/a.raw"], new byte[512]);
+        GatheredPart part = Assert.Single(Gather("name: \"one.qcow2\""));
+        Assert.True(part.IsLast);
+        Assert.Empty(part.Images);
+        Assert.Contains("out:one.qcow2", Assert.Single(part.Refusals), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("in", "elsewhere", "does not reach the root 'elsewhere'")]
+    [InlineData("./in", "out", "'./in' is a directory; in a cluster a root is a name")]
+    public void Roots_are_names_that_the_node_knows(string source, string target, string message) => Assert.Contains(message,
+        Assert.Throws<ImageException>(() => Run(source, target, "", [])).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_manifest_that_cannot_be_read_is_said_so() => Assert.StartsWith("The manifest cannot be read: ",
+        Assert.Throws<ImageException>(() => Run("in", "out", "nonsense: 1", [])).Message, StringComparison.Ordinal);
+
+    private List<GatheredPart> Gather(string target)
+    {
+        List<GatheredPart> parts = [];
+        Run("in", "out", target, parts);
+        return parts;
+    }
+
+    private void Run(string source, string root, string target, List<GatheredPart> parts)
+    {
+        string manifest = $"version: 1\nname: m\nsources:\n  - {{ root: {source}, include: ['**/*.raw', '*.qcow2'] }}\ntarget:\n  root: {root}\n  format: qcow2\n  {target}\n";
+        var spec = new GatherSpec { Migration = "m", Manifest = manifest, UsedRoots = ["in", "out"] };
+        new ShardRunner(new RootMap(_lab.Roots)).Run(new WorkTask("j", StageKind.Gather, spec, null, null), 0, Scopes.Of() with { TellImages = parts.Add });
+    }
+}
