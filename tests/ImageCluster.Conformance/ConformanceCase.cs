@@ -42,6 +42,9 @@ public sealed record ConformanceCase
     /// <summary>Space on the host is left out of the comparison of outputs.</summary>
     public bool IgnoresDiskSize { get; init; }
 
+    /// <summary>A web server serves the case's inputs: <c>{web}</c> in a step is its address. qemu-img needs its curl module for that.</summary>
+    public bool NeedsWeb { get; init; }
+
     public Verdict Verdict { get; init; } = Verdict.Same;
 
     /// <summary>Where the verdict is not Same: how and why, for the reader of the compatibility table.</summary>

@@ -14,6 +14,10 @@ internal static class Programs
     /// <summary>The reference. By its path: a bare name would find ours, which stands beside the tests.</summary>
     public const string QemuImg = "/usr/bin/qemu-img";
 
+    /// <summary>True where qemu-img has its curl driver: a module of its own.</summary>
+    public static bool QemuReadsWeb { get; } = Directory.Exists("/usr/lib") && Directory.GetDirectories("/usr/lib", "*-linux-gnu*")
+        .Any(static directory => File.Exists(Path.Combine(directory, "qemu", "block-curl.so")));
+
     /// <summary>Ours as a process of its own, from the test's output directory.</summary>
     public static string OwnBinary => Path.Combine(AppContext.BaseDirectory, "qemu-img");
 

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Testing.Http;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -28,9 +29,16 @@ public sealed partial class Sandbox : IDisposable
         _inputs.CopyTo(test.Setup, theirs);
         _inputs.CopyTo(test.Setup, ours);
         List<string> differences = [];
+        string served = theirs + "-served";
+        using HttpTestServer? web = test.NeedsWeb ? new HttpTestServer(query => Serve(served, query)) : null;
+        if (web is not null)
+        {
+            _inputs.CopyTo(test.Setup, served);
+        }
+
         foreach (string step in test.Steps)
         {
-            string[] arguments = CommandLineText.Split(step);
+            string[] arguments = CommandLineText.Split(step.Replace("{web}", web?.Address, StringComparison.Ordinal));
             ToolResult expected = Programs.Execute(theirs, Programs.QemuImg, arguments);
             ToolResult actual = Programs.RunOurs(ours, arguments);
             Compare(differences, $"qemu-img {step}", Text(test, expected), Text(test, actual));
@@ -44,6 +52,12 @@ public sealed partial class Sandbox : IDisposable
 
         Directory.Delete(Path.GetDirectoryName(theirs)!, recursive: true);
         return differences;
+    }
+
+    private static HttpReply Serve(string directory, HttpQuery query)
+    {
+        string file = Path.Combine(directory, Path.GetFileName(query.Path));
+        return File.Exists(file) ? HttpReply.File(query, File.ReadAllBytes(file)) : new HttpReply(404);
     }
 
     private static void CompareImage(List<string> differences, ConformanceCase test, string image, string theirs, string ours)
@@ -114,7 +128,7 @@ public sealed partial class Sandbox : IDisposable
     {
         string output = Time().Replace(RandomNumber().Replace(result.Output, "$1"), "$1");
         output = test.IgnoresDiskSize ? DiskSize().Replace(output, "$1") : output;
-        return $"{output}--- errors ---\n{NodeName().Replace(result.Error, "#block")}--- exit code {result.ExitCode} ---\n";
+        return $"{output}--- errors ---\n{Complaint().Replace(NodeName().Replace(result.Error, "#block"), "")}--- exit code {result.ExitCode} ---\n";
     }
 
     private static void Compare(List<string> differences, string what, string expected, string actual)
@@ -131,6 +145,10 @@ public sealed partial class Sandbox : IDisposable
     // What is drawn by lot for each image.
     [GeneratedRegex("""(\bcid"?: ).*""")]
     private static partial Regex RandomNumber();
+
+    // qemu-img's curl driver stumbles over its own clean-up.
+    [GeneratedRegex("""qemu-img: GLib: .*\n""")]
+    private static partial Regex Complaint();
 
     [GeneratedRegex("""(Run completed in )[\d.]+""")]
     private static partial Regex Time();

@@ -18,5 +18,6 @@ internal static class AllCases
         .. AmendCases.List,
         .. FormatCases.List,
         .. NodeCases.List,
+        .. WebCases.List,
     ];
 }
