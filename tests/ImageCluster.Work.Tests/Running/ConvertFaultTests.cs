@@ -1,8 +1,11 @@
+using System.Collections.Immutable;
+using CsCheck;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Leases;
@@ -110,6 +113,150 @@ public sealed class ConvertFaultTests : IDisposable
         };
         AssertDone(driver, format);
         Assert.True(lost > 2);
+    }
+
+    [SkippableTheory]
+    [InlineData("qcow2")]
+    [InlineData("raw")]
+    [InlineData("vdi")]
+    [InlineData("vmdk")]
+    public void A_worker_that_is_frozen_past_its_lease_and_woken_writes_nothing(string format)
+    {
+        QemuTools.Require();
+        WorkLab.Write(_lab["in/a.raw"], Size, Enumerable.Range(0, 3).Select(i => (((long)i << 29) + (1 << 20), GuestContent.Make(8 << 20, i))));
+        using var frozen = new ManualResetEventSlim();
+        using var wake = new ManualResetEventSlim();
+        Exception? woken = null;
+        Thread? sleeper = null;
+        JobDriver driver = new(Spec(format), _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage != StageKind.Copy || Interlocked.CompareExchange(ref sleeper, new Thread(() => Sleep(runner, task, shard, scope)), null) is not null)
+                {
+                    return runner.Run(task, shard, scope);
+                }
+
+                sleeper.Start();
+                Assert.True(frozen.Wait(TimeSpan.FromMinutes(1)));
+                // By its own clock, and before anybody else gets the shard.
+                scope.Lease.Revoke();
+                throw new LeaseLostException();
+            },
+        };
+        AssertDone(driver, format);
+        wake.Set();
+        sleeper!.Join();
+        Assert.IsType<LeaseLostException>(woken);
+        QemuTools.Img("compare", "-f", "raw", "-F", format, _lab["in/a.raw"], _lab["out/sub/b.img"]);
+        _lab.AssertClean();
+
+        void Sleep(IShardRunner runner, WorkTask task, long shard, TaskScope scope)
+        {
+            int reads = 0;
+            try
+            {
+                runner.Run(task, shard, scope with
+                {
+                    Throttle = _ =>
+                    {
+                        if (Interlocked.Increment(ref reads) == 2)
+                        {
+                            frozen.Set();
+                            wake.Wait();
+                        }
+                    },
+                });
+            }
+            catch (Exception e)
+            {
+                woken = e;
+            }
+        }
+    }
+
+    [SkippableFact]
+    public void Whatever_goes_wrong_and_whoever_does_it_again_the_target_is_the_same()
+    {
+        QemuTools.Require();
+        string source = _lab.AddRaw("in/a.raw", Size);
+        (string Format, string Options)[] targets = [("qcow2", "cluster_size=4k"), ("qcow2", ""), ("vmdk", ""), ("vhdx", ""), ("raw", ""), ("vdi", ""), ("parallels", "")];
+        string? digest = null;
+        int number = 0;
+        Gen.Select(Gen.Int[0, targets.Length - 1], Gen.Int[1, 4], Gen.Int).Holds(
+            c =>
+            {
+                (string format, string options) = targets[c.Item1];
+                string name = $"{number++}.img";
+                var chance = new Dice(c.Item3);
+                JobDriver driver = new(
+                    Spec(format) with
+                    {
+                        Target = WorkLab.Out(name),
+                        Options = options.Length == 0 ? ImmutableSortedDictionary<string, string>.Empty : ImmutableSortedDictionary<string, string>.Empty.Add("cluster_size", "4k"),
+                    },
+                    _lab.Roots)
+                {
+                    Workers = c.Item2,
+                    Around = (runner, task, shard, scope) => Stumble(chance, runner, task, shard, scope),
+                };
+                JobEnd end = driver.Run();
+                Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+                Assert.Equal(digest ??= driver.Job.Digest, driver.Job.Digest);
+                QemuTools.Img("compare", "-f", "raw", "-F", format, source, _lab[$"out/{name}"]);
+                if (format != "raw")
+                {
+                    QemuTools.Img("check", "-f", format, _lab[$"out/{name}"]);
+                }
+
+                File.Delete(_lab[$"out/{name}"]);
+                _lab.AssertClean();
+            },
+            cases: 14);
+    }
+
+    private static ShardResult Stumble(Dice chance, IShardRunner runner, WorkTask task, long shard, TaskScope scope)
+    {
+        switch (chance.Next(8))
+        {
+            case 0:
+                // Done, and nobody hears of it.
+                runner.Run(task, shard, scope);
+                throw new LeaseLostException();
+            case 1:
+                // Stopped at some read.
+                int left = chance.Next(4);
+                runner.Run(task, shard, scope with
+                {
+                    Throttle = _ =>
+                    {
+                        if (Interlocked.Decrement(ref left) < 0)
+                        {
+                            scope.Lease.Revoke();
+                        }
+                    },
+                });
+                throw new LeaseLostException();
+            case 2:
+                runner.Run(task, shard, scope);
+                return runner.Run(task, shard, scope);
+            default:
+                return runner.Run(task, shard, scope);
+        }
+    }
+
+    private sealed class Dice(int seed)
+    {
+        private readonly Lock _lock = new();
+        private readonly Random _random = new(seed);
+
+        public int Next(int sides)
+        {
+            lock (_lock)
+            {
+                return _random.Next(sides);
+            }
+        }
     }
 
     [Theory]

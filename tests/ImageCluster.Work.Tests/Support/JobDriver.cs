@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
@@ -29,6 +30,9 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
     private Exception? _defect;
 
     public int Workers { get; init; } = 2;
+
+    /// <summary>Where files come from; null for this machine's.</summary>
+    public IFileLocator? Files { get; init; }
 
     /// <summary>Stands between the job and its runners: may fail, do a shard twice, or lose the lease.</summary>
     public Func<IShardRunner, WorkTask, long, TaskScope, ShardResult> Around { get; init; } = (runner, task, shard, scope) => runner.Run(task, shard, scope);
@@ -67,7 +71,7 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
 
     private void Work(string name)
     {
-        var runner = new ShardRunner(new RootMap(roots), wholeThreads: 2);
+        var runner = new ShardRunner(new RootMap(roots, Files), wholeThreads: Files is null ? 2 : 1);
         try
         {
             while (Take(name) is { } taken)
