@@ -20,6 +20,9 @@ namespace ImageCluster.Cli.Migrating;
 /// <summary>The steps of one image's conversion that touch the target's file. What is done is told to the ledger once it is durable.</summary>
 internal sealed class TargetWork : IDisposable
 {
+    // As many requests of a server are under way.
+    private const int ThreadsForServers = 8;
+
     private readonly MigrationContext _context;
     private readonly ImageProgress _progress;
     private readonly OpenedSource _source;
@@ -27,6 +30,7 @@ internal sealed class TargetWork : IDisposable
     private readonly ConvertTarget _files;
     private readonly CancellationToken _cancel;
     private readonly bool _keepsChain;
+    private readonly int _threads;
     private IFillTarget? _target;
 
     public TargetWork(MigrationContext context, ImageProgress progress, ConvertSpec spec, OpenedSource source, StagingArea staging, CancellationToken cancel)
@@ -37,6 +41,7 @@ internal sealed class TargetWork : IDisposable
         _staging = staging;
         _cancel = cancel;
         _keepsChain = spec.Backing is not null;
+        _threads = source.IsRemote ? Math.Max(context.Threads, ThreadsForServers) : context.Threads;
         _files = new ConvertTarget(spec, source.Disk.VirtualSize, staging, context.Roots.Files,
             spec.Backing is null ? null : context.Roots.PathOf(spec.Backing), OpenMode.ReadWrite);
     }
@@ -82,7 +87,7 @@ internal sealed class TargetWork : IDisposable
         long assignment = ledger.Start();
         var filling = new TargetFilling(target, _source.Disk, new FillingOptions
         {
-            Threads = _context.Threads,
+            Threads = _threads,
             KeepsChain = _keepsChain,
             // Comparing takes the digest by itself, from what is read back.
             TakesDigest = _context.Manifest.Verify != VerifyMode.Compare,
@@ -145,7 +150,7 @@ internal sealed class TargetWork : IDisposable
         var checkpoint = new Checkpoint(results => ledger.Completed(assignment, results), _context.Time);
         var verifier = new DiskVerifier(target, compares ? _source.Disk : null, new VerifyOptions
         {
-            Threads = _context.Threads,
+            Threads = _threads,
             Throttle = compares ? Throttle : bytes => ThrottleRoot(_context.Manifest.Target.Root.Text, bytes),
             Progress = bytes => _progress.AddVerified(bytes),
             ShardLength = job.Plan!.ShardLength,

@@ -1,10 +1,15 @@
 using ImageCluster.Jobs;
+using ImageCluster.Work.Roots;
 
 namespace ImageCluster.Work.Gathering;
 
 /// <summary>A file that the manifest's sources select.</summary>
 /// <param name="Name">As jobs name it.</param>
-/// <param name="Path">Absolute.</param>
+/// <param name="Path">Absolute, or a URL.</param>
 /// <param name="Format">The format that the manifest states, or null.</param>
 /// <param name="Problem">Why it cannot even be looked at, in one line; null where it can.</param>
-public sealed record FoundSource(ImageName Name, string Path, string? Format, string? Problem = null);
+public sealed record FoundSource(ImageName Name, string Path, string? Format, string? Problem = null)
+{
+    /// <summary>It lies on a server, not in a file.</summary>
+    public bool IsRemote => RemoteRoot.IsOne(Path);
+}

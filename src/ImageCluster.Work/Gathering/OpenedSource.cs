@@ -8,5 +8,8 @@ public sealed record OpenedSource(LayeredDisk Disk, SourceWatch Watch) : IDispos
 {
     public IImageLayer Top => Disk.Top;
 
+    /// <summary>It is read from a server: threads wait for that, not for a core.</summary>
+    public bool IsRemote { get; init; }
+
     public void Dispose() => Disk.Dispose();
 }

@@ -18,6 +18,9 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
     // Appliances lie in files, and these in the roots.
     private readonly ProtocolLocator _files = new(locator, new ArchiveProtocol());
 
+    // Servers that the manifest names; what an image names is never fetched from one.
+    private readonly IReadOnlyList<StorageProtocol> _servers = ProtocolRegistry.Create(ProtocolSettings.Default);
+
     /// <summary>Opens a source with its chain. Whoever has the image open for writing makes this fail, and while it is open nobody else can.</summary>
     public OpenedSource Open(FoundSource source)
     {
@@ -27,7 +30,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         }
 
         var watch = new SourceWatch(new ConfinedLocator(locator, allowedRoots));
-        LayeredDisk disk = new ChainOpener(new ProtocolLocator(watch, new ArchiveProtocol())).Open(Appliances.EngineName(source.Path), new ChainOptions
+        LayeredDisk disk = new ChainOpener(new ProtocolLocator(watch, source.IsRemote ? _servers : [new ArchiveProtocol()])).Open(Appliances.EngineName(source.Path), new ChainOptions
         {
             Format = source.Format,
             AllowProbedBacking = allowProbedBacking,
@@ -42,7 +45,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
             };
         }
 
-        return new OpenedSource(disk, watch);
+        return new OpenedSource(disk, watch) { IsRemote = source.IsRemote };
     }
 
     /// <summary>What the plan wants to know; an image that cannot be read has its problem in one line.</summary>
@@ -55,7 +58,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         try
         {
             using OpenedSource opened = Open(source);
-            string[] layers = [.. opened.Disk.Layers.Select(layer => _files.Canonical(layer.FileName))];
+            string[] layers = [.. opened.Disk.Layers.Select(layer => Identity(layer.FileName))];
             return facts with
             {
                 Chain = [.. opened.Disk.Layers.Select((layer, i) => new ChainLayer(layer.FileName, layer.FormatName, layers[i]))],

@@ -31,6 +31,11 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
 
     private IEnumerable<FoundSource> Named(SourceSelection source, string directory, string file)
     {
+        if (RemoteRoot.IsOne(directory))
+        {
+            return [new FoundSource(new ImageName(source.Root.Text, file), RemoteRoot.NameOf(directory, file), source.Format)];
+        }
+
         string path = Path.Join(directory, file);
         if (OvaArchive.IsNamedLikeOne(file) && File.Exists(path))
         {
@@ -48,6 +53,11 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
 
     private IEnumerable<FoundSource> Matching(SourceSelection source, string directory, CancellationToken cancel)
     {
+        if (RemoteRoot.IsOne(directory))
+        {
+            throw new GatheringException($"{directory}: the root '{source.Root}' is a server, which is not searched", "name its images: 'files' instead of 'include'");
+        }
+
         if (!Directory.Exists(directory))
         {
             throw new GatheringException($"{directory}: the directory of root '{source.Root}' is not there", "mount it, or correct the path");

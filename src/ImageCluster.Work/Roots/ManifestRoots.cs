@@ -22,10 +22,18 @@ public static class ManifestRoots
                     $"name it in the manifest ('roots: {{ {root}: /path }}'), or write './{root}' for the directory of that name");
             }
 
+            if (RemoteRoot.IsOne(directory))
+            {
+                directories[root.Text] = root == manifest.Target.Root
+                    ? throw new GatheringException($"{directory}: targets go to a directory, not to a server", "convert to a directory and copy from there")
+                    : directory;
+                continue;
+            }
+
             directories[root.Text] = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory, baseDirectory));
         }
 
         return new RootMap(directories, alsoAllowed:
-            [.. manifest.Roots.Values.Select(directory => Path.GetFullPath(directory, baseDirectory)), .. alsoAllowed]);
+            [.. manifest.Roots.Values.Where(directory => !RemoteRoot.IsOne(directory)).Select(directory => Path.GetFullPath(directory, baseDirectory)), .. alsoAllowed]);
     }
 }

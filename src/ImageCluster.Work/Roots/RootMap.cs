@@ -11,14 +11,14 @@ public sealed class RootMap
     private readonly Dictionary<string, string> _directories;
     private readonly Lazy<ConfinedLocator> _confined;
 
-    /// <param name="directories">Absolute paths by the roots' names.</param>
+    /// <param name="directories">Absolute paths, or URLs (<see cref="RemoteRoot"/>), by the roots' names.</param>
     /// <param name="files">This machine's files; null for the local ones.</param>
     /// <param name="alsoAllowed">Directories beyond the roots in which the files of a chain may lie.</param>
     public RootMap(IReadOnlyDictionary<string, string> directories, IFileLocator? files = null, IEnumerable<string>? alsoAllowed = null)
     {
         _directories = new Dictionary<string, string>(directories, StringComparer.Ordinal);
         Files = files ?? new LocalFileLocator();
-        Allowed = [.. _directories.Values.Concat(alsoAllowed ?? []).Distinct(StringComparer.Ordinal)];
+        Allowed = [.. _directories.Values.Concat(alsoAllowed ?? []).Where(directory => !RemoteRoot.IsOne(directory)).Distinct(StringComparer.Ordinal)];
         _confined = new Lazy<ConfinedLocator>(() => new ConfinedLocator(Files, Allowed));
     }
 
@@ -31,15 +31,17 @@ public sealed class RootMap
     /// <summary>Every directory in which the files of a chain may lie.</summary>
     public IReadOnlyList<string> Allowed { get; }
 
-    /// <summary>The absolute path of a root.</summary>
+    /// <summary>The absolute path, or the URL, of a root.</summary>
     /// <exception cref="ImageException">This machine does not have it.</exception>
     public string Of(string root) => _directories.TryGetValue(root, out string? directory)
         ? directory
         : throw new ImageException(ImageErrorKind.NotFound, root, $"This node does not reach the root '{root}'");
 
-    /// <summary>The absolute path of an image on this machine.</summary>
+    /// <summary>The absolute path of an image on this machine, or its name on a server.</summary>
     /// <exception cref="ImageException">This machine does not have the root.</exception>
-    public string PathOf(ImageName image) => Path.Join(Of(image.Root), image.Path);
+    public string PathOf(ImageName image) => Of(image.Root) is var root && RemoteRoot.IsOne(root)
+        ? RemoteRoot.NameOf(root, image.Path)
+        : Path.Join(root, image.Path);
 
     /// <summary>
     /// The one name of the file that <paramref name="path"/> leads to, links resolved: in the innermost root that it lies in. Null where it lies in
@@ -49,7 +51,7 @@ public sealed class RootMap
     {
         string canonical = Files.Canonical(path);
         (string Name, string Directory)? best = null;
-        foreach ((string name, string directory) in _directories)
+        foreach ((string name, string directory) in _directories.Where(root => !RemoteRoot.IsOne(root.Value)))
         {
             string root = Files.Canonical(directory);
             bool isBelow = canonical.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal);

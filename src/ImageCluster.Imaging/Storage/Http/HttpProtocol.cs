@@ -39,6 +39,14 @@ public sealed class HttpProtocol(HttpSettings? settings = null, HttpCredentials?
         }
     }
 
+    /// <remarks>A query stays behind the path, as where it is a signature.</remarks>
+    public override string Below(string root, string path)
+    {
+        int query = root.IndexOf('?');
+        (root, string rest) = query < 0 ? (root, "") : (root[..query], root[query..]);
+        return $"{root.TrimEnd('/')}/{string.Join('/', path.Split('/').Select(Uri.EscapeDataString))}{rest}";
+    }
+
     public override string NameOf(string driver, IReadOnlyDictionary<string, string> options)
     {
         string url = options.GetValueOrDefault("url") ?? throw Wrong("curl block driver requires an 'url' option");

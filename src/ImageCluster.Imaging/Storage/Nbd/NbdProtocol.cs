@@ -35,6 +35,12 @@ public sealed class NbdProtocol(ProtocolSettings settings) : StorageProtocol
 
     public override string Canonical(string name, IFileLocator files) => NbdName.Parse(name).ToName();
 
+    public override string Below(string root, string path)
+    {
+        NbdAddress server = NbdName.Parse(root);
+        return (server with { Export = server.Export.Length == 0 ? path : $"{server.Export.TrimEnd('/')}/{path}" }).ToName();
+    }
+
     public override string DisplayName(string name) => NbdName.Parse(name).ToString();
 
     public override string NameOf(string driver, IReadOnlyDictionary<string, string> options) => NbdOptions.Parse(options).ToName();

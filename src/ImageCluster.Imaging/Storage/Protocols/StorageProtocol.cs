@@ -23,6 +23,11 @@ public abstract class StorageProtocol
     /// <summary>The name as <c>info</c> shows it.</summary>
     public virtual string DisplayName(string name) => name;
 
+    /// <summary>The name of what has <paramref name="path"/> below <paramref name="root"/>: an object, an export.</summary>
+    /// <param name="root">A name without its last part.</param>
+    /// <param name="path">Parts with '/' between, nothing in them escaped.</param>
+    public virtual string Below(string root, string path) => $"{root.TrimEnd('/')}/{path}";
+
     /// <summary>Opens what is there under <paramref name="name"/>.</summary>
     /// <param name="name">In full, with the scheme.</param>
     /// <param name="mode">Locks and cache modes are for local files; the rest is heeded.</param>
