@@ -14,4 +14,7 @@ public sealed record WorkerSettings
 
     /// <summary>An answer that has not come after so long is not waited for any more.</summary>
     public TimeSpan AskTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A worker that is told to stop waits so long for its jobs to take back what it has.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(20);
 }

@@ -123,7 +123,10 @@ public sealed class ImageActor : ReceivePersistentActor, IWithTimers
         _state.Fill?.Layout.Shards ?? 0,
         _state.Fill?.Published.Count ?? 0,
         _state.Finished?.Holder ?? "",
-        _state.Finished?.Digest ?? "");
+        _state.Finished?.Digest ?? "")
+    {
+        OpenRooms = _state.Fill is { } fill ? [.. fill.Open.Keys] : [],
+    };
 
     private void Arm()
     {

@@ -33,7 +33,11 @@ public sealed record ImageRefused(ImageName Image, Refusal Refusal) : ImageReply
 /// <param name="FinishedBy">The job that filled the image to its end; empty where none is known.</param>
 /// <param name="Digest">The guest's digest then; empty where none is known.</param>
 public sealed record ImageDescription(ImageName Image, ImmutableList<ImageUser> Users, ImmutableList<ImageName> Dependents, long Shards,
-    long Published, string FinishedBy, string Digest) : ImageReply(Image);
+    long Published, string FinishedBy, string Digest) : ImageReply(Image)
+{
+    /// <summary>Assignments whose room in the target is not closed.</summary>
+    public ImmutableList<long> OpenRooms { get; init; } = [];
+}
 
 /// <summary>A lease as people and programs ask for it.</summary>
 /// <param name="Revoked">Why it will not be renewed; empty where it will be.</param>

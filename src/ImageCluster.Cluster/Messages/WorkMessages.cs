@@ -22,7 +22,11 @@ public sealed record WorkWanted(string Worker, int FreeSlots, ImmutableSortedSet
 /// <param name="InWork">Tasks that workers have.</param>
 /// <param name="Roots">A worker must reach them all.</param>
 /// <param name="LastGiven">The <see cref="GiveWork.Number"/> that it got last: what came later is not in the other numbers yet.</param>
-public sealed record WorkOffered(string JobId, int Priority, long Waiting, long InWork, ImmutableSortedSet<string> Roots, long LastGiven);
+public sealed record WorkOffered(string JobId, int Priority, long Waiting, long InWork, ImmutableSortedSet<string> Roots, long LastGiven)
+{
+    /// <summary>Limits that it shares with other jobs: <see cref="JobSettings.SharedLimits"/>.</summary>
+    public ImmutableSortedDictionary<string, int> Limits { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+}
 
 /// <summary>The scheduler to a job: give one task to the worker that is the message's sender.</summary>
 /// <param name="Number">Rises with each that a job gets.</param>

@@ -38,10 +38,14 @@ internal static class ImageMessageContracts
         Published = (ulong)r.Published,
         FinishedBy = r.FinishedBy,
         Digest = r.Digest,
+        OpenRooms = { r.OpenRooms },
     };
 
     private static ImageDescription Description(P.ImageDescription m) =>
-        new(ToDomain(m.Image), [.. m.Users.Select(User)], ToDomain(m.Dependents), ToLong(m.Shards), ToLong(m.Published), m.FinishedBy, m.Digest);
+        new(ToDomain(m.Image), [.. m.Users.Select(User)], ToDomain(m.Dependents), ToLong(m.Shards), ToLong(m.Published), m.FinishedBy, m.Digest)
+        {
+            OpenRooms = [.. m.OpenRooms],
+        };
 
     private static P.ImageUser User(ImageUser user) => new()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
@@ -27,8 +28,12 @@ internal static class WorkMessageContracts
                 InWork = (ulong)c.InWork,
                 Roots = { c.Roots },
                 LastGiven = c.LastGiven,
+                Limits = { c.Limits },
             },
-            m => new(m.JobId, m.Priority, ToLong(m.Waiting), ToLong(m.InWork), [.. m.Roots], m.LastGiven)),
+            m => new(m.JobId, m.Priority, ToLong(m.Waiting), ToLong(m.InWork), [.. m.Roots], m.LastGiven)
+            {
+                Limits = m.Limits.ToImmutableSortedDictionary(StringComparer.Ordinal),
+            }),
         Contract.Of<GiveWork, P.GiveWork>("work.give.v1",
             c => new() { JobId = c.JobId, Worker = c.Worker, Number = c.Number },
             m => new(m.JobId, m.Worker, m.Number)),

@@ -98,6 +98,7 @@ internal static class JobValueMapping
         MaxLosses = settings.MaxLosses,
         BytesPerSecond = settings.BytesPerSecond,
         Migration = settings.Migration,
+        SharedLimits = { settings.SharedLimits },
     };
 
     public static JobSettings ToDomain(P.JobSettings? settings) => settings is null ? JobSettings.Default : new JobSettings
@@ -108,6 +109,7 @@ internal static class JobValueMapping
         MaxLosses = settings.MaxLosses,
         BytesPerSecond = settings.BytesPerSecond,
         Migration = settings.Migration,
+        SharedLimits = settings.SharedLimits.ToImmutableSortedDictionary(StringComparer.Ordinal),
     };
 
     public static P.JobPlan ToMessage(JobPlan plan) => new()

@@ -13,6 +13,11 @@ public sealed record SubmitJob(string JobId, Instant At, JobSpec Spec, JobSettin
 /// <summary>Notes the leases that the job holds now, all of them.</summary>
 public sealed record NoteUses(string JobId, Instant At, ImmutableList<JobUse> Uses) : JobCommand(JobId, At);
 
+/// <summary>
+/// Looks at the images again, which the job holds by these leases now: while it did not hold them all, their chains may have become others.
+/// </summary>
+public sealed record ProbeAgain(string JobId, Instant At, ImmutableList<JobUse> Uses) : JobCommand(JobId, At);
+
 /// <summary>Sets the steps and starts the first.</summary>
 public sealed record PlanJob(string JobId, Instant At, JobPlan Plan) : JobCommand(JobId, At);
 

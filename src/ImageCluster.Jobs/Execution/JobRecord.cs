@@ -28,6 +28,7 @@ public static class JobRecord
         return command switch
         {
             NoteUses note => state.Uses.SequenceEqual(note.Uses) ? Accept([]) : Accept([new UsesTaken(note.Uses, note.At)]),
+            ProbeAgain probe => ProbeAgain(state, probe),
             PlanJob plan => Plan(state, plan),
             PauseJob pause => Pause(state, pause),
             ResumeJob resume => Accept(state.Paused ? [new JobResumed(resume.By, resume.At)] : []),
@@ -53,7 +54,7 @@ public static class JobRecord
         UsesTaken taken => state with { Uses = taken.Uses },
         UsesReleased => state with { Uses = [], IsClosed = true },
         JobPlanned planned => state with { Plan = planned.Plan },
-        JobPaused => state with { Paused = true },
+        JobPaused paused => state with { Paused = true, PausedBy = paused.By },
         JobResumed => state with { Paused = false },
         JobStopping stopping => state with { End = stopping.End, Paused = false, Pending = RangeSet.Empty },
         JobEnded ended => state with
@@ -134,6 +135,18 @@ public static class JobRecord
         return problem is null
             ? Accept([new JobSubmitted(submit.JobId, submit.Spec, submit.Settings, submit.At)])
             : Refuse(RefusalKind.Invalid, problem);
+    }
+
+    private static Decision<JobEvent> ProbeAgain(JobState state, ProbeAgain probe)
+    {
+        if (state.Plan is not null || state.End is not null || state.HasEnded)
+        {
+            return Refuse(RefusalKind.Conflict, $"job {state.Id} is planned already, or over");
+        }
+
+        return state.Assignments.IsEmpty
+            ? Accept([new UsesTaken(probe.Uses, probe.At), new StageEntered(-1, StageKind.Probe, 1, probe.At)])
+            : Refuse(RefusalKind.NotQuiet, $"job {state.Id}: its images are still being looked at");
     }
 
     private static Decision<JobEvent> Plan(JobState state, PlanJob plan)

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace ImageCluster.Jobs.Execution;
 
 /// <summary>How a job is run.</summary>
@@ -20,6 +22,11 @@ public sealed record JobSettings
     /// <summary>Bytes a second that the job reads at most; 0 for no limit.</summary>
     public long BytesPerSecond { get; init; }
 
+    /// <summary>
+    /// Tasks at a time over all jobs that name the same limit, by its name (a migration's, or what a migration may take of a root); 1 or more each.
+    /// </summary>
+    public ImmutableSortedDictionary<string, int> SharedLimits { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+
     /// <summary>What the migration that the job belongs to is called by; empty for none.</summary>
     public string Migration { get; init; } = "";
 
@@ -27,6 +34,7 @@ public sealed record JobSettings
     public string? Problem =>
         Priority is < 0 or > 100 ? "a priority is from 0 to 100"
         : MaxShards < 0 || BytesPerSecond < 0 ? "a limit is not below 0"
+        : SharedLimits.Values.Any(limit => limit < 1) ? "a limit that jobs share is 1 or more"
         : MaxFailures < 1 || MaxLosses < 1 ? "a shard may fail and be lost once at least"
         : null;
 }

@@ -49,10 +49,22 @@ public sealed record JobState
     /// <summary>The copied or merged shards, from the end of that step until the target is finished: their manifests are needed for that.</summary>
     public ImmutableSortedDictionary<long, CompletedShard> Copied { get; init; } = ImmutableSortedDictionary<long, CompletedShard>.Empty;
 
+    /// <summary>What the last look at the images found (<see cref="ProbeFindings"/>, as text); empty before there was one.</summary>
+    public string Probed { get; init; } = "";
+
+    /// <summary>Where the target has room, as <see cref="StageKind.Create"/> found it (text); empty where that is not known.</summary>
+    public string Layout { get; init; } = "";
+
+    /// <summary>What the shard with the first difference said of it (text); empty where none was found.</summary>
+    public string Finding { get; init; } = "";
+
     /// <summary>What went wrong with shards of the step.</summary>
     public ImmutableSortedDictionary<long, ShardTrouble> Troubles { get; init; } = ImmutableSortedDictionary<long, ShardTrouble>.Empty;
 
     public bool Paused { get; init; }
+
+    /// <summary>Who paused it last; empty for nobody.</summary>
+    public string PausedBy { get; init; } = "";
 
     /// <summary>Set where it will end without success once its workers have stopped, and when it has ended.</summary>
     public JobEnd? End { get; init; }

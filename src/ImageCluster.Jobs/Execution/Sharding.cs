@@ -261,7 +261,17 @@ internal static class Sharding
             {
                 BytesRead = state.BytesRead + result.BytesRead,
                 BytesWritten = state.BytesWritten + result.BytesWritten,
-                FirstDifference = result.FirstDifference is { } offset ? Math.Min(offset, state.FirstDifference ?? offset) : state.FirstDifference,
+            };
+            if (result.FirstDifference is { } offset && offset <= (state.FirstDifference ?? offset))
+            {
+                state = state with { FirstDifference = offset, Finding = result.Detail };
+            }
+
+            state = state.Stage switch
+            {
+                StageKind.Probe => state with { Probed = result.Detail },
+                StageKind.Create => state with { Layout = result.Detail },
+                _ => state,
             };
         }
 

@@ -12,7 +12,7 @@ public class RecordExtractorTests
     [Fact]
     public void Everything_about_one_image_goes_to_one_record_and_is_passed_on_as_it_is()
     {
-        var extractor = new RecordExtractor(100);
+        var extractor = RecordExtractor.ForImages(100);
         var command = new RenewUse(A, default, 1);
         Assert.Equal(A.Key, extractor.EntityId(command));
         Assert.Equal(A.Key, extractor.EntityId(new DescribeImage(A)));
@@ -23,5 +23,5 @@ public class RecordExtractorTests
 
     [Fact]
     public void Where_a_record_lives_does_not_change_from_version_to_version() =>
-        Assert.Equal("55", new RecordExtractor(100).ShardId(A.Key, null));
+        Assert.Equal("55", RecordExtractor.ForImages(100).ShardId(A.Key, null));
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.Serialization;
 using Akka.Actor;
 using ImageCluster.Cluster.Messages;
@@ -29,11 +30,11 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
         new UseGranted(A, 7, TimeSpan.FromSeconds(12)),
         new RoomGiven(A, 3, new RoomGrant(2, 1 << 20, 1 << 16, Dirty: true)),
         new ImageRefused(A, new Refusal(RefusalKind.Stale, "gone")),
-        new ImageDescription(A, [new ImageUser(7, "job", UsePurpose.Fill, "x", TimeSpan.Zero, "by op: stuck")], [B], 9, 4, "job", "sha256t:1"),
+        new ImageDescription(A, [new ImageUser(7, "job", UsePurpose.Fill, "x", TimeSpan.Zero, "by op: stuck")], [B], 9, 4, "job", "sha256t:1") { OpenRooms = [3, 5] },
         new WorkWanted("w/1", 3, ["kvm", "vmware"]) { Slots = 4 },
         new DescribeQueue(),
         new QueueDescription([new WorkerDescription("w/1", "node1:4053", 4, 3, ["kvm"])], 2, 9_000_000_000, 1),
-        new WorkOffered("j", 50, 9, 2, ["kvm"], 7),
+        new WorkOffered("j", 50, 9, 2, ["kvm"], 7) { Limits = ImmutableSortedDictionary<string, int>.Empty.Add("m", 3) },
         new GiveWork("j", "w/1", 8),
         new ShardTask("j", 5, StageKind.Copy, RangeSet.Of(2, 4), Samples.Events.OfType<JobSubmitted>().First().Spec,
             Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { BytesPerSecond = 9 },

@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Jobs.Execution;
+
+namespace ImageCluster.Cluster.Jobs;
+
+/// <summary>What a job has to give to workers, in tasks, and what it told the scheduler of that.</summary>
+internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings settings)
+{
+    // Tasks that share a job's rate.
+    private const int TasksAtRate = 4;
+
+    private readonly TaskPace _pace = new(settings.TaskTime, settings.MaxShardsInTask);
+    private WorkOffered? _told;
+
+    /// <summary>The number of the last gift, which the scheduler counts by.</summary>
+    public long LastGiven { get; set; }
+
+    public TaskPace Pace => _pace;
+
+    public static ImmutableSortedSet<string> RootsOf(JobState state) =>
+        state.Spec!.Roots.Concat(state.Uses.Select(use => use.Image.Root)).ToImmutableSortedSet(StringComparer.Ordinal);
+
+    /// <summary>Tasks of a step that is open.</summary>
+    public long Tasks(JobState state)
+    {
+        JobSettings job = state.Settings;
+        long shards = job.MaxShards == 0 ? state.Pending.Count : Math.Min(state.Pending.Count, Math.Max(0, job.MaxShards - state.ShardsInWork));
+        int batch = _pace.Shards(state);
+        long tasks = (shards + batch - 1) / batch;
+        return job.BytesPerSecond == 0 ? tasks : Math.Min(tasks, Math.Max(0, TasksAtRate - state.Assignments.Count));
+    }
+
+    /// <summary>What one task may read, bytes a second; 0 for no limit.</summary>
+    public static long RateOf(JobState state) => state.Settings.BytesPerSecond == 0
+        ? 0
+        : Math.Max(1, state.Settings.BytesPerSecond / Math.Min(TasksAtRate, state.StageShards));
+
+    /// <summary>Tells the scheduler where that is not what it heard last.</summary>
+    public void Tell(JobState state, long tasks)
+    {
+        ImmutableSortedSet<string> roots = RootsOf(state);
+        var offer = new WorkOffered(state.Id, state.Settings.Priority, tasks, state.Assignments.Count, roots, LastGiven) { Limits = state.Settings.SharedLimits };
+        if (_told is null || offer with { Roots = _told.Roots } != _told || !roots.SetEquals(_told.Roots))
+        {
+            _told = offer;
+            keepers.Scheduler().Tell(offer);
+        }
+    }
+
+    /// <summary>The scheduler may be another one: it is told again, new or not.</summary>
+    public void TellAgain() => _told = null;
+}

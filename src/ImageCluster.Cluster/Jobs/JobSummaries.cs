@@ -1,0 +1,43 @@
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Jobs.Execution;
+
+namespace ImageCluster.Cluster.Jobs;
+
+/// <summary>What a job's record looks like to others.</summary>
+internal static class JobSummaries
+{
+    private const int MaxTroubles = 100;
+
+    /// <param name="status">Why it does not go on just now, or empty.</param>
+    public static JobSummary Of(JobState state, string status) => new()
+    {
+        JobId = state.Id,
+        Migration = state.Settings.Migration,
+        Operation = state.Spec!.Operation,
+        Phase = state.Phase,
+        IsPaused = state.Paused,
+        Outcome = state.HasEnded ? state.End!.Outcome : null,
+        Reason = state.End is { Reason.Length: > 0 } end ? end.Reason : state.Paused ? $"paused by {state.PausedBy}" : status,
+        Priority = state.Settings.Priority,
+        SubmittedAt = state.SubmittedAt,
+        EndedAt = state.HasEnded ? state.End!.At : null,
+        Stage = state.Stage,
+        Shards = state.StageShards,
+        ShardsDone = state.HasEnded ? 0 : state.Completed.Count,
+        ShardsInWork = state.ShardsInWork,
+        BytesRead = state.BytesRead,
+        BytesWritten = state.BytesWritten,
+        Digest = state.Digest,
+        FirstDifference = state.FirstDifference,
+        Uses = state.Uses,
+    };
+
+    public static JobDescription Describe(JobState state, string status) => new(
+        state.Id,
+        Of(state, status),
+        state.Spec!,
+        state.Settings,
+        [.. state.Assignments.Values.Select(assignment => new JobAssignment(assignment.Token, assignment.Worker, assignment.Shards.Count, assignment.StartedAt))],
+        [.. state.Troubles.Take(MaxTroubles).Select(pair => new JobTrouble(pair.Key, pair.Value))],
+        state.Finding);
+}
