@@ -3,6 +3,7 @@ using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Archives;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Work.Roots;
 
 namespace ImageCluster.Work.Gathering;
 
@@ -26,6 +27,21 @@ public static class Appliances
         }
 
         return path;
+    }
+
+    /// <summary>The one name of what the engine opened under <see cref="EngineName"/>; null where it lies in no root or has a name that no image may have.</summary>
+    public static ImageName? NameOf(string engineName, RootMap roots)
+    {
+        const string Scheme = "ova:";
+        int member = engineName.LastIndexOf('#');
+        if (!engineName.StartsWith(Scheme, StringComparison.Ordinal) || member < 0)
+        {
+            return roots.NameOf(engineName);
+        }
+
+        ImageName? appliance = roots.NameOf(engineName[Scheme.Length..member]);
+        string path = $"{appliance?.Path}/{engineName[(member + 1)..]}";
+        return appliance is null || ImageName.PathProblem(path) is not null ? null : new ImageName(appliance.Root, path);
     }
 
     /// <summary>The disks of an appliance that a source selects: all where the appliance itself is selected (but those that are excluded), else those whose own path is.</summary>

@@ -115,7 +115,7 @@ internal sealed class JobFiles(RootMap roots)
         }
     }
 
-    private ImageName NameOf(IImageLayer layer) => roots.NameOf(layer.FileName) ??
+    private ImageName NameOf(IImageLayer layer) => Appliances.NameOf(layer.FileName, roots) ??
         throw new ImageException(ImageErrorKind.Policy, layer.FileName, "It lies in no root, or has a name that no image may have");
 
     private static void RequireSame(string[] before, string[] now)

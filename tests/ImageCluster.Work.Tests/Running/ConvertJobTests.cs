@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ImageCluster.Imaging.Operations;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Work.Tests.Support;
 
@@ -125,6 +126,20 @@ public sealed class ConvertJobTests : IDisposable
         Assert.Contains("../base.qcow2", QemuTools.Img("info", _lab["out/sub/top.qcow2"]), StringComparison.Ordinal);
         QemuTools.Img("compare", "-f", "qcow2", "-F", "qcow2", _lab["in/top.qcow2"], _lab["out/sub/top.qcow2"]);
         Assert.Equal(bottom, _lab["in/base.raw"]);
+    }
+
+    [SkippableFact]
+    public void ADiskInAnApplianceIsASourceLikeAnyOther()
+    {
+        QemuTools.Require();
+        _lab.AddRaw("disk.raw", 3 << 20);
+        QemuTools.Img("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", _lab["disk.raw"], _lab["disk1.vmdk"]);
+        File.WriteAllBytes(_lab["in/web.ova"], OvaBuilder.Ova(("disk1.vmdk", File.ReadAllBytes(_lab["disk1.vmdk"]))));
+        JobDriver driver = _lab.Driver(Spec("qcow2", "") with { Source = WorkLab.In("web.ova/disk1.vmdk"), SourceFormat = "vmdk" });
+        JobEnd end = driver.Run();
+        Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+        Assert.Contains(driver.Uses, use => use.Image == WorkLab.In("web.ova/disk1.vmdk"));
+        QemuTools.Img("compare", "-f", "raw", "-F", "qcow2", _lab["disk.raw"], _lab["out/sub/b.img"]);
     }
 
     private static ConvertSpec Spec(string format, string options) => new()
