@@ -43,6 +43,7 @@ internal sealed class ParallelsChecker(IBlockFile file, ParallelsHeader header, 
         long length = file.Length;
         long highest = (long)header.DataOffset * ParallelsHeader.SectorSize - map.BlockSize;
         long previous = 0;
+        long copied = 0;
         for (long block = 0; block < map.Count; block++)
         {
             long host = map.HostOf(block);
@@ -64,8 +65,10 @@ internal sealed class ParallelsChecker(IBlockFile file, ParallelsHeader header, 
 
             if (!_used.Add(host / header.EntryUnit))
             {
-                Found(repair, $"duplicate offset in BAT entry {block}");
-                host = repair ? Copy(block, host) : host;
+                // A table in which all entries are one would ask for copies without end: a repair doubles the file at most.
+                bool copy = repair && (copied += map.BlockSize) <= length;
+                Found(copy, $"duplicate offset in BAT entry {block}");
+                host = copy ? Copy(block, host) : host;
             }
 
             _report.AllocatedClusters++;

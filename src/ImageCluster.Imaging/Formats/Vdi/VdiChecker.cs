@@ -91,9 +91,18 @@ internal sealed class VdiChecker(IBlockFile file, VdiBlockMap map)
             map[block] = VdiHeader.Unallocated;
         }
 
+        // A map in which all entries are one would ask for copies without end: a repair doubles the file at most.
+        long inFile = BlocksInFile;
+        long copies = 0;
         foreach ((long block, uint entry) in _broken)
         {
-            if (entry < BlocksInFile)
+            if (entry < inFile && copies++ >= inFile)
+            {
+                map[block] = entry;
+                continue;
+            }
+
+            if (entry < inFile)
             {
                 long host = map.Claim(block);
                 Copy(map.HostOf(entry), host);

@@ -88,6 +88,10 @@ internal sealed record VdiHeader
         return unsupported is null ? header : throw Bad(ImageErrorKind.Unsupported, name, unsupported);
     }
 
+    /// <summary>True where writing a block could change the block map, or the other way round.</summary>
+    public bool MapOverlapsData => DataOffset < BlockMapOffset + ((long)BlocksInImage * sizeof(uint))
+        && BlockMapOffset < DataOffset + ((long)BlocksInImage * BlockSize);
+
     /// <summary>The header's sector.</summary>
     public byte[] Encode()
     {

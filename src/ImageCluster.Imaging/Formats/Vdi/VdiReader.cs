@@ -18,6 +18,11 @@ internal class VdiReader : BlockMapReader, ICheckable
         try
         {
             VdiHeader header = VdiHeader.Read(context.File, context.FileName);
+            if (context.Write && header.MapOverlapsData)
+            {
+                throw new ImageException(ImageErrorKind.Corrupt, context.FileName, "Block map and data of the VDI image overlap: it can only be read");
+            }
+
             VdiBlockMap map = new(context.File, header);
             return context.Write ? new VdiWriter(context, header, map) : new VdiReader(context, header, map);
         }

@@ -112,6 +112,20 @@ public abstract class DifferencingTests(string format, string sevenZipType, stri
         }
     }
 
+    [Fact]
+    public void FieldsOutOfRangeGiveAnErrorOrRightBytes()
+    {
+        Make();
+        byte[] image = File.ReadAllBytes(Child);
+        foreach (Field field in Fields)
+        {
+            foreach (ulong value in field.BadValues(image))
+            {
+                DamagedImages.Survive(format, Reseal(field.With(image, value)), $"{field.Name} = 0x{value:x}");
+            }
+        }
+    }
+
     protected void AssertRefused()
     {
         ImageException e = Assert.Throws<ImageException>(() => Open(Child));
@@ -126,6 +140,12 @@ public abstract class DifferencingTests(string format, string sevenZipType, stri
     protected abstract int MetadataLength { get; }
 
     protected abstract IEnumerable<int> Cuts(byte[] image);
+
+    /// <summary>The fields that say where the parent is and which sectors are here.</summary>
+    protected abstract IEnumerable<Field> Fields { get; }
+
+    /// <summary>Makes checksums right again after a change.</summary>
+    protected virtual byte[] Reseal(byte[] image) => image;
 
     /// <summary>
     /// Builds a child of a parent's file: block 0 is not there, of block 1 the sectors <see cref="Here"/> are, block 2 is there whole.

@@ -78,6 +78,31 @@ public sealed class DmgTests() : ReadOnlyFormatTests("dmg")
         Assert.Contains("lzfse", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void ListsOfChunksOutOfRangeGiveAnErrorOrRightBytes()
+    {
+        byte[] image = Build(out _, asResourceFork: true);
+        int fork = (int)BinaryPrimitives.ReadInt64BigEndian(image.AsSpan(image.Length - 512 + 0x28));
+        int block = fork + 20;
+        Field[] fields =
+        [
+            new("data of the fork", fork, 4, true), new("length of the data", fork + 8, 4, true), new("length of the block", fork + 16, 4, true),
+            new("block", block, 4, true), new("first sector", block + 8, 8, true), new("data offset", block + 0x18, 8, true),
+        ];
+        IEnumerable<Field> entries = new[] { 0, 1, 2, 9 }.Select(i => block + 204 + (i * 40)).SelectMany(static at => new Field[]
+        {
+            new($"type at {at}", at, 4, true), new($"sector at {at}", at + 8, 8, true), new($"sectors at {at}", at + 16, 8, true),
+            new($"offset at {at}", at + 24, 8, true), new($"length at {at}", at + 32, 8, true),
+        });
+        foreach (Field field in fields.Concat(entries))
+        {
+            foreach (ulong value in field.BadValues(image))
+            {
+                DamagedImages.Survive("dmg", field.With(image, value), $"{field.Name} = 0x{value:x}");
+            }
+        }
+    }
+
     // qemu-img needs a module for bzip2 that Debian packs apart, and has none for adc: 7-Zip says what is right.
     [SkippableTheory]
     [InlineData(Adc)]

@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Tests.Formats.BlockTables;
 using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Formats.Vdi;
 
@@ -97,5 +98,32 @@ public sealed class VdiTests() : WritableFormatTests("vdi")
 
         WriteRaw(guest);
         AssertQemuSees(guest, this["ours"], "repaired");
+    }
+
+    [Fact]
+    public void AMapThatOverlapsDataIsOnlyRead()
+    {
+        MemoryLocator files = new() { ["a"] = DamagedImages.With(SmallImage(out _), 0x180, 0x4000) };
+        FormatKit kit = new("vdi", files);
+        kit.Open("a").Dispose();
+        ImageException e = Assert.Throws<ImageException>(() => kit.Open("a", write: true));
+        Assert.Equal(ImageErrorKind.Corrupt, e.Kind);
+    }
+
+    // 64,000 entries for one block would make a file of 64 GB.
+    [Fact]
+    public void ARepairDoublesTheFileAtMost()
+    {
+        MemoryLocator files = new();
+        FormatKit kit = new("vdi", files);
+        kit.Create("a", 64_000L << 20);
+        byte[] image = files["a"];
+        image.AsSpan(BlockMapAt, 64_000 * 4).Clear();
+        files["a"] = [.. image, .. new byte[1 << 20]];
+        using LayeredDisk disk = kit.Open("a", write: true, forCheck: true);
+        CheckReport report = ((ICheckable)disk.Top).Check(CheckRepair.All);
+        Assert.Equal(63_999, report.Corruptions);
+        Assert.Equal(1, report.CorruptionsFixed);
+        Assert.InRange(files.Store("a").Length, 0, image.Length + (3 << 20));
     }
 }

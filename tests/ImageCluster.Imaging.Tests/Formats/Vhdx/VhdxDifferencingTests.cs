@@ -25,6 +25,24 @@ public sealed class VhdxDifferencingTests() : DifferencingTests("vhdx", "VHDX", 
 
     protected override IEnumerable<int> Cuts(byte[] image) => [0, 64 * KiB, MiB, BatAt + 8, BatAt + ChunkRatio * 8, MetadataAt, ItemsAt + LocatorAt + 30, DataAt, DataAt + MiB, DataAt + 2 * MiB];
 
+    protected override IEnumerable<Field> Fields =>
+    [
+        new("items", MetadataAt + 10, 2),
+        new("locator's offset", MetadataAt + (6 * 32) + 16, 4),
+        new("locator's length", MetadataAt + (6 * 32) + 20, 4),
+        new("locator's type", ItemsAt + LocatorAt, 8),
+        new("pairs", ItemsAt + LocatorAt + 18, 2),
+        new("key's offset", ItemsAt + LocatorAt + 20, 4),
+        new("value's offset", ItemsAt + LocatorAt + 24, 4),
+        new("key's length", ItemsAt + LocatorAt + 28, 2),
+        new("value's length", ItemsAt + LocatorAt + 30, 2),
+        new("second value's offset", ItemsAt + LocatorAt + 36, 4),
+        new("second value's length", ItemsAt + LocatorAt + 42, 2),
+        new("partial block's entry", BatAt + (PartialBlock * 8), 8),
+        new("whole block's entry", BatAt + (2 * 8), 8),
+        new("bitmap block's entry", BatAt + (ChunkRatio * 8), 8),
+    ];
+
     [Fact]
     public void AParentThatWasWrittenSinceIsRefused()
     {

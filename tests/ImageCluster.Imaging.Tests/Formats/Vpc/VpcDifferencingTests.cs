@@ -19,6 +19,27 @@ public sealed class VpcDifferencingTests() : DifferencingTests("vpc", "VHD", "vh
 
     protected override IEnumerable<int> Cuts(byte[] image) => [0, 512, 1024, 1536, 2000, TableAt, TableAt + 4, FirstBlockAt, FirstBlockAt + 512, image.Length - 512, image.Length - 1];
 
+    protected override IEnumerable<Field> Fields =>
+    [
+        new("table offset", HeaderAt + 0x10, 8, true),
+        new("table entries", HeaderAt + 0x1c, 4, true),
+        new("block size", HeaderAt + 0x20, 4, true),
+        new("parent name", HeaderAt + 0x40, 8, true),
+        new("locator", HeaderAt + 0x240, 4, true),
+        new("locator's room", HeaderAt + 0x244, 4, true),
+        new("locator's length", HeaderAt + 0x248, 4, true),
+        new("locator's offset", HeaderAt + 0x250, 8, true),
+        new("entry", TableAt + 4, 4, true),
+        new("second entry", TableAt + 8, 4, true),
+    ];
+
+    protected override byte[] Reseal(byte[] image)
+    {
+        Seal(image.AsSpan(0, 512), 0x40);
+        Seal(image.AsSpan(HeaderAt, 1024), 0x24);
+        return image;
+    }
+
     protected override byte[] BuildChild(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths)
     {
         byte[] footer = parent[..512];
