@@ -16,7 +16,7 @@ internal sealed class CommandHost
         ProgramName = programName;
         Out = output;
         Errors = errors;
-        Locator = new ProtocolLocator(files, ProtocolRegistry.Create(new ProtocolSettings { Secret = Secrets.Find }));
+        Locator = new ProtocolLocator(files, ProtocolRegistry.Create(new ProtocolSettings { Secret = Secrets.Find, TlsCredentials = Secrets.TlsCredentials }));
     }
 
     /// <summary>The name that messages start with: the one that the program was called by.</summary>

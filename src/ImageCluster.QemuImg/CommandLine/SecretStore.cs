@@ -1,22 +1,26 @@
 using System.Security.Cryptography;
 using System.Text;
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.Images;
 
 namespace ImageCluster.QemuImg.CommandLine;
 
-/// <summary>The secrets that <c>--object secret,...</c> defines, by their ids.</summary>
+/// <summary>The secrets that <c>--object secret,...</c> defines, by their ids; and the TLS credentials.</summary>
 internal sealed class SecretStore
 {
+    private const string TlsType = "tls-creds-x509";
+
     private static readonly string[] OtherTypes =
     [
         "authz-list", "authz-list-file", "authz-simple", "main-loop", "pr-manager-helper", "secret_keyring", "thread-context",
-        "throttle-group", "tls-cipher-suites", "tls-creds-anon", "tls-creds-psk", "tls-creds-x509",
+        "throttle-group", "tls-cipher-suites", "tls-creds-anon", "tls-creds-psk", TlsType,
     ];
 
     private static readonly string[] Properties = ["data", "file", "format", "iv", "keyid"];
 
     private readonly Dictionary<string, byte[]> _secrets = [];
+    private readonly TlsCredentialStore _tls = new();
 
     /// <summary>How an engine's driver asks for a secret: by the name of the option that holds the secret's id.</summary>
     /// <param name="options">The driver's options.</param>
@@ -35,6 +39,10 @@ internal sealed class SecretStore
 
     /// <summary>The secret of that id, or null.</summary>
     public byte[]? Find(string id) => _secrets.GetValueOrDefault(id);
+
+    /// <summary>The TLS credentials of that id.</summary>
+    /// <exception cref="ImageException">There are none.</exception>
+    public TlsCredentials TlsCredentials(string id) => _tls.Get(id, _secrets.ContainsKey(id));
 
     /// <summary>Takes the argument of one <c>--object</c>: an option string or JSON. False where it only asked for help, which is printed.</summary>
     public bool TryDefine(string definition, TextWriter output)
@@ -89,9 +97,14 @@ internal sealed class SecretStore
         {
             output.Write("secret options:\n  data=<string>\n  file=<string>\n  format=<QCryptoSecretFormat>\n  iv=<string>\n  keyid=<string>\n");
         }
+        else if (text.StartsWith(TlsType + ",", StringComparison.Ordinal))
+        {
+            output.Write("tls-creds-x509 options:\n  dir=<string>\n  endpoint=<QCryptoTLSCredsEndpoint>\n  passwordid=<string>\n" +
+                "  priority=<string>\n  sanity-check=<bool>\n  verify-peer=<bool>\n");
+        }
         else
         {
-            output.Write("List of user creatable objects:\n  secret\n");
+            output.Write("List of user creatable objects:\n  secret\n  tls-creds-x509\n");
         }
     }
 
@@ -112,6 +125,11 @@ internal sealed class SecretStore
             throw new CommandException("Parameter 'id' is missing");
         }
 
+        if (type == TlsType && (_secrets.ContainsKey(id) || !_tls.TryDefine(id, fields, Find)))
+        {
+            throw Duplicate(id);
+        }
+
         if (type != "secret")
         {
             return;
@@ -119,11 +137,13 @@ internal sealed class SecretStore
 
         CheckFields(fields, id);
         byte[] secret = ReadSecret(fields);
-        if (!_secrets.TryAdd(id, secret))
+        if (_tls.Has(id) || !_secrets.TryAdd(id, secret))
         {
-            throw new CommandException($"attempt to add duplicate property '{id}' to object (type 'container')");
+            throw Duplicate(id);
         }
     }
+
+    private static CommandException Duplicate(string id) => new($"attempt to add duplicate property '{id}' to object (type 'container')");
 
     private static void CheckFields(Dictionary<string, string> fields, string id)
     {

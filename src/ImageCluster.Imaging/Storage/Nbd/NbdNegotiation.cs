@@ -83,7 +83,7 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
         if (answer.IsError)
         {
             throw answer.Type == NbdOptionReply.ErrorUnsupported
-                ? new ImageException(ImageErrorKind.Unsupported, name, "Server don't support STARTTLS option")
+                ? new ImageException(ImageErrorKind.Unsupported, name, "Server does not support STARTTLS")
                 : answer.Refusal(name);
         }
 

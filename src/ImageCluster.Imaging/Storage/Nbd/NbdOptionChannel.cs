@@ -104,7 +104,7 @@ internal readonly record struct NbdOptionAnswer(NbdOption Option, NbdOptionReply
             NbdOptionReply.ErrorPolicy => (ImageErrorKind.Io, $"Denied by server for {option}"),
             NbdOptionReply.ErrorInvalid => (ImageErrorKind.Io, $"Invalid parameters for {option}"),
             NbdOptionReply.ErrorPlatform => (ImageErrorKind.Unsupported, $"Server lacks support for {option}"),
-            NbdOptionReply.ErrorTlsRequired => (ImageErrorKind.Secret, $"Server requires TLS for {option}"),
+            NbdOptionReply.ErrorTlsRequired => (ImageErrorKind.Secret, $"TLS negotiation required before {option}"),
             NbdOptionReply.ErrorUnknown => (ImageErrorKind.NotFound, "Requested export not available"),
             NbdOptionReply.ErrorShutdown => (ImageErrorKind.Io, $"Server shutting down before {option}"),
             NbdOptionReply.ErrorBlockSizeRequired => (ImageErrorKind.Unsupported, $"Server requires INFO_BLOCK_SIZE for {option}"),

@@ -18,7 +18,7 @@ public sealed class NbdProtocol(ProtocolSettings settings) : StorageProtocol
     {
         NbdAddress address = NbdName.Parse(name);
         NbdSettings nbd = settings.Nbd;
-        var session = new NbdSession(new NbdConnector(address, name, nbd, startTls: null), nbd);
+        var session = new NbdSession(new NbdConnector(address, name, nbd, TlsOf(address, name)), nbd);
         if (!mode.Write || !session.Export.Has(NbdExportFlags.ReadOnly))
         {
             return new NbdFile(name, session, nbd, mode);
@@ -44,4 +44,17 @@ public sealed class NbdProtocol(ProtocolSettings settings) : StorageProtocol
     public override string DisplayName(string name) => NbdName.Parse(name).ToString();
 
     public override string NameOf(string driver, IReadOnlyDictionary<string, string> options) => NbdOptions.Parse(options).ToName();
+
+    // An id is one that the program around us knows; a path is the credentials' directory itself.
+    private Func<Stream, Stream>? TlsOf(NbdAddress address, string name)
+    {
+        if (address.TlsCredentials is not { } id)
+        {
+            return null;
+        }
+
+        TlsCredentials credentials = id.StartsWith('/') ? TlsCredentials.Load(id) : settings.TlsCredentials(id);
+        string? host = address.TlsHostName ?? (address.SocketPath is null ? address.Host : null);
+        return new NbdTls(credentials, host, name).Start;
+    }
 }

@@ -10,6 +10,11 @@ public sealed record ProtocolSettings
     /// <summary>A secret by its id (<c>--object secret,id=...</c>); null where there is none of that id.</summary>
     public Func<string, byte[]?> Secret { get; init; } = static _ => null;
 
+    /// <summary>TLS credentials by their id (<c>--object tls-creds-x509,id=...</c>).</summary>
+    /// <exception cref="ImageException">There are none of that id.</exception>
+    public Func<string, TlsCredentials> TlsCredentials { get; init; } =
+        static id => throw new ImageException(ImageErrorKind.Secret, null, $"No TLS credentials with id '{id}'");
+
     /// <summary>The NBD client's.</summary>
     public NbdSettings Nbd { get; init; } = NbdSettings.Default;
 }

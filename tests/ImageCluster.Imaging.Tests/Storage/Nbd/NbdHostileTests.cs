@@ -56,7 +56,7 @@ public sealed class NbdHostileTests
             p.Reply(3, 2, 1u, "x");
             p.Reply(3, 1);
         }), "Requested export not available"),
-        ["TLS only"] = (static p => Options(p, 7, static p => p.Reply(7, 0x80000005)), "Server requires TLS for option 7 (go)"),
+        ["TLS only"] = (static p => Options(p, 7, static p => p.Reply(7, 0x80000005)), "TLS negotiation required before option 7 (go)"),
         ["denied"] = (static p => Options(p, 7, static p => p.Reply(7, 0x80000002, "no\u001b[2Jno")), "Denied by server for option 7 (go)"),
         ["shutting down"] = (static p => Options(p, 7, static p => p.Reply(7, 0x80000007)), "Server shutting down before option 7 (go)"),
         ["an unknown error"] = (static p => Options(p, 7, static p => p.Reply(7, 0x8000ffff)), "Unknown error code when asking for option 7 (go)"),
