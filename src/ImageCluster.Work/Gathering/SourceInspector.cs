@@ -45,6 +45,17 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
             };
         }
 
+        bool hasOtherFiles = disk.Layers.Count > 1 || watch.Files.Count > 1;
+        if (source.Format is null && !allowProbedBacking && disk.Top.FormatName != "raw" && MayBeAGuestsWriting(source.Path, hasOtherFiles) is { } reason)
+        {
+            string found = disk.Top.FormatName;
+            disk.Dispose();
+            throw new ImageException(ImageErrorKind.Policy, source.Path, $"The content begins as {found}{reason}: a guest can write that into its raw disk")
+            {
+                Hint = "State the format of the source.",
+            };
+        }
+
         return new OpenedSource(disk, watch) { IsRemote = source.IsRemote };
     }
 
@@ -101,6 +112,16 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         ".vdi" => "vdi",
         ".vhdx" => "vhdx",
         ".luks" => "luks",
+        _ => null,
+    };
+
+    // What a raw disk begins with is its guest's to write. Taken for an image it would show other bytes than the guest's and, worse, the files that it
+    // names. So a name that says raw counts, and one that says nothing does where other files come in.
+    private static string? MayBeAGuestsWriting(string path, bool hasOtherFiles) => Path.GetExtension(path).ToLowerInvariant() switch
+    {
+        ".raw" => ", the name says raw",
+        ".vmdk" when IsFlatExtent(Path.GetFileNameWithoutExtension(path)) => ", the name says that it is a part of a flat vmdk",
+        "" or ".img" or ".bin" or ".dd" or ".disk" or ".dsk" or ".iso" when hasOtherFiles => " and names other files, the name does not say so",
         _ => null,
     };
 

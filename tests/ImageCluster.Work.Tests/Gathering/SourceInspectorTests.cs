@@ -1,4 +1,6 @@
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Manifests;
@@ -40,6 +42,48 @@ public sealed class SourceInspectorTests
         using TempDirectory directory = new();
         File.WriteAllBytes(directory[name], new byte[1024]);
         new SourceInspector(new LocalFileLocator(), [directory.Path], allowProbedBacking: false).Open(Source(directory, name, null)).Dispose();
+    }
+
+    // The guest of a raw disk writes the header of an image into it that names its neighbour's disk.
+    [Theory]
+    [InlineData("disk.raw", true, true)]
+    [InlineData("disk.raw", false, true)]
+    [InlineData("disk-flat.vmdk", true, true)]
+    [InlineData("disk.img", true, true)]
+    [InlineData("disk", true, true)]
+    [InlineData("disk.img", false, false)]
+    [InlineData("disk.qcow2", true, false)]
+    public void ARawDiskIsNeverProbedIntoAnImage(string name, bool hasBacking, bool isRefused)
+    {
+        using TempDirectory directory = new();
+        File.WriteAllBytes(directory["neighbour.raw"], [.. Enumerable.Repeat((byte)7, 4096)]);
+        new Qcow2Format().Create(new CreateRequest
+        {
+            FileName = directory[name],
+            Locator = new LocalFileLocator(),
+            VirtualSize = 4096,
+            Options = hasBacking ? new Dictionary<string, string> { ["backing_file"] = "neighbour.raw", ["backing_fmt"] = "raw" } : [],
+            Mode = OpenMode.ReadWrite with { Lock = ImageLock.None },
+        });
+        SourceInspector inspector = new(new LocalFileLocator(), [directory.Path], allowProbedBacking: false);
+        if (!isRefused)
+        {
+            inspector.Open(Source(directory, name, null)).Dispose();
+            return;
+        }
+
+        ImageException refused = Assert.Throws<ImageException>(() => inspector.Open(Source(directory, name, null)).Dispose());
+        Assert.Equal(ImageErrorKind.Policy, refused.Kind);
+        Assert.NotNull(refused.Hint);
+        using (OpenedSource raw = inspector.Open(Source(directory, name, "raw")))
+        {
+            byte[] start = new byte[4];
+            raw.Disk.Read(0, start);
+            Assert.Equal([(byte)'Q', (byte)'F', (byte)'I', 0xfb], start);
+        }
+
+        inspector.Open(Source(directory, name, "qcow2")).Dispose();
+        new SourceInspector(new LocalFileLocator(), [directory.Path], allowProbedBacking: true).Open(Source(directory, name, null)).Dispose();
     }
 
     [Fact]
