@@ -66,4 +66,53 @@ public sealed class ImageException : Exception
 
     /// <summary>The operating system's error number (errno) behind this, 0 if none.</summary>
     public int Errno { get; init; }
+
+    /// <summary>The image's own metadata was found to be wrong while it was used, as QEMU reports it once for an image.</summary>
+    public CorruptionSignal Corruption { get; init; }
+
+    /// <summary>What an operation over a whole disk was doing; none where it is not said.</summary>
+    public DiskAccess Access { get; init; }
+
+    /// <summary>The guest offset in bytes at which it was doing it.</summary>
+    public long GuestOffset { get; init; }
+
+    /// <summary>Of two disks, which one: 0 or 1.</summary>
+    public int Disk { get; init; }
+
+    /// <summary>The same failure, with the place where an operation met it; one that has a place keeps it.</summary>
+    public ImageException At(DiskAccess access, long guestOffset, int disk = 0) => Access != DiskAccess.None ? this : new(Kind, File, Message, this)
+    {
+        Hint = Hint,
+        Errno = Errno,
+        Corruption = Corruption,
+        Access = access,
+        GuestOffset = guestOffset,
+        Disk = disk,
+    };
+}
+
+/// <summary>What became of an image whose metadata was found to be wrong.</summary>
+public enum CorruptionSignal
+{
+    /// <summary>Nothing of the kind.</summary>
+    None,
+
+    /// <summary>It was only read, and is as it was.</summary>
+    Found,
+
+    /// <summary>It was open for writing, and is marked as corrupt: it is to be checked before it is written again.</summary>
+    Marked,
+}
+
+/// <summary>What an operation does with a disk.</summary>
+public enum DiskAccess
+{
+    None,
+
+    /// <summary>Asks what stands where.</summary>
+    Map,
+
+    Read,
+
+    Write,
 }

@@ -13,7 +13,7 @@ namespace ImageCluster.Imaging.Chains;
 public sealed class ChainOpener(IFileLocator locator)
 {
     /// <summary>Bytes that probing looks at (QEMU's BLOCK_PROBE_BUF_SIZE).</summary>
-    public const int ProbeLength = 512;
+    public const int ProbeLength = FormatRegistry.ProbeLength;
 
     private const int MaxNesting = 16;
 
@@ -90,6 +90,7 @@ public sealed class ChainOpener(IFileLocator locator)
             FileName = name,
             Locator = new ReferenceLocator(locator, options.References),
             Mode = options.Mode,
+            IsProbed = stated is null,
             DescribeOnly = options.DescribeOnly,
             ForCheck = options.ForCheck,
             Secret = source.Secret,
@@ -122,18 +123,7 @@ public sealed class ChainOpener(IFileLocator locator)
 
         // QEMU reads whole sectors: a shorter file looks as if zeros followed.
         ReadOnlySpan<byte> head = ReadHead(file, buffer) > 0 ? buffer : [];
-        ImageFormat? best = null;
-        int bestScore = 0;
-        foreach (ImageFormat format in FormatRegistry.All)
-        {
-            int score = format.Probe(head, file.Name);
-            if (score > bestScore)
-            {
-                (best, bestScore) = (format, score);
-            }
-        }
-
-        return best ?? throw new ImageException(ImageErrorKind.NotThisFormat, file.Name, "Could not determine image format: No compatible driver found");
+        return FormatRegistry.Probe(head, file.Name);
     }
 
     /// <summary>The name by which the locator finds what <paramref name="referrer"/> calls <paramref name="reference"/>.</summary>

@@ -23,4 +23,26 @@ public static class FormatRegistry
 
     /// <summary>The format of that name, or null.</summary>
     public static ImageFormat? Find(string name) => All.FirstOrDefault(format => format.Name == name);
+
+    /// <summary>Bytes that probing looks at (QEMU's BLOCK_PROBE_BUF_SIZE).</summary>
+    public const int ProbeLength = 512;
+
+    /// <summary>The format that is surest of a file, by its first bytes and name; raw where no other claims it.</summary>
+    /// <param name="head">Up to <see cref="ProbeLength"/> bytes.</param>
+    /// <param name="fileName">The file's name; empty where the bytes alone are to count.</param>
+    public static ImageFormat Probe(ReadOnlySpan<byte> head, string fileName)
+    {
+        ImageFormat? best = null;
+        int bestScore = 0;
+        foreach (ImageFormat format in All)
+        {
+            int score = format.Probe(head, fileName);
+            if (score > bestScore)
+            {
+                (best, bestScore) = (format, score);
+            }
+        }
+
+        return best ?? throw new ImageException(ImageErrorKind.NotThisFormat, fileName, "Could not determine image format: No compatible driver found");
+    }
 }

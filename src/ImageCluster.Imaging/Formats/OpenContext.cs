@@ -17,6 +17,9 @@ public sealed record OpenContext
 
     public OpenMode Mode { get; init; } = OpenMode.ReadOnly;
 
+    /// <summary>The format was not stated, but told by the file's first bytes.</summary>
+    public bool IsProbed { get; init; }
+
     /// <summary>For <c>info</c>: metadata only, so a missing password or data file is no reason to fail.</summary>
     public bool DescribeOnly { get; init; }
 

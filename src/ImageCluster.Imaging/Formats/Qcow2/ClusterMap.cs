@@ -201,7 +201,7 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
     // C's "%#x".
     private static string Hex(long number) => number == 0 ? "0" : $"0x{number:x}";
 
-    private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, metadata.File.Name, message);
+    private ImageException Corrupt(string message) => metadata.Signal(message);
 
     private readonly record struct Subclusters(ExtentKind Kind, int Run, long Host);
 }

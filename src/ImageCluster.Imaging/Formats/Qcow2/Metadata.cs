@@ -10,6 +10,8 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// </summary>
 internal sealed class Metadata : IDisposable
 {
+    private const int InputOutputError = 5;
+
     private readonly Lock _l1Lock = new();
     private readonly IBlockFile? _externalData;
     private volatile ulong[]? _l1;
@@ -54,6 +56,42 @@ internal sealed class Metadata : IDisposable
     {
         _l1 = null;
         L2.Clear();
+    }
+
+    /// <summary>
+    /// What to throw where an entry is wrong. An image that is open for writing is marked as corrupt first, as QEMU does, so that nobody writes it
+    /// before it is checked.
+    /// </summary>
+    public ImageException Signal(string message)
+    {
+        lock (_l1Lock)
+        {
+            if (File.CanWrite && Header.Version >= 3 && !Header.IsCorrupt)
+            {
+                Mark();
+            }
+        }
+
+        return new ImageException(ImageErrorKind.Corrupt, File.Name, message)
+        {
+            Errno = InputOutputError,
+            Corruption = File.CanWrite ? CorruptionSignal.Marked : CorruptionSignal.Found,
+        };
+    }
+
+    private void Mark()
+    {
+        Header marked = Header with { Incompatible = Header.Incompatible | IncompatibleFeatures.Corrupt };
+        try
+        {
+            HeaderPatch.WriteIncompatible(File, marked.Incompatible);
+            File.Flush();
+            Header = marked;
+        }
+        catch (ImageException)
+        {
+            // What is wrong with the image is to be told, not that this cannot be stored.
+        }
     }
 
     public void Dispose()

@@ -236,7 +236,7 @@ internal sealed class SnapshotEditor
                 {
                     if (!_layout.IsClusterAligned(entry.Host))
                     {
-                        throw Corrupt($"Data cluster offset 0x{entry.Host:x} unaligned (L2 offset: 0x{offset:x}, L2 index: 0x{index:x})");
+                        throw Corrupt($"Cluster allocation offset 0x{entry.Host:x} unaligned (L2 offset: 0x{offset:x}, L2 index: {Hex(index)})");
                     }
 
                     action(entry.Host >> _layout.ClusterBits);
@@ -251,11 +251,14 @@ internal sealed class SnapshotEditor
     {
         if (!_layout.IsClusterAligned(offset))
         {
-            throw Corrupt($"L2 table offset 0x{offset:x} unaligned (L1 index: 0x{l1Index:x})");
+            throw Corrupt($"L2 table offset 0x{offset:x} unaligned (L1 index: {Hex(l1Index)})");
         }
 
         File.ReadPadded(offset, _table.Bytes);
     }
 
-    private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, File.Name, message);
+    // C's %#x: zero has no prefix.
+    private static string Hex(int value) => value == 0 ? "0" : $"0x{value:x}";
+
+    private ImageException Corrupt(string message) => _metadata.Signal(message);
 }

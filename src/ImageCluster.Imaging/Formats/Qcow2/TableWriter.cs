@@ -266,22 +266,7 @@ internal sealed class TableWriter
             return;
         }
 
-        Guard(() =>
-        {
-            Header header = _metadata.Header;
-            if (header.Version >= 3)
-            {
-                IncompatibleFeatures features = header.Incompatible | IncompatibleFeatures.Corrupt;
-                HeaderPatch.WriteIncompatible(_metadata.File, features);
-                _metadata.File.Flush();
-                _metadata.Header = header with { Incompatible = features };
-            }
-
-            throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, $"Preventing invalid write on metadata (overlaps with {what})")
-            {
-                Hint = "Use qemu-img check to find out more, and qemu-img check -r all to repair the image",
-            };
-        });
+        Guard(() => throw _metadata.Signal($"Preventing invalid write on metadata (overlaps with {what})"));
     }
 
     /// <summary>True where a cluster of the range holds metadata other than bitmaps.</summary>
@@ -386,7 +371,7 @@ internal sealed class TableWriter
 
     private long Aligned(long offset, int l1Index) => _layout.IsClusterAligned(offset)
         ? offset
-        : throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, $"L2 table offset 0x{offset:x} unaligned (L1 index: 0x{l1Index:x})");
+        : throw _metadata.Signal($"L2 table offset 0x{offset:x} unaligned (L1 index: {Hex(l1Index)})");
 
     private void MakeRoom()
     {
@@ -472,4 +457,7 @@ internal sealed class TableWriter
         _metadata.Header = header with { Incompatible = features };
         _isDirty = dirty;
     }
+
+    // C's %#x: zero has no prefix.
+    private static string Hex(int value) => value == 0 ? "0" : $"0x{value:x}";
 }

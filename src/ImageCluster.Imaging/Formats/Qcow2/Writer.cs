@@ -205,8 +205,7 @@ internal sealed partial class WritableQcow2Image :
         ClusterEntry entry = table is null ? ClusterEntry.Absent : ClusterEntry.Read(table, index, Metadata);
         return entry.Host < 0 || _layout.IsClusterAligned(entry.Host)
             ? entry
-            : throw new ImageException(ImageErrorKind.Corrupt, FileName,
-                $"{(entry.Allocated == 0 ? "Preallocated zero" : "Data")} cluster offset 0x{entry.Host:x} unaligned (guest offset: 0x{offset:x})");
+            : throw Metadata.Signal($"{(entry.Allocated == 0 ? "Preallocated zero" : "Data")} cluster offset 0x{entry.Host:x} unaligned (guest offset: 0x{offset:x})");
     }
 
     private static bool IsInPlace(in ClusterEntry entry, uint touched) => entry.IsWritable && (entry.Allocated & touched) == touched;

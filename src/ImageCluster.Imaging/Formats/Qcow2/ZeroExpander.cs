@@ -189,5 +189,5 @@ internal sealed class ZeroExpander
         _unused.Clear();
     }
 
-    private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, File.Name, message);
+    private ImageException Corrupt(string message) => _metadata.Signal(message);
 }

@@ -12,12 +12,14 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
     private readonly IBlockFile _file;
     private readonly long _start;
     private readonly bool _fixedSize;
+    private readonly bool _isProbed;
 
-    private RawLayer(IBlockFile file, string fileName, long start, long? size)
+    private RawLayer(IBlockFile file, OpenContext context, long start, long? size)
     {
         _file = file;
         _start = start;
-        FileName = fileName;
+        _isProbed = context.IsProbed;
+        FileName = context.FileName;
         _fixedSize = size.HasValue;
         VirtualSize = size ?? RoundUp(file.Length - start);
     }
@@ -47,7 +49,7 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
                 throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "Specified size is not multiple of 512");
             }
 
-            return new RawLayer(context.File, context.FileName, start, size);
+            return new RawLayer(context.File, context, start, size);
         }
         catch
         {
@@ -92,7 +94,18 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
 
     public void Read(in Extent extent, Span<byte> buffer) => _file.ReadPadded(extent.HostOffset, buffer);
 
-    public void Write(long offset, ReadOnlySpan<byte> data) => _file.Write(_start + offset, data);
+    /// <exception cref="ImageException">
+    /// The format was guessed, and the first sector would look like another's: whoever guesses next time would open what the guest wrote there.
+    /// </exception>
+    public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        if (_isProbed && offset < FormatRegistry.ProbeLength)
+        {
+            CheckFirstSector((int)offset, data);
+        }
+
+        _file.Write(_start + offset, data);
+    }
 
     public void WriteZeroes(long offset, long length, ZeroMode mode) => _file.WriteZeroes(_start + offset, length, mode);
 
@@ -136,6 +149,17 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
     public FormatSpecificInfo? DescribeSpecific() => null;
 
     public void Dispose() => _file.Dispose();
+
+    private void CheckFirstSector(int offset, ReadOnlySpan<byte> data)
+    {
+        Span<byte> sector = stackalloc byte[FormatRegistry.ProbeLength];
+        _file.ReadPadded(_start, sector);
+        data[..Math.Min(data.Length, sector.Length - offset)].CopyTo(sector[offset..]);
+        if (FormatRegistry.Probe(sector, "") is not RawFormat)
+        {
+            throw new ImageException(ImageErrorKind.Policy, FileName, "Operation not permitted") { Errno = 1 };
+        }
+    }
 
     private static long RoundUp(long length) => (length + SectorSize - 1) & -SectorSize;
 }

@@ -143,11 +143,11 @@ public sealed class Comparer
         if (offset >= _common)
         {
             LayeredDisk longer = _first.VirtualSize > _second.VirtualSize ? _first : _second;
-            return Clip(offset, longer.Map(offset, limit - offset).Extent);
+            return Clip(offset, Map(longer, offset, limit - offset).Extent);
         }
 
-        DiskExtent a = _first.Map(offset, limit - offset);
-        DiskExtent b = _second.Map(offset, Math.Min(limit - offset, a.Extent.Length));
+        DiskExtent a = Map(_first, offset, limit - offset);
+        DiskExtent b = Map(_second, offset, Math.Min(limit - offset, a.Extent.Length));
         if (_options.Strict && StatusDiffers(offset, limit - offset))
         {
             Found(CompareVerdict.AllocationDiffers, offset);
@@ -156,6 +156,30 @@ public sealed class Comparer
 
         bool bothBlank = IsBlank(a.Extent) && IsBlank(b.Extent);
         return Clip(offset, b.Extent with { Kind = bothBlank ? ExtentKind.Zero : ExtentKind.Data });
+    }
+
+    private DiskExtent Map(LayeredDisk disk, long offset, long length)
+    {
+        try
+        {
+            return disk.Map(offset, length);
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Map, offset, disk == _first ? 0 : 1);
+        }
+    }
+
+    private void Read(LayeredDisk disk, long offset, Span<byte> buffer)
+    {
+        try
+        {
+            disk.Read(offset, buffer);
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Read, offset, disk == _first ? 0 : 1);
+        }
     }
 
     private static Range Clip(long offset, in Extent extent)
@@ -178,8 +202,8 @@ public sealed class Comparer
     {
         Span<byte> left = a.AsSpan(0, (int)run.Length);
         Span<byte> right = b.AsSpan(0, (int)run.Length);
-        _first.Read(run.Offset, left);
-        _second.Read(run.Offset, right);
+        Read(_first, run.Offset, left);
+        Read(_second, run.Offset, right);
         int same = left.CommonPrefixLength(right);
         if (same < left.Length)
         {
@@ -190,7 +214,7 @@ public sealed class Comparer
     private void CompareWithZeros(Range run, LayeredDisk longer, byte[] buffer)
     {
         Span<byte> data = buffer.AsSpan(0, (int)run.Length);
-        longer.Read(run.Offset, data);
+        Read(longer, run.Offset, data);
         if (!ZeroScan.IsZero(data))
         {
             int first = data.IndexOfAnyExcept((byte)0);

@@ -20,6 +20,9 @@ public sealed record ConvertOptions
     /// <summary>Called with the guest offset and the error where a read fails; true to go on with zeros (<c>--salvage</c>). Null fails the conversion.</summary>
     public Func<long, ImageException, bool>? OnReadError { get; init; }
 
+    /// <summary>As <see cref="OnReadError"/>, where what stands at an offset cannot be told: true to try to read the sector there.</summary>
+    public Func<long, ImageException, bool>? OnMapError { get; init; }
+
     /// <summary>Called, from any thread, with the guest bytes done since the last call: read and written, or found to be nothing to do.</summary>
     public Action<long>? Progress { get; init; }
 

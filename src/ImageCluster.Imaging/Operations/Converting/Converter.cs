@@ -115,6 +115,18 @@ public sealed class Converter
             Read(work.Offset, run.Data);
         }
 
+        try
+        {
+            return TryWrite(ticket, run);
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Write, work.Offset);
+        }
+    }
+
+    private bool TryWrite(long ticket, FillRun run)
+    {
         _target.Prepare(run);
         if (_byTicket)
         {
@@ -142,13 +154,41 @@ public sealed class Converter
             return;
         }
 
-        if (_options.OnReadError is null)
+        try
         {
-            _source.Read(offset, buffer[..inside]);
+            if (_options.OnReadError is null)
+            {
+                _source.Read(offset, buffer[..inside]);
+            }
+            else
+            {
+                SalvageReader.Read(_source, offset, buffer[..inside], _options.OnReadError);
+            }
         }
-        else
+        catch (ImageException e)
         {
-            SalvageReader.Read(_source, offset, buffer[..inside], _options.OnReadError);
+            throw e.At(DiskAccess.Read, FirstUnreadable(offset, buffer[..inside]));
+        }
+    }
+
+    // Where the extent starts that cannot be read.
+    private long FirstUnreadable(long offset, Span<byte> buffer)
+    {
+        long at = offset;
+        try
+        {
+            for (long end = offset + buffer.Length; at < end;)
+            {
+                long length = _source.Map(at, end - at).Length;
+                _source.Read(at, buffer[..(int)length]);
+                at += length;
+            }
+
+            return offset;
+        }
+        catch (ImageException)
+        {
+            return at;
         }
     }
 
@@ -196,7 +236,7 @@ public sealed class Converter
             }
 
             _ledger.Open(shard);
-            _cursor = new RunCursor(new PaddedSource(_source, end), Shape(), start, end);
+            _cursor = new RunCursor(new PaddedSource(_source, end), Shape(), start, end, _options.OnMapError);
             return true;
         }
 

@@ -4,8 +4,10 @@ namespace ImageCluster.Imaging.Operations.Converting;
 /// Walks a source in guest order and cuts it into runs for the workers. Borders between data and zeros are rounded to the target's
 /// granularity, so that no unit of the target is touched by two runs. Not thread-safe: workers call it under the converter's lock.
 /// </summary>
-internal sealed class RunCursor(IConvertSource source, RunShape shape, long start, long end)
+internal sealed class RunCursor(IConvertSource source, RunShape shape, long start, long end, Func<long, ImageException, bool>? onMapError = null)
 {
+    private const int SectorSize = 512;
+
     private long _at = start;
     private SourceRange _ahead;
 
@@ -101,7 +103,7 @@ internal sealed class RunCursor(IConvertSource source, RunShape shape, long star
     {
         if (_ahead.Length == 0)
         {
-            _ahead = source.Map(at, end - at);
+            _ahead = Ask(at);
         }
 
         return _ahead;
@@ -110,7 +112,21 @@ internal sealed class RunCursor(IConvertSource source, RunShape shape, long star
     private SourceRange Peek(long offset) =>
         offset - _at < _ahead.Length
             ? _ahead with { Length = _ahead.Length - (offset - _at) }
-            : source.Map(offset, end - offset);
+            : Ask(offset);
+
+    private SourceRange Ask(long offset)
+    {
+        try
+        {
+            return source.Map(offset, end - offset);
+        }
+        catch (ImageException e)
+        {
+            return onMapError?.Invoke(offset, e) == true
+                ? new SourceRange(Math.Min(end - offset, SectorSize - (offset % SectorSize)), SourceKind.Data)
+                : throw e.At(DiskAccess.Map, offset);
+        }
+    }
 
     private void Advance(long to)
     {
