@@ -30,6 +30,32 @@ internal sealed class CommandHost
 
     public SecretStore Secrets { get; } = new();
 
+    // Images whose corruption was told.
+    private readonly HashSet<string> _corrupt = [];
+
+    /// <summary>
+    /// What qemu-img gives as the reason of a failure: the words of its error number, where it has one. An image that was found to be corrupt is
+    /// reported first, once.
+    /// </summary>
+    public string Reason(ImageException failure)
+    {
+        if (failure.Corruption != CorruptionSignal.None && _corrupt.Add(failure.File ?? ""))
+        {
+            Errors.Write(failure.Corruption == CorruptionSignal.Marked
+                ? $"qcow2: Marking image as corrupt: {failure.Message}; further corruption events will be suppressed\n"
+                : $"qcow2: Image is corrupt: {failure.Message}; further non-fatal corruption events will be suppressed\n");
+        }
+
+        bool isDamage = failure.Corruption == CorruptionSignal.None && failure.Kind is ImageErrorKind.Corrupt or ImageErrorKind.Truncated;
+        if (isDamage && _corrupt.Add(failure.File ?? ""))
+        {
+            // qemu-img says no more than that something went wrong.
+            Error($"{failure.File}: {failure.Message}");
+        }
+
+        return isDamage ? "Input/output error" : ErrorNumbers.TextOf(failure.Errno) ?? failure.Message;
+    }
+
     /// <summary>Prints a message of one or several lines, each after the program's name.</summary>
     public void Error(string message)
     {

@@ -83,12 +83,13 @@ internal static class BenchCommand
 
         OpenSettings settings = new() { Write = plan.Writes, Cache = cache, ForceShare = command.ForceShare };
         using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), settings);
-        Run(host.Out, disk, plan);
+        Run(host, disk, plan);
         return 0;
     }
 
-    private static void Run(TextWriter output, LayeredDisk disk, BenchPlan plan)
+    private static void Run(CommandHost host, LayeredDisk disk, BenchPlan plan)
     {
+        TextWriter output = host.Out;
         output.Write(
             $"Sending {plan.Count} {(plan.Writes ? "write" : "read")} requests, {plan.Length} bytes each, " +
             $"{plan.Depth} in parallel (starting at offset {plan.Offset}, step size {plan.Step})\n");
@@ -105,7 +106,8 @@ internal static class BenchCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException($"Failed request: {e.Message}");
+            output.Flush();
+            throw new CommandException($"Failed request: {host.Reason(e)}");
         }
 
         output.Write($"Run completed in {CNumber.Fixed(Stopwatch.GetElapsedTime(started).TotalSeconds, 3)} seconds.\n");

@@ -62,10 +62,10 @@ internal static class CommitCommand
 
         OpenSettings settings = new() { Write = true, Cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback) };
         ImageReference image = command.Image(name);
-        int baseIndex = FindBase(host, image, baseName, settings);
+        int baseIndex = FindBaseOrRefuse(host, image, baseName, settings);
         using LayeredDisk disk = ImageOpener.Open(host, image, settings with { WritableBase = baseIndex });
         using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1);
-        Commit(disk, baseIndex, !keepsTop, bytesPerSecond, progress);
+        Commit(host, disk, baseIndex, !keepsTop, bytesPerSecond, progress);
         if (!command.Quiet)
         {
             progress.End();
@@ -73,6 +73,20 @@ internal static class CommitCommand
         }
 
         return 0;
+    }
+
+    // What is wrong with opening it for writing is said before what is wrong with the base.
+    private static int FindBaseOrRefuse(CommandHost host, ImageReference image, string? baseName, OpenSettings settings)
+    {
+        try
+        {
+            return FindBase(host, image, baseName, settings);
+        }
+        catch (CommandException)
+        {
+            ImageOpener.Open(host, image, settings).Dispose();
+            throw;
+        }
     }
 
     // Which image of the chain to write into. The chain is opened for reading for that: only top and base are then opened for writing.
@@ -109,7 +123,7 @@ internal static class CommitCommand
         }
     }
 
-    private static void Commit(LayeredDisk disk, int baseIndex, bool empties, long bytesPerSecond, ProgressMeter progress)
+    private static void Commit(CommandHost host, LayeredDisk disk, int baseIndex, bool empties, long bytesPerSecond, ProgressMeter progress)
     {
         using RateLimiter? limiter = bytesPerSecond > 0 ? new RateLimiter(bytesPerSecond) : null;
         long whole = Math.Max(1, disk.VirtualSize);
@@ -125,7 +139,7 @@ internal static class CommitCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException($"Block job failed: {e.Message}") { Hint = ImageOpener.HintText(e) };
+            throw new CommandException($"Block job failed: {host.Reason(e)}") { Hint = ImageOpener.HintText(e) };
         }
 
         if (empties)

@@ -68,27 +68,30 @@ internal static class CompareCommand
         using LayeredDisk first = ImageOpener.Open(host, command.Image(firstName, command.Format, CannotOpen), settings, CannotOpen);
         using LayeredDisk second = ImageOpener.Open(host, command.Image(secondName, secondFormat, CannotOpen), settings, CannotOpen);
         using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 2);
-        return Compare(first, second, strict, output, progress, Parallelism.Threads(host, [first, second], []));
-    }
-
-    private static int Compare(LayeredDisk first, LayeredDisk second, bool strict, TextWriter output, ProgressMeter progress, int threads)
-    {
         long whole = Math.Max(first.VirtualSize, second.VirtualSize);
         long done = 0;
+        CompareOptions options = new()
+        {
+            Strict = strict,
+            Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
+            Threads = Parallelism.Threads(host, [first, second], []),
+        };
+        return Compare(host, [firstName, secondName], new Comparer(first, second, options), output);
+    }
+
+    private static int Compare(CommandHost host, string[] names, Comparer comparer, TextWriter output)
+    {
         CompareResult result;
         try
         {
-            CompareOptions options = new()
-            {
-                Strict = strict,
-                Threads = threads,
-                Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
-            };
-            result = new Comparer(first, second, options).Run(CancellationToken.None);
+            result = comparer.Run(CancellationToken.None);
         }
         catch (ImageException e)
         {
-            throw new CommandException(e.File is null ? e.Message : $"Error while reading {e.File}: {e.Message}", CannotRead);
+            string reason = host.Reason(e);
+            throw e.Access == DiskAccess.Map
+                ? new CommandException($"Sector allocation test failed for {names[e.Disk]}", CannotMap)
+                : new CommandException($"Error while reading offset {e.GuestOffset} of {names[e.Disk]}: {reason}", CannotRead);
         }
 
         if (result.SizesDiffer && result.Verdict is CompareVerdict.Identical or CompareVerdict.TailDiffers)

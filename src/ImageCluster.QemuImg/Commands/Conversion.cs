@@ -17,6 +17,7 @@ namespace ImageCluster.QemuImg.Commands;
 internal sealed class Conversion(CommandHost host, CommandArguments command, ConversionPlan plan)
 {
     private readonly List<LayeredDisk> _sources = [];
+    private readonly Lock _salvaging = new();
     private string? _backingFile;
     private string? _backingFormat;
 
@@ -246,7 +247,8 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             OutOfOrder = plan.OutOfOrder,
             Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
             Throttle = limiter is null ? null : limiter.Take,
-            OnReadError = plan.Salvage ? Salvaged : null,
+            OnReadError = plan.Salvage ? (offset, failure) => Salvaged("offset", offset, failure) : null,
+            OnMapError = plan.Salvage ? (offset, failure) => Salvaged("block status at offset", offset, failure) : null,
         };
         try
         {
@@ -255,7 +257,18 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
         catch (ImageException e)
         {
-            throw new CommandException($"error while converting: {e.Message}") { Hint = ImageOpener.HintText(e) };
+            string at = e.GuestOffset.ToString(CultureInfo.InvariantCulture);
+            string reason = host.Reason(e);
+            throw new CommandException(e.Access switch
+            {
+                DiskAccess.Map => $"error while reading block status at offset {at}: {reason}",
+                DiskAccess.Read => $"error while reading at byte {at}: {reason}",
+                DiskAccess.Write => $"error while writing at byte {at}: {reason}",
+                _ => $"error while converting: {reason}",
+            })
+            {
+                Hint = ImageOpener.HintText(e),
+            };
         }
     }
 
@@ -271,11 +284,16 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    private bool Salvaged(long offset, ImageException failure)
+    private bool Salvaged(string what, long offset, ImageException failure)
     {
-        if (!plan.Quiet)
+        lock (_salvaging)
         {
-            host.Warning(string.Create(CultureInfo.InvariantCulture, $"error while reading offset {offset}: {failure.Message}"));
+            // A corrupt image is told of all the same.
+            string reason = plan.Quiet && failure.Corruption == CorruptionSignal.None ? "" : host.Reason(failure);
+            if (!plan.Quiet)
+            {
+                host.Warning(string.Create(CultureInfo.InvariantCulture, $"error while reading {what} {offset}: {reason}"));
+            }
         }
 
         return true;

@@ -73,7 +73,9 @@ internal static class DdCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException($"error while copying: {e.Message}") { Hint = ImageOpener.HintText(e) };
+            string reason = host.Reason(e);
+            string what = e.Access == DiskAccess.Write ? "writing to output" : "reading from input";
+            throw new CommandException($"error while {what} image file: {reason}") { Hint = ImageOpener.HintText(e) };
         }
     }
 

@@ -61,7 +61,7 @@ internal static class MapCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException($"Failed to read image metadata: {e.Message}");
+            throw new CommandException($"Could not read file metadata: {host.Reason(e)}");
         }
 
         return 0;

@@ -139,7 +139,10 @@ internal static class MeasureCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException(e.Message) { Hint = ImageOpener.HintText(e) };
+            throw new CommandException(e.Corruption == CorruptionSignal.None ? e.Message : $"Unable to get block status: {host.Reason(e)}")
+            {
+                Hint = ImageOpener.HintText(e),
+            };
         }
     }
 

@@ -57,9 +57,9 @@ internal static class SnapshotCommand
         using LayeredDisk disk = ImageOpener.Open(host, command.Image(name, null), settings);
         switch (action)
         {
-            case 'a': Apply(disk.Top as ISnapshots, snapshot); break;
-            case 'c': Create(disk.Top as ISnapshotEditor, snapshot); break;
-            case 'd': Delete(disk.Top as ISnapshots, snapshot); break;
+            case 'a': Apply(host, disk.Top as ISnapshots, snapshot); break;
+            case 'c': Create(host, disk.Top as ISnapshotEditor, snapshot); break;
+            case 'd': Delete(host, disk.Top as ISnapshots, snapshot); break;
             case 'l': List(host, disk); break;
             default: break;
         }
@@ -76,7 +76,7 @@ internal static class SnapshotCommand
         }
     }
 
-    private static void Create(ISnapshotEditor? image, string name)
+    private static void Create(CommandHost host, ISnapshotEditor? image, string name)
     {
         if (image is null)
         {
@@ -92,10 +92,10 @@ internal static class SnapshotCommand
             DateNanoseconds = (int)(now.Ticks % TimeSpan.TicksPerSecond / TicksPerMicrosecond * 1000),
             InstructionCount = 0,
         };
-        Do($"Could not create snapshot '{name}': ", () => image.CreateSnapshot(snapshot));
+        Do(host, $"Could not create snapshot '{name}': ", () => image.CreateSnapshot(snapshot), withNumber: true);
     }
 
-    private static void Apply(ISnapshots? image, string name)
+    private static void Apply(CommandHost host, ISnapshots? image, string name)
     {
         if (image is null)
         {
@@ -104,21 +104,21 @@ internal static class SnapshotCommand
 
         ImageSnapshot found = SnapshotSelector.OfWord(name).Find(image.ListSnapshots())
             ?? throw new CommandException($"Could not apply snapshot '{name}': Failed to load snapshot: No such file or directory");
-        Do($"Could not apply snapshot '{name}': ", () => Editor(image).ApplySnapshot(found.Id));
+        Do(host, $"Could not apply snapshot '{name}': ", () => Editor(image).ApplySnapshot(found.Id));
     }
 
-    private static void Delete(ISnapshots? image, string name)
+    private static void Delete(CommandHost host, ISnapshots? image, string name)
     {
         // By name only: an id is not a name here.
         ImageSnapshot found = image?.ListSnapshots().FirstOrDefault(s => s.Name == name)
             ?? throw new CommandException($"Could not delete snapshot '{name}': snapshot not found");
-        Do($"Could not delete snapshot '{name}': ", () => Editor(image!).DeleteSnapshot(found.Id));
+        Do(host, $"Could not delete snapshot '{name}': ", () => Editor(image!).DeleteSnapshot(found.Id));
     }
 
     private static ISnapshotEditor Editor(ISnapshots image) =>
         image as ISnapshotEditor ?? throw new ImageException(ImageErrorKind.Unsupported, null, "Operation not supported");
 
-    private static void Do(string context, Action action)
+    private static void Do(CommandHost host, string context, Action action, bool withNumber = false)
     {
         try
         {
@@ -126,7 +126,11 @@ internal static class SnapshotCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException(context + e.Message) { Hint = ImageOpener.HintText(e) };
+            string reason = e.Corruption == CorruptionSignal.None ? e.Message : host.Reason(e);
+            throw new CommandException(withNumber && e.Corruption != CorruptionSignal.None ? $"{context}-{e.Errno} ({reason})" : context + reason)
+            {
+                Hint = ImageOpener.HintText(e),
+            };
         }
     }
 }

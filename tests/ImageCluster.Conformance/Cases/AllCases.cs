@@ -19,5 +19,6 @@ internal static class AllCases
         .. FormatCases.List,
         .. NodeCases.List,
         .. WebCases.List,
+        .. DamageCases.List,
     ];
 }

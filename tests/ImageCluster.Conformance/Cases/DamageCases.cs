@@ -1,0 +1,57 @@
+namespace ImageCluster.Conformance.Cases;
+
+/// <summary>Images that are damaged, and raw images that nobody said are raw: what is refused, in which words, and what becomes of them.</summary>
+internal static class DamageCases
+{
+    // An L1 entry, and two L2 entries (of the first cluster, and of one in the middle) that are not aligned; compressed clusters that are noise.
+    private static readonly string[] Images =
+    [
+        "img create -q -f qcow2 a.qcow2 4M",
+        "io qcow2 a.qcow2 'write -P 1 0 1M' 'write -P 2 2M 1M'",
+        "img convert -O raw a.qcow2 a.raw",
+        "cp a.qcow2 l1.qcow2",
+        "cp a.qcow2 l2.qcow2",
+        "cp a.qcow2 mid.qcow2",
+        "io raw l1.qcow2 'write -P 2 196614 1'",
+        "io raw l2.qcow2 'write -P 2 262150 1'",
+        "io raw mid.qcow2 'write -P 2 262430 1'",
+        "img create -q -f qcow2 -b mid.qcow2 -F qcow2 top.qcow2",
+        "img convert -c -m 1 -O qcow2 a.qcow2 c.qcow2",
+        "io raw c.qcow2 'write -P 255 327680 1k'",
+        "img create -q -f raw guess.raw 4M",
+        "img create -q -f raw one.raw 1M",
+        "io raw one.raw 'write -P 3 0 1M'",
+        "cp a.qcow2 mark.raw",
+        "img create -q -f qcow2 -b guess.raw -F raw over.qcow2",
+        "img convert -n -f raw -O qcow2 mark.raw over.qcow2",
+        "img create -q -f qcow2 -o refcount_bits=1 bit.qcow2 1M",
+        "io qcow2 bit.qcow2 'write 0 64k'",
+    ];
+
+    public static IReadOnlyList<ConformanceCase> List { get; } =
+    [
+        .. new[] { "l1", "l2", "mid", "top" }.SelectMany(static image => new[]
+        {
+            Make("convert", $"damage: {image}", "qcow2", $"convert {image}.qcow2 x.raw", $"convert -O qcow2 {image}.qcow2 y", $"convert -q --salvage {image}.qcow2 z.raw", "info z.raw"),
+            Make("compare", $"damage: {image}", "qcow2", $"compare {image}.qcow2 {image}.qcow2", $"compare a.qcow2 {image}.qcow2", $"compare -s {image}.qcow2 a.qcow2"),
+            Make("map", $"damage: {image}", "qcow2", $"map {image}.qcow2", $"map --output=json {image}.qcow2"),
+            Make("dd", $"damage: {image}", "qcow2", $"dd if={image}.qcow2 of=x bs=64k"),
+            Make("measure", $"damage: {image}", "qcow2", $"measure -O qcow2 {image}.qcow2"),
+            Make("bench", $"damage: {image}", "qcow2", $"bench -c 1 -o 2M -s 1M {image}.qcow2"),
+        }),
+        .. new[] { "l1", "l2", "mid" }.Select(static image =>
+            Make("snapshot", $"damage: {image}", "qcow2", $"snapshot -c x {image}.qcow2", $"info {image}.qcow2", $"bench -w -c 1 {image}.qcow2", $"commit {image}.qcow2", $"resize {image}.qcow2 8M", $"amend -o compat=0.10 {image}.qcow2", $"rebase -b a.raw -F raw {image}.qcow2", $"snapshot -l {image}.qcow2")),
+        Make("bench", "writing marks a damaged image", "qcow2", "bench -w -c 1 -o 2M -s 1M mid.qcow2", "info mid.qcow2", "check mid.qcow2", "check -r all mid.qcow2", "info mid.qcow2") with { Verdict = Verdict.Differs, Reason = "the same refusal and mark; the line that says what is wrong names the entry by its place in the table, not by the guest's offset" },
+        Make("convert", "--salvage: what is said", "qcow2", "convert --salvage mid.qcow2 x") with { Verdict = Verdict.Better, Reason = "each sector that cannot be read is named once, not once for each pass" },
+        Make("convert", "compressed clusters that are noise", "qcow2", "convert c.qcow2 x", "compare c.qcow2 a.qcow2") with { Verdict = Verdict.Better, Reason = "says also what is damaged; qemu-img says so for each of its coroutines, in any order" },
+        Make("convert", "-q --salvage of compressed clusters that are noise", "qcow2", "convert -q --salvage c.qcow2 x", "info x"),
+        Make("snapshot", "refcounts at their end", "qcow2", "snapshot -c x bit.qcow2", "check bit.qcow2") with { Verdict = Verdict.Better, Reason = "says which refcount is at its end and what to do; qemu-img leaves a leak" },
+        Make("convert", "a probed raw target", "raw", "convert -n -f raw --target-image-opts mark.raw file.filename=guess.raw", "info guess.raw", "convert -n -f raw --target-image-opts one.raw file.filename=guess.raw", "compare -f raw -F raw one.raw guess.raw",
+            "convert -n -f raw mark.raw guess.raw", "info guess.raw"),
+        Make("bench", "a probed raw image", "raw", "bench -w -c 2 guess.raw", "bench -w -c 2 --image-opts file.filename=guess.raw", "bench -w -c 2 -f raw guess.raw"),
+        Make("resize", "a probed raw image", "raw", "resize guess.raw 5M", "snapshot -c x guess.raw", "check guess.raw", "check -r all guess.raw", "commit guess.raw", "rebase -b '' guess.raw", "amend -o size=1M guess.raw"),
+    ];
+
+    private static ConformanceCase Make(string command, string topic, string format, params string[] steps) =>
+        new() { Command = command, Topic = topic, Format = format, Setup = Images, Steps = steps, IgnoresDiskSize = true };
+}
