@@ -42,7 +42,11 @@ public sealed class GuestDigestTree
     }
 
     /// <exception cref="ArgumentException">Parts overlap or reach past the disk.</exception>
-    public GuestDigest Finish()
+    public GuestDigest Finish() => GuestDigest.FromTop(_virtualSize, Top().Hash);
+
+    /// <summary>The one part that covers the whole disk.</summary>
+    /// <exception cref="ArgumentException">Parts overlap or reach past the disk.</exception>
+    public GuestDigestPart Top()
     {
         GuestDigestPart[] parts;
         lock (_lock)
@@ -56,6 +60,6 @@ public sealed class GuestDigestTree
             throw new ArgumentException($"A part at leaf {parts[^1].Leaf} lies behind the disk's end.");
         }
 
-        return GuestDigest.FromTop(_virtualSize, GuestDigest.Fold(parts, 0, top));
+        return new GuestDigestPart(0, top, GuestDigest.Fold(parts, 0, top));
     }
 }

@@ -49,18 +49,6 @@ public sealed class DigestingTarget : IFillTarget
         return (digest ?? New(shard)).Close();
     }
 
-    /// <summary>The hashes of all shards, in order.</summary>
-    public IEnumerable<GuestDigestPart> TakeDigests()
-    {
-        for (long shard = 0; shard * ShardLength < VirtualSize; shard++)
-        {
-            foreach (GuestDigestPart part in TakeDigest(shard))
-            {
-                yield return part;
-            }
-        }
-    }
-
     public void Prepare(FillRun run)
     {
         if (!run.ExplicitZero)

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Jobs.Execution;
 
@@ -64,7 +65,12 @@ public sealed class TargetFilling
     public ShardResult FillWhole(CancellationToken cancel)
     {
         List<ShardManifest> manifests = [];
-        Converter converter = Convert(_target.Room, (_, manifest) => manifests.AddRange(manifest is null ? [] : [manifest]));
+        var digest = new GuestDigestTree(_target.VirtualSize);
+        Converter converter = Convert(_target.Room, (shard, manifest) =>
+        {
+            manifests.AddRange(manifest is null ? [] : [manifest]);
+            digest.Add(_digesting?.TakeDigest(shard) ?? []);
+        });
         converter.Run(cancel);
         manifests.ForEach(_target.Publish);
         _target.Finish();
@@ -72,7 +78,7 @@ public sealed class TargetFilling
         return new ShardResult
         {
             Shard = 0,
-            Digest = _digesting is null ? [] : [.. _digesting.TakeDigests()],
+            Digest = _digesting is null ? [] : [digest.Top()],
             BytesRead = read,
             BytesWritten = manifests.Sum(manifest => manifest.DataBytes) is > 0 and var written ? written : read,
         };

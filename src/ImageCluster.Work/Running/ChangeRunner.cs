@@ -100,6 +100,7 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
                     throw new ImageException(ImageErrorKind.InvalidArgument, staging.FinalPath, "Image creation needs a size parameter"),
                 Options = options,
             });
+            files.RequireUnused(spec.Image);
             scope.Lease.Require();
             staging.Publish(spec.Force);
         }

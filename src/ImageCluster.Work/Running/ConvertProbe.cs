@@ -19,6 +19,7 @@ internal sealed class ConvertProbe(JobFiles files) : IShardRunner
             throw new ImageException(ImageErrorKind.Exists, target, "A file of the target's name is there");
         }
 
+        files.RequireUnused(spec.Target);
         using OpenedSource source = files.OpenSource(spec);
         bool keepsChain = spec.Backing is not null;
         int layers = keepsChain ? 1 : source.Disk.Layers.Count;

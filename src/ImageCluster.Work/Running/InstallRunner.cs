@@ -21,6 +21,7 @@ internal sealed class InstallRunner(JobFiles files) : IShardRunner
         {
             // The last look: what was copied, and read back, is of one moment.
             using OpenedSource source = files.OpenSource(spec, staging);
+            files.RequireUnused(spec.Target);
             scope.Cancel.ThrowIfCancellationRequested();
             scope.Lease.Require();
             staging.Publish(spec.Replace);

@@ -115,6 +115,17 @@ internal sealed class JobFiles(RootMap roots)
         }
     }
 
+    /// <summary>Nobody has the image open: a machine that runs on it would go on with a file that has no name any more.</summary>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.Locked"/>.</exception>
+    public void RequireUnused(ImageName image)
+    {
+        string path = roots.PathOf(image);
+        if (roots.Locator.Exists(path))
+        {
+            roots.Locator.Open(path, OpenMode.ReadWrite).Dispose();
+        }
+    }
+
     private ImageName NameOf(IImageLayer layer) => Appliances.NameOf(layer.FileName, roots) ??
         throw new ImageException(ImageErrorKind.Policy, layer.FileName, "It lies in no root, or has a name that no image may have");
 

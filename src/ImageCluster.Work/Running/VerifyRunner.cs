@@ -32,8 +32,12 @@ internal sealed class VerifyRunner(JobFiles files) : IShardRunner
                 $"The target has {target.VirtualSize:#,0} bytes, not {task.Planned.VirtualSize:#,0}");
         }
 
-        IReadOnlyList<GuestDigestPart> digest = [];
         long read = 0;
+        // A disk that is one shard to the job is folded piece by piece, so that memory does not depend on its size.
+        long verifyShards = task.Planned.Stages.First(stage => stage.Kind == StageKind.Verify).Shards;
+        bool isWhole = verifyShards == 1;
+        var tree = new GuestDigestTree(target.VirtualSize);
+        IReadOnlyList<GuestDigestPart> digest = [];
         VerifyResult result = new DiskVerifier(target, source?.Disk, new VerifyOptions
         {
             Threads = 1,
@@ -42,15 +46,19 @@ internal sealed class VerifyRunner(JobFiles files) : IShardRunner
                 scope.Pass(bytes);
                 read += bytes;
             },
-            ShardLength = task.Planned.ShardLength,
-            ShardVerified = (_, parts) => digest = parts,
-        }).Run(shard, shard + 1, scope.Cancel);
+            ShardLength = isWhole ? JobPlanner.ReadShardLength : task.Planned.ShardLength,
+            ShardVerified = (_, parts) =>
+            {
+                digest = parts;
+                tree.Add(parts);
+            },
+        }).Run(shard, isWhole ? long.MaxValue : shard + 1, scope.Cancel);
         source?.Watch.RequireUnchanged();
         Range64 range = task.Planned.RangeOf(shard);
         return new ShardResult
         {
             Shard = shard,
-            Digest = result.Identical ? [.. digest] : [],
+            Digest = !result.Identical || digest.Count == 0 ? [] : isWhole ? [tree.Top()] : [.. digest],
             BytesRead = read,
             FirstDifference = result.DifferenceAt is { } offset ? Math.Clamp(offset, range.Start, Math.Max(range.Start, range.End - 1)) : null,
         };

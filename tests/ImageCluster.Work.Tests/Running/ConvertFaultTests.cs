@@ -84,6 +84,8 @@ public sealed class ConvertFaultTests : IDisposable
         JobDriver driver = new(Spec(format), _lab.Roots)
         {
             Workers = 1,
+            // A second thread could have a write on its way that nothing calls back.
+            WholeThreads = 1,
             Around = (runner, task, shard, scope) =>
             {
                 if (task.Stage != StageKind.Copy || Interlocked.Increment(ref lost) > 2)
@@ -368,6 +370,58 @@ public sealed class ConvertFaultTests : IDisposable
         _lab.AddRaw("in/a.raw", 1 << 20);
         JobEnd end = new JobDriver(Spec("raw"), new Dictionary<string, string> { ["out"] = _lab["out"] }).Run();
         Assert.Contains("This node does not reach the root 'in'", end.Reason, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("qcow2", StorageCall.Write)]
+    [InlineData("qcow2", StorageCall.Flush)]
+    [InlineData("qcow2", StorageCall.Read)]
+    [InlineData("vdi", StorageCall.Write)]
+    [InlineData("vmdk", StorageCall.Write)]
+    [InlineData("raw", StorageCall.Write)]
+    public void Storage_that_fails_once_is_tried_again_and_where_it_is_full_nothing_is_left(string format, StorageCall call)
+    {
+        QemuTools.Require();
+        string source = _lab.AddRaw("in/a.raw", 3 << 20);
+        int fired = 0;
+        for (int n = 1; n < 400; n += 1 + n / 2)
+        {
+            foreach (ImageErrorKind kind in new[] { ImageErrorKind.Io, ImageErrorKind.NoSpace })
+            {
+                FaultPlan plan = FaultPlan.FailCall(call, n, kind, torn: call == StorageCall.Write);
+                var driver = new JobDriver(Spec(format), _lab.Roots) { Workers = 1, WholeThreads = 1, Files = FakeLocator.Failing(new LocalFileLocator(), plan) };
+                JobEnd end = driver.Run();
+                fired += plan.Fired ? 1 : 0;
+                if (kind == ImageErrorKind.NoSpace && plan.Fired)
+                {
+                    Assert.Equal(JobOutcome.Failed, end.Outcome);
+                    AssertNothing();
+                    continue;
+                }
+
+                Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+                QemuTools.Img("compare", "-f", "raw", "-F", format, source, _lab["out/sub/b.img"]);
+                File.Delete(_lab["out/sub/b.img"]);
+                AssertNothing();
+            }
+        }
+
+        Assert.True(fired >= 4, $"{fired}");
+    }
+
+    [SkippableFact]
+    public void An_image_that_a_running_machine_has_is_not_replaced()
+    {
+        QemuTools.Require();
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        Directory.CreateDirectory(_lab["out/sub"]);
+        QemuTools.Img("create", "-f", "qcow2", _lab["out/sub/b.img"], "1M");
+        byte[] before = File.ReadAllBytes(_lab["out/sub/b.img"]);
+        using QemuHolder machine = QemuHolder.Io(_lab["out/sub/b.img"], "qcow2");
+        JobEnd end = new JobDriver(Spec("qcow2") with { Replace = true }, _lab.Roots).Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("lock", end.Reason, StringComparison.Ordinal);
+        Assert.Equal(before.Length, new FileInfo(_lab["out/sub/b.img"]).Length);
     }
 
     [Theory]

@@ -73,6 +73,7 @@ public sealed class MergeCrashTests
     {
         Files = files,
         Workers = 1,
+        WholeThreads = 1,
     };
 
     private static ImageName Name(string file) => new("r", file);

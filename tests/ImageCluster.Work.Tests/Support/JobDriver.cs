@@ -31,6 +31,9 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
 
     public int Workers { get; init; } = 2;
 
+    /// <summary>Threads of a worker that does something whole.</summary>
+    public int WholeThreads { get; init; } = 2;
+
     /// <summary>Where files come from; null for this machine's.</summary>
     public IFileLocator? Files { get; init; }
 
@@ -71,7 +74,7 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
 
     private void Work(string name)
     {
-        var runner = new ShardRunner(new RootMap(roots, Files), wholeThreads: Files is null ? 2 : 1);
+        var runner = new ShardRunner(new RootMap(roots, Files), wholeThreads: WholeThreads);
         try
         {
             while (Take(name) is { } taken)
