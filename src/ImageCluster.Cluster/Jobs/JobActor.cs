@@ -458,6 +458,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         IActorRef sender = Sender;
         Instant now = _clock.Now;
         Assignment? assignment = _state.Assignments.GetValueOrDefault(complete.Assignment);
+        int stage = _state.StageIndex;
         bool fills = _state.Stage is StageKind.Copy or StageKind.Merge;
         if (JobSteps.FindingProblem(_state.Stage, complete.Results) is { } problem)
         {
@@ -473,7 +474,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
                 return;
             }
 
-            if (assignment is not null)
+            if (assignment is not null && stage == _state.StageIndex)
             {
                 _offers.Pace.Note(now - assignment.StartedAt, complete.Results.Count);
             }

@@ -65,7 +65,7 @@ internal sealed class TestNode : IAsyncDisposable
     /// <param name="runner">What its worker does.</param>
     public static async Task<TestNode> StartAsync(
         string journal, TestNode? seed = null, bool coordinator = true, IReadOnlyDictionary<string, string>? roots = null, IShardRunner? runner = null,
-        ImageClusterSettings? settings = null, string? hocon = null)
+        ImageClusterSettings? settings = null, string? hocon = null, int slots = 2)
     {
         settings ??= Fast;
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
@@ -101,7 +101,7 @@ internal sealed class TestNode : IAsyncDisposable
                 var worker = new WorkerSettings
                 {
                     Roots = roots,
-                    Slots = 2,
+                    Slots = slots,
                     Heartbeat = TimeSpan.FromMilliseconds(200),
                     AskTimeout = TimeSpan.FromSeconds(2),
                 };
