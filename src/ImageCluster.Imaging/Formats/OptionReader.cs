@@ -58,7 +58,7 @@ public sealed class OptionReader(IReadOnlyDictionary<string, string> options, st
             }
         }
 
-        throw Invalid($"Parameter '{name}' does not accept value '{value}'");
+        throw Invalid(name == "preallocation" ? $"invalid parameter value: {value}" : $"Parameter '{name}' does not accept value '{value}'");
     }
 
     private ImageException Invalid(string message) => new(ImageErrorKind.InvalidArgument, file, message);

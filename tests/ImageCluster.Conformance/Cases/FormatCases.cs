@@ -43,6 +43,30 @@ internal static class FormatCases
             Reason = "blocks without data are not counted; qemu-img counts the whole disk",
         },
         Make("check", "-r", "vdi", ["img create -q -f vdi x 10M"], "check -r all x") with { Verdict = Verdict.Better, Reason = "leaks are repaired; qemu-img has no repair of vdi" },
+        Make("create", "-o preallocation=metadata", "vdi", [], "create -f vdi -o preallocation=metadata x 10M", "info -f vdi x") with
+        {
+            Verdict = Verdict.Better,
+            Reason = "makes a static image; qemu-img 7.2 refuses what its own help offers",
+        },
+        .. new[]
+        {
+            ("raw", "preallocation=foo"), ("vdi", "preallocation=foo"), ("vdi", "static=foo"), ("vpc", "force_size=foo"), ("vhdx", "subformat=foo"), ("vhdx", "block_size=foo"), ("vhdx", "block_size=3M"),
+            ("vhdx", "block_size=512M"), ("vhdx", "log_size=3"), ("vhdx", "log_size=5G"), ("qed", "table_size=foo"), ("parallels", "cluster_size=3"),
+        }
+        .GroupBy(static o => o.Item1).Select(static g => Make("create", "values that are refused", g.Key, [], [.. g.Select(o => $"create -f {o.Item1} -o {o.Item2} x 1M")])),
+        .. new[] { ("vhdx", "create -f vhdx y 65T"), ("vpc", "create -f vpc y 2T"), ("vpc", "create -f vpc -o subformat=foo x 1M"), ("qcow", "create -f qcow -o encryption=on z 1M"), ("qed", "create -f qed -o table_size=3 x 1M") }
+            .GroupBy(static o => o.Item1).Select(static g => Make("create", "what is refused late", g.Key, [], [.. g.Select(static o => o.Item2)]) with
+            {
+                Verdict = Verdict.Better,
+                Reason = "no file is left behind",
+            }),
+        Make("create", "64 TiB", "vhdx", [], "create -f vhdx x 64T", "info x"),
+        Make("create", "2040 GiB", "vpc", [], "create -f vpc x 2040G", "info -f vpc x"),
+        Make("info", "encrypted", "qcow", ["img create -q -f qcow --object secret,id=s,data=abc -o encrypt.format=aes,encrypt.key-secret=s x 1M"],
+            "info x", "info --output=json x", "check x", "map x", "map --object secret,id=s,data=abc --image-opts driver=qcow,encrypt.key-secret=s,file.filename=x", "convert x -O raw y"),
+        Make("convert", "backing files", "qed",
+            ["img create -q -f raw a 3M", "io raw a 'write -P 1 1M 64k'", "img create -q -f qed -b a -F raw x", "io qed x 'write -P 2 2M 64k'"],
+            "info x", "convert -f qed -O raw x y", "compare y x", "rebase -f qed -u -b a x", "rebase -f qed -u -b a -F raw x", "info x", "commit -f qed x", "create -f qed -b a z"),
         Make("info", "probing: one mark", "", [.. Marks.Select(static m => Mark(m.Name, m.Text))], [.. Marks.Select(static m => $"info {m.Name}")]),
         Make("info", "probing: vdi and another mark", "",
             [.. Marks.Select(static m => Mark(m.Name, m.Text)), .. Marks.Select(static m => $"sh -c \"printf '\\177\\020\\332\\276' | dd of={m.Name} bs=1 seek=64 conv=notrunc status=none\"")],

@@ -117,7 +117,7 @@ internal class QcowReader : BlockReader, IImageStatus
 
         byte[]? password = context.Secret("encrypt.key-secret");
         return password is not null ? LegacyAes.Create(password)
-            : context.DescribeOnly || context.ForCheck ? null
+            : context.DescribeOnly ? null
             : throw new ImageException(ImageErrorKind.Secret, context.FileName, "Parameter 'encrypt.key-secret' is required for cipher");
     }
 
