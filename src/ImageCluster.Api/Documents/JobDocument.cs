@@ -5,7 +5,7 @@ public sealed record JobDocument
 {
     public required string Id { get; init; }
 
-    /// <summary>convert, compare, commit or rebase.</summary>
+    /// <summary>convert, compare, commit, rebase, create, resize, amend, snapshot or "check -r"; "gather" looks for the images of a migration.</summary>
     public required string Operation { get; init; }
 
     /// <summary>planning, working, paused, stopping, cleaningUp, succeeded, failed or cancelled.</summary>
@@ -23,7 +23,7 @@ public sealed record JobDocument
 
     public DateTimeOffset? EndedAt { get; init; }
 
-    /// <summary>The step that it is at: probe, create, copy, finish, verify, install, compare, merge, empty, relink or cleanUp; null before and after.</summary>
+    /// <summary>The step that it is at: probe, create, copy, finish, verify, install, compare, merge, empty, relink, change, gather or cleanUp; null before and after.</summary>
     public string? Stage { get; init; }
 
     /// <summary>Shards of the step.</summary>

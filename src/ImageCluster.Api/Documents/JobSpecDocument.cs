@@ -10,4 +10,5 @@ namespace ImageCluster.Api.Documents;
 [JsonDerivedType(typeof(CompareSpecDocument), CompareSpecDocument.Operation)]
 [JsonDerivedType(typeof(CommitSpecDocument), CommitSpecDocument.Operation)]
 [JsonDerivedType(typeof(RebaseSpecDocument), RebaseSpecDocument.Operation)]
+[JsonDerivedType(typeof(ChangeSpecDocument), ChangeSpecDocument.Operation)]
 public abstract record JobSpecDocument;

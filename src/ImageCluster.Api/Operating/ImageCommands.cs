@@ -71,7 +71,7 @@ internal static class ImageCommands
         foreach (ImageUseDocument use in image.Users)
         {
             string detail = use.Released is { } released ? $"{use.Detail} (released: {released})".TrimStart() : use.Detail ?? "";
-            table.Add([.. before, FactText.Number(use.Token), use.Holder, use.Purpose, FactText.Number((long)Math.Ceiling(use.SecondsLeft)), detail]);
+            table.Add([.. before, FactText.Number(use.Token), use.Holder, use.Purpose, use.SecondsLeft is { } left ? FactText.Number((long)Math.Ceiling(left)) : "", detail]);
         }
     }
 }

@@ -18,12 +18,15 @@ internal static class JobCommands
         new("show", "One job: its step, who works on it, what went wrong.", [Id], ShowAsync),
         new("submit", "Submits a single job. The same job by the same id again changes nothing.",
             [
-                new("operation", ["-o", "--operation"], "What to do.", IsMandatory: true, Hints: ["convert", "compare", "commit", "rebase"]),
-                new("source", ["-s", "--source"], "root:path of the image that is converted, compared, committed (the top) or rebased.", IsMandatory: true),
-                new("target", ["-t", "--target"], "root:path of the target, the second image, the base of a commit, or the new backing file."),
+                new("operation", ["-o", "--operation"], "What to do.", IsMandatory: true, Hints: ["convert", "compare", "commit", "rebase", "create", "resize", "amend", "snapshotCreate", "snapshotDelete", "snapshotApply", "repair"]),
+                new("source", ["-s", "--source"], "root:path of the image that is converted, compared, committed (the top), rebased or changed.", IsMandatory: true),
+                new("target", ["-t", "--target"], "root:path of the target, the second image, the base of a commit, or the (new) backing file."),
                 new("sourceFormat", ["-f", "--source-format"], "Format of the source; probed otherwise."),
                 new("targetFormat", ["-O", "--target-format"], "Format of the target, the second image or the backing file."),
-                new("options", ["--options"], "Create options of a target: NAME=VALUE[,...]."),
+                new("options", ["--options"], "Create options of a target or of create and amend: NAME=VALUE[,...]."),
+                new("size", ["--size"], "Of create and resize: bytes of the guest's disk."),
+                new("snapshot", ["--snapshot"], "Of a snapshot's operations: its name."),
+                new("force", ["--force"], "Replace (create), shrink (resize), repair errors too (repair).", Hints: ["true"]),
                 new("compress", ["-c", "--compress"], "Compress the target.", Hints: ["true"]),
                 new("verify", ["--verify"], "How a target is read back.", Hints: ["compare", "digest", "none"]),
                 new("unsafe", ["-u", "--unsafe"], "Of a rebase: change the name only.", Hints: ["true"]),
@@ -102,7 +105,19 @@ internal static class JobCommands
                 BackingFormat = targetFormat,
                 Unsafe = arguments.GetFlag("unsafe"),
             },
-            _ => throw OperatorArguments.Invalid($"operation '{operation}' is not known; there are convert, compare, commit and rebase"),
+            "create" or "resize" or "amend" or "snapshotCreate" or "snapshotDelete" or "snapshotApply" or "repair" => new ChangeSpecDocument
+            {
+                Image = source,
+                Format = sourceFormat,
+                Change = operation,
+                Size = arguments.Find("size") is null ? null : arguments.GetNumber("size", 0, 0, long.MaxValue),
+                Snapshot = arguments.Find("snapshot"),
+                Options = Options(arguments.Find("options")),
+                Backing = target,
+                BackingFormat = targetFormat,
+                Force = arguments.GetFlag("force"),
+            },
+            _ => throw OperatorArguments.Invalid($"operation '{operation}' is not known"),
         };
     }
 
@@ -170,6 +185,7 @@ internal static class JobCommands
         CompareSpecDocument compare => $"{compare.First} with {compare.Second}",
         CommitSpecDocument commit => $"{commit.Top} into {commit.Base ?? "its backing file"}",
         RebaseSpecDocument rebase => $"{rebase.Image} onto {rebase.Backing ?? "nothing"}",
+        ChangeSpecDocument change => change.Image,
         _ => null,
     };
 }

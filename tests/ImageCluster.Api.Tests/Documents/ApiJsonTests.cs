@@ -18,6 +18,7 @@ public sealed class ApiJsonTests
     [InlineData("""{"operation":"convert","source":"v:a","target":"k:a","targetFormat":"raw","compress":false,"replace":false}""")]
     [InlineData("""{"operation":"compare","first":"v:a","second":"k:a","strict":true}""")]
     [InlineData("""{"operation":"commit","top":"v:a","base":"v:b","keepTop":false}""")]
+    [InlineData("""{"operation":"change","image":"v:a","change":"resize","size":1073741824,"force":true}""")]
     [InlineData("""{"operation":"rebase","image":"v:a","unsafe":true}""")]
     public void Specs_are_written_as_they_are_read(string json) =>
         Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize(json, ApiJson.Default.JobSpecDocument)!, ApiJson.Default.JobSpecDocument));

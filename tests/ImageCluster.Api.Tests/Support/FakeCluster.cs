@@ -12,6 +12,7 @@ internal sealed class FakeCluster : IClusterOperations
     public static readonly DateTimeOffset Then = new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero);
 
     private readonly ConcurrentDictionary<string, string> _manifests = [];
+    private int _looks;
 
     public ConcurrentDictionary<string, MigrationDocument> Migrations { get; } = [];
 
@@ -63,11 +64,18 @@ internal sealed class FakeCluster : IClusterOperations
         return new MigrationList([.. all.Skip(query.Offset).Take(query.Limit)], all.Length);
     });
 
-    public Task<MigrationDocument> GetMigrationAsync(string id, CancellationToken cancel = default) => Do(() => Found(Migrations, id, "migration"));
+    /// <summary>How often somebody looked at a migration.</summary>
+    public int Looks => Volatile.Read(ref _looks);
+
+    public Task<MigrationDocument> GetMigrationAsync(string id, CancellationToken cancel = default)
+    {
+        Interlocked.Increment(ref _looks);
+        return Do(() => Found(Migrations, id, "migration"));
+    }
 
     public Task<MigrationImageList> ListMigrationImagesAsync(string id, ListQuery query, CancellationToken cancel = default) => Do(() =>
     {
-        MigrationImageDocument[] all = [.. Found(MigrationImages, id, "migration").Where(image => Fits(query, image.State, image.EndedAt is not null))];
+        MigrationImageDocument[] all = [.. (MigrationImages.GetValueOrDefault(id) ?? (Migrations.ContainsKey(id) ? [] : Found(MigrationImages, id, "migration"))).Where(image => Fits(query, image.State, image.EndedAt is not null))];
         return new MigrationImageList([.. all.Skip(query.Offset).Take(query.Limit)], all.Length);
     });
 
