@@ -16,6 +16,9 @@ internal sealed class CliHost
 
     public string Directory { get; init; } = Environment.CurrentDirectory;
 
+    /// <summary>A variable of the environment, or null.</summary>
+    public Func<string, string?> Variable { get; init; } = Environment.GetEnvironmentVariable;
+
     /// <summary>Set by SIGINT and SIGTERM.</summary>
     public CancellationToken Stop { get; init; }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ImageCluster.Cli.Commands;
+using ImageCluster.Cli.Remote;
 using ImageCluster.Imaging;
 using ImageCluster.Work;
 
@@ -52,6 +53,7 @@ internal static class CliProgram
         Command demo = DemoCommand.Create(host);
         Command digest = DigestCommand.Create(host);
         Command ova = OvaCommand.Create(host);
+        Command submit = SubmitCommand.Create(host);
         var root = new RootCommand("Converts virtual disk images at scale: whole directories, verified, and resumed after any interruption.")
         {
             migrate,
@@ -59,16 +61,35 @@ internal static class CliProgram
             digest,
             ova,
             ImgCommand.Create(),
+            submit,
+            StatusCommand.Create(host),
+            WatchCommand.Create(host),
+            ImagesCommand.Create(host),
+            WorkersCommand.Create(host),
+            OperatorCommandLine.Create(host),
+            NodeCommand.Create(host),
             VersionCommand.Create(host),
         };
-        CommandHelp.Attach(root, new Dictionary<Command, string>
+        foreach (Command action in ActionCommands.Create(host))
+        {
+            root.Subcommands.Add(action);
+        }
+
+        var remarks = new Dictionary<Command, string>
         {
             [root] = "Start with 'imagecluster demo'. Documentation: docs/migrate.md and docs/manifest.md.",
             [migrate] = MigrateCommand.Remarks,
             [demo] = DemoCommand.Remarks,
             [digest] = DigestCommand.Remarks,
             [ova] = OvaCommand.Remarks,
-        });
+            [submit] = SubmitCommand.Remarks,
+        };
+        foreach (Command remote in root.Subcommands.Where(command => command.Options.Any(option => option.Name == "--cluster")))
+        {
+            remarks.TryAdd(remote, RemoteOptions.Remarks);
+        }
+
+        CommandHelp.Attach(root, remarks);
         return root;
     }
 

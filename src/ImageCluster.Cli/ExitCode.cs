@@ -1,6 +1,6 @@
 namespace ImageCluster.Cli;
 
-/// <summary>The exit codes of <c>imagecluster</c>, as docs/migrate.md lists them.</summary>
+/// <summary>The exit codes of <c>imagecluster</c>, as docs/migrate.md and docs/http-api.md list them.</summary>
 internal static class ExitCode
 {
     /// <summary>Everything that was asked for is done.</summary>
@@ -17,6 +17,9 @@ internal static class ExitCode
 
     /// <summary>The migration must not start as it is: it does not fit, targets collide, it is running already. Nothing was written.</summary>
     public const int Refused = 4;
+
+    /// <summary>The cluster does not answer, or wants a token, or another one.</summary>
+    public const int Unreachable = 5;
 
     /// <summary>Stopped by SIGINT or SIGTERM; the same command goes on from there.</summary>
     public const int Interrupted = 130;

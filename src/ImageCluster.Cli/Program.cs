@@ -7,6 +7,19 @@ if (args is [ImgCommand.Name, ..])
     return ImgCommand.Run(args[1..]);
 }
 
+if (args is [NodeCommand.Name, .. var node])
+{
+    try
+    {
+        return NodeCommand.Run(node, CliHost.ForProcess(CancellationToken.None));
+    }
+    catch (CliException e)
+    {
+        Console.Error.WriteLine($"imagecluster: {e.Message}. {e.Hint}");
+        return e.ExitCode;
+    }
+}
+
 using CancellationTokenSource stop = new();
 
 // The first signal asks for an orderly end; the second one ends the process as it would without us. Either way nothing is lost.

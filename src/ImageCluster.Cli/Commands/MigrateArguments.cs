@@ -59,35 +59,9 @@ internal static class MigrateArguments
         string path = Path.GetFullPath(files[0], directory);
         return new MigrateRequest
         {
-            Manifest = ManifestParser.Parse(ReadText(path, files[0]), files[0]),
+            Manifest = ManifestParser.Parse(ManifestFile.ReadText(path, files[0]), files[0]),
             BaseDirectory = Path.GetDirectoryName(path)!,
         };
-    }
-
-    private static string ReadText(string path, string name)
-    {
-        try
-        {
-            // A disk image by mistake is not read into memory.
-            if (new FileInfo(path) is { Exists: true, Length: > 16 << 20 })
-            {
-                throw CliException.Usage($"{name}: too large for a manifest", "to migrate an image say what it is to become: --to FORMAT IMAGE TARGET_DIR");
-            }
-
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw CliException.Usage($"{name}: there is no such manifest");
-        }
-        catch (UnauthorizedAccessException) when (Directory.Exists(path))
-        {
-            throw CliException.Usage($"{name}: a directory, not a manifest", "to migrate a directory say what its images are to become: --to FORMAT DIRECTORY TARGET_DIR");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw CliException.Usage($"{name}: {e.Message.ReplaceLineEndings(" ")}");
-        }
     }
 
     private static MigrateRequest WithoutManifest(ParseResult parsed, MigrateOptions options, string[] files, string directory)

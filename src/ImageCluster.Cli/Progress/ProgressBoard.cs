@@ -20,6 +20,9 @@ internal sealed class ProgressBoard(string migration, TimeProvider time)
 
     public TimeProvider Time => time;
 
+    /// <summary>What a display says of stopping it.</summary>
+    public string StopHint { get; init; } = "Ctrl-C stops, the same command goes on";
+
     public TimeSpan Elapsed => time.GetElapsedTime(_started);
 
     /// <summary>In the order in which they are started.</summary>

@@ -98,7 +98,7 @@ internal sealed class ProgressPicture(bool unicode)
         string failed = totals.Failed > 0 ? $", [red]{totals.Failed} failed[/]" : "";
         string skipped = totals.Skipped > 0 ? $", {totals.Skipped} skipped" : "";
         return $"   [grey]{totals.Done} of {Quantity.Count(totals.Images, "image")} done{skipped}{failed}, " +
-            $"{Quantity.Duration(board.Elapsed)} so far{(wide ? "; Ctrl-C stops, the same command goes on" : "")}[/]";
+            $"{Quantity.Duration(board.Elapsed)} so far{(wide ? $"; {Safe(board.StopHint)}" : "")}[/]";
     }
 
     private static string Facts(double fraction, long done, long total, double rate, TimeSpan? left, bool wide)
