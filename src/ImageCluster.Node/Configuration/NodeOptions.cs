@@ -1,0 +1,57 @@
+using System.Net;
+
+namespace ImageCluster.Node.Configuration;
+
+/// <summary>How a node runs: what the settings say, checked. Made by <see cref="NodeOptionsReader"/>.</summary>
+public sealed record NodeOptions
+{
+    public required IReadOnlyList<string> Roles { get; init; }
+
+    public required NodeAddress Cluster { get; init; }
+
+    /// <summary>None: a cluster of its own.</summary>
+    public IReadOnlyList<DnsEndPoint> Seeds { get; init; } = [];
+
+    public int Partitions { get; init; } = 100;
+
+    /// <summary>Null: nodes speak in the clear.</summary>
+    public CertificateFile? ClusterCertificate { get; init; }
+
+    public bool ValidateCertificates { get; init; } = true;
+
+    /// <summary>More than half of the coordinators; null: the majority of those seen last goes on.</summary>
+    public int? Quorum { get; init; }
+
+    public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(10);
+
+    public required JournalOptions Journal { get; init; }
+
+    public required IReadOnlyList<Uri> HttpListen { get; init; }
+
+    /// <summary>Null only where the API is on loopback addresses alone.</summary>
+    public string? HttpToken { get; init; }
+
+    public CertificateFile? HttpCertificate { get; init; }
+
+    /// <summary>Absolute directories by the roots' names.</summary>
+    public IReadOnlyDictionary<string, string> Roots { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>1 or more.</summary>
+    public int Slots { get; init; } = 1;
+
+    public IReadOnlyDictionary<string, int> RootLimits { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Null: no console.</summary>
+    public NodeAddress? Console { get; init; }
+
+    /// <summary>An absolute directory, or null.</summary>
+    public string? ManifestDirectory { get; init; }
+
+    public string LogLevel { get; init; } = "information";
+
+    public bool LogAsJson { get; init; }
+
+    public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    public string? AddressFile { get; init; }
+}

@@ -1,0 +1,92 @@
+using Akka.Cluster.Hosting;
+using Akka.Cluster.Hosting.SBR;
+using Akka.Hosting;
+using Akka.Persistence.Sql.Hosting;
+using Akka.Remote.Hosting;
+using ImageCluster.Cluster.Hosting;
+using ImageCluster.Node.Configuration;
+using LinqToDB;
+
+namespace ImageCluster.Node.Hosting;
+
+/// <summary>Remoting, membership, split-brain resolver and journal of a node's actor system.</summary>
+internal static class ActorSetup
+{
+    public const string SystemName = "imagecluster";
+
+    public static AkkaConfigurationBuilder WithNode(this AkkaConfigurationBuilder akka, NodeOptions options) => akka
+        .ConfigureLoggers(loggers =>
+        {
+            loggers.ClearLoggers();
+            loggers.AddLoggerFactory();
+            loggers.LogLevel = options.LogLevel == "debug" ? Akka.Event.LogLevel.DebugLevel : Akka.Event.LogLevel.InfoLevel;
+        })
+        .AddHocon(Settings(options), HoconAddMode.Prepend)
+        .WithRemoting(new RemoteOptions
+        {
+            HostName = options.Cluster.Bind,
+            PublicHostName = options.Cluster.Host,
+            Port = options.Cluster.Port,
+        })
+        .WithClustering(new ClusterOptions
+        {
+            Roles = [.. options.Roles],
+            SeedNodes = [.. options.Seeds.Select(seed => $"{Protocol(options)}://{SystemName}@{seed.Host}:{seed.Port}")],
+            // Only coordinators count: workers come and go, and where records are kept decides which part can go on.
+            SplitBrainResolver = options.Quorum is { } quorum
+                ? new StaticQuorumOption { QuorumSize = quorum, Role = ImageClusterSettings.CoordinatorRole }
+                : new KeepMajorityOption { Role = ImageClusterSettings.CoordinatorRole },
+        })
+        .WithSqlPersistence(
+            connectionString: options.Journal.ConnectionString,
+            providerName: options.Journal.IsPostgreSql ? ProviderName.PostgreSQL15 : ProviderName.SQLiteMS,
+            autoInitialize: options.Journal.CreateTables)
+        .AddStartup((system, _) =>
+        {
+            if (options.Seeds.Count == 0)
+            {
+                // A cluster of its own, also where the system chose the port, which no list of seeds could name.
+                var cluster = Akka.Cluster.Cluster.Get(system);
+                cluster.Join(cluster.SelfAddress);
+            }
+        });
+
+    public static string Protocol(NodeOptions options) => options.ClusterCertificate is null ? "akka.tcp" : "akka.ssl.tcp";
+
+    private static string Settings(NodeOptions options) => $$"""
+        akka {
+          actor.telemetry.enabled = off
+          cluster {
+            split-brain-resolver.stable-after = {{Milliseconds(options.StableAfter)}}
+            # Records that cannot be reached are asked for again; a node that was cut off starts anew.
+            run-coordinated-shutdown-when-down = on
+          }
+          coordinated-shutdown {
+            # A worker hands its work back in this phase, before the records' shards move.
+            phases.service-stop.timeout = {{Milliseconds(options.ShutdownTimeout)}}
+            phases.cluster-sharding-shutdown-region.timeout = {{Milliseconds(options.ShutdownTimeout)}}
+          }
+          remote.dot-netty.tcp.maximum-frame-size = 4 MiB
+        }
+        {{Tls(options)}}
+        """;
+
+    private static string Tls(NodeOptions options) => options.ClusterCertificate is not { } certificate ? "" : $$"""
+        akka.remote.dot-netty.tcp {
+          enable-ssl = on
+          ssl {
+            suppress-validation = {{(options.ValidateCertificates ? "off" : "on")}}
+            require-mutual-authentication = on
+            certificate {
+              path = {{Quoted(certificate.Path)}}
+              password = {{Quoted(certificate.Password)}}
+            }
+          }
+        }
+        """;
+
+    private static string Milliseconds(TimeSpan time) => $"{(long)time.TotalMilliseconds}ms";
+
+    private static string Quoted(string text) =>
+        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+}

@@ -1,0 +1,188 @@
+using System.Collections;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ImageCluster.Node.Configuration;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Node.Tests.Configuration;
+
+public sealed class NodeOptionsReaderTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+    private readonly Hashtable _environment = [];
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void A_coordinator_on_loopback_needs_no_settings()
+    {
+        NodeOptions options = Read("--roles", "coordinator");
+        Assert.Equal(["coordinator"], options.Roles);
+        Assert.Equal(new NodeAddress("127.0.0.1", "127.0.0.1", 4053), options.Cluster);
+        Assert.Equal("http://127.0.0.1:8080/", Assert.Single(options.HttpListen).ToString());
+        Assert.Contains(Path.Join(_directory.Path, "imagecluster.db"), options.Journal.ConnectionString, StringComparison.Ordinal);
+        Assert.False(options.Journal.IsPostgreSql);
+        Assert.True(options.Journal.CreateTables);
+        Assert.Null(options.Quorum);
+        Assert.Null(options.HttpToken);
+        Assert.Equal(Environment.ProcessorCount, options.Slots);
+    }
+
+    [Fact]
+    public void The_file_counts_before_defaults_the_environment_before_it_and_arguments_before_all()
+    {
+        Directory.CreateDirectory(_directory["etc/disks"]);
+        File.WriteAllText(_directory["etc/node.yaml"], """
+            roles: [worker]
+            cluster:
+              port: 1001
+              seeds: [one:4053, "two:4053"]
+            http:
+              listen: http://127.0.0.1:1002
+            worker:
+              slots: 3
+              roots:
+                kvm: disks
+            journal:
+              file: records.db
+            limits: {roots: {kvm: 4}}
+            downing: {strategy: static-quorum, quorum: 2, stableAfter: 20s}
+            """);
+        _environment["IMAGECLUSTER_HTTP__LISTEN"] = "http://127.0.0.1:2002";
+        _environment["IMAGECLUSTER_WORKER__SLOTS"] = "5";
+        _environment["IMAGECLUSTER_SEED"] = "random";
+        NodeOptions options = Read("--config", "etc/node.yaml", "--worker.slots=7");
+        Assert.Equal(["worker"], options.Roles);
+        Assert.Equal(1001, options.Cluster.Port);
+        Assert.Equal("one:4053 two:4053", string.Join(' ', options.Seeds.Select(seed => $"{seed.Host}:{seed.Port}")));
+        Assert.Equal(2002, options.HttpListen[0].Port);
+        Assert.Equal(7, options.Slots);
+        // Relative to the file.
+        Assert.Equal(_directory["etc/disks"], options.Roots["kvm"]);
+        Assert.Contains(_directory["etc/records.db"], options.Journal.ConnectionString, StringComparison.Ordinal);
+        Assert.Equal(4, options.RootLimits["kvm"]);
+        Assert.Equal(2, options.Quorum);
+        Assert.Equal(TimeSpan.FromSeconds(20), options.StableAfter);
+    }
+
+    [Fact]
+    public void Json_is_read_as_yaml_is_and_the_environment_can_name_the_file()
+    {
+        File.WriteAllText(_directory["node.json"], """{"roles": ["coordinator"], "cluster": {"port": 77}, "log": {"format": "json"}}""");
+        _environment["IMAGECLUSTER_CONFIG"] = "node.json";
+        NodeOptions options = Read();
+        Assert.Equal(77, options.Cluster.Port);
+        Assert.True(options.LogAsJson);
+    }
+
+    [Theory]
+    [InlineData("cluster:\n  prot: 1\n", "node.yaml:2: 'cluster.prot' is not a setting; did you mean 'cluster.port'?")]
+    [InlineData("cluster:\n  port: 65536\n", "node.yaml:2: 'cluster.port': '65536' is not a number from 0 to 65535")]
+    [InlineData("roles: [boss]\n", "node.yaml:1: 'roles': 'boss' has 'boss', which is none of coordinator, worker")]
+    [InlineData("roles: []\n", "node.yaml:1: 'roles': '' is empty")]
+    [InlineData("downing:\n  stableAfter: 10\n", "node.yaml:2: 'downing.stableAfter': '10' is not a time from 1s to 10m, such as 500ms, 10s, 2m or 1h")]
+    [InlineData("cluster: 5\n", "node.yaml:1: 'cluster' is not a setting")]
+    [InlineData("cluster:\n  port: {a: b}\n", "node.yaml:2: 'cluster.port': '' is not a number from 0 to 65535")]
+    [InlineData("log:\n  level: loud\n", "node.yaml:2: 'log.level': 'loud' is none of debug, information, warning, error")]
+    [InlineData("log:\n  level: error\nlog:\n  format: text\n", "node.yaml:3: 'log' stands here a second time")]
+    [InlineData("- a\n", "node.yaml: a configuration file is a map of settings")]
+    [InlineData("a: [b\n", "not YAML")]
+    [InlineData("cluster:\n  seeds: [nowhere]\n", "node.yaml:2: 'cluster.seeds': 'nowhere' has 'nowhere', which is not HOST:PORT")]
+    [InlineData("http:\n  listen: ftp://x\n", "which is not http://HOST:PORT or https://HOST:PORT")]
+    [InlineData("http:\n  token: \"\"\n", "node.yaml:2: 'http.token' is empty or has a control character")]
+    [InlineData("worker:\n  roots: {kvm: /nowhere/at/all}\n", "node.yaml:2: worker.roots: root 'kvm': there is no directory '/nowhere/at/all'")]
+    [InlineData("limits:\n  roots: {kvm: none}\n", "has 'none' for 'kvm', which is not a number from 1 to 1000000")]
+    public void What_is_wrong_is_said_with_its_place(string yaml, string problem)
+    {
+        File.WriteAllText(_directory["node.yaml"], yaml);
+        Assert.Contains(problem, string.Join('\n', Problems("--config", "node.yaml")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Everything_that_is_wrong_is_said_at_once()
+    {
+        _environment["IMAGECLUSTER_CLUSTER__PROT"] = "1";
+        Assert.Equal(
+            [
+                "'stray' is not an argument; settings are given as --KEY VALUE (see --help)", "--log.level needs a value",
+                "none.yaml: Could not find file '" + _directory["none.yaml"] + "'.", "IMAGECLUSTER_CLUSTER__PROT: there is no such setting",
+                "--http.token: a secret is not given in an argument, which everybody on the machine can read; use a file or the environment",
+            ],
+            Problems("stray", "--config", "none.yaml", "--http.token", "x", "--log.level"));
+    }
+
+    [Fact]
+    public void The_api_is_open_on_loopback_only()
+    {
+        Assert.Contains("set http.token or http.tokenFile, or listen on 127.0.0.1", Problem("--roles", "coordinator", "--http.listen", "http://127.0.0.1:1,http://0.0.0.0:2"),
+            StringComparison.Ordinal);
+        Assert.Null(Read("--roles", "coordinator", "--http.listen", "http://[::1]:1,http://localhost:2,http://127.0.0.9:3").HttpToken);
+        _environment["IMAGECLUSTER_HTTP__TOKEN"] = "too short";
+        Assert.Contains("has fewer than 16 characters", Problem("--roles", "coordinator"), StringComparison.Ordinal);
+        _environment["IMAGECLUSTER_HTTP__TOKEN"] = "with a blank in it";
+        Assert.Contains("not visible ASCII", Problem("--roles", "coordinator"), StringComparison.Ordinal);
+        _environment["IMAGECLUSTER_HTTP__TOKEN"] = "0123456789abcdef";
+        Assert.Equal("0123456789abcdef", Read("--roles", "coordinator", "--http.listen", "http://0.0.0.0:2").HttpToken);
+        File.WriteAllText(_directory["token"], "fedcba9876543210\n");
+        Assert.Contains("both 'http.token' and 'http.tokenFile' are set", Problem("--roles", "coordinator", "--http.tokenFile", "token"), StringComparison.Ordinal);
+        _environment.Clear();
+        Assert.Equal("fedcba9876543210", Read("--roles", "coordinator", "--http.listen", "http://0.0.0.0:2", "--http.tokenFile", "token").HttpToken);
+    }
+
+    [Fact]
+    public void Nodes_speak_in_the_clear_on_loopback_only_unless_the_network_is_theirs()
+    {
+        Assert.Contains("set cluster.tls.certificate, or cluster.trustedNetwork: true", Problem("--roles", "coordinator", "--cluster.bind", "0.0.0.0"), StringComparison.Ordinal);
+        NodeOptions trusted = Read("--roles", "coordinator", "--cluster.bind", "0.0.0.0", "--cluster.trustedNetwork", "true");
+        Assert.Equal(System.Net.Dns.GetHostName(), trusted.Cluster.Host);
+        Assert.Contains("a console on '0.0.0.0' could be used by whoever reaches it", Problem("--roles", "coordinator", "--console.bind", "0.0.0.0"), StringComparison.Ordinal);
+        Assert.Null(Read("--roles", "coordinator", "--console.bind", "0.0.0.0", "--console.port", "0").Console);
+    }
+
+    [Fact]
+    public void A_certificate_is_looked_at_before_the_start()
+    {
+        using RSA key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=node", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        File.WriteAllBytes(_directory["node.pfx"], certificate.Export(X509ContentType.Pkcs12, "right"));
+        File.WriteAllText(_directory["password"], "right\n");
+        string[] arguments = ["--roles", "coordinator", "--cluster.bind", "0.0.0.0", "--cluster.tls.certificate", "node.pfx"];
+        NodeOptions options = Read([.. arguments, "--cluster.tls.passwordFile", "password"]);
+        Assert.Equal(new CertificateFile(_directory["node.pfx"], "right"), options.ClusterCertificate);
+        Assert.DoesNotContain("right", options.ToString(), StringComparison.Ordinal);
+        File.WriteAllText(_directory["password"], "wrong");
+        Assert.Contains("cannot be used", Problem([.. arguments, "--cluster.tls.passwordFile", "password"]), StringComparison.Ordinal);
+        Assert.Contains("https needs http.certificate", Problem("--roles", "coordinator", "--http.listen", "https://127.0.0.1:1"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_journal_is_sqlite_or_postgresql()
+    {
+        Assert.Contains("postgresql needs journal.connection or journal.connectionFile", Problem("--roles", "coordinator", "--journal.provider", "postgresql"), StringComparison.Ordinal);
+        _environment["IMAGECLUSTER_JOURNAL__CONNECTION"] = "Host=db;Password=secret1;Database=x";
+        Assert.Contains("goes with journal.provider: postgresql only", Problem("--roles", "coordinator"), StringComparison.Ordinal);
+        NodeOptions options = Read("--roles", "coordinator", "--journal.provider", "postgresql");
+        Assert.True(options.Journal.IsPostgreSql);
+        Assert.DoesNotContain("secret1", options.ToString(), StringComparison.Ordinal);
+        _environment["IMAGECLUSTER_JOURNAL__CONNECTION"] = "Hots=db";
+        Assert.Contains("not a connection string", Problem("--roles", "coordinator", "--journal.provider", "postgresql"), StringComparison.Ordinal);
+        _environment.Clear();
+        Assert.Contains("there is no directory", Problem("--roles", "coordinator", "--journal.file", "none/x.db"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_worker_needs_roots_and_a_quorum_its_strategy()
+    {
+        Assert.Contains("a worker without roots gets no work", Problem(), StringComparison.Ordinal);
+        Assert.Contains("static-quorum needs downing.quorum", Problem("--roles", "coordinator", "--downing.strategy", "static-quorum"), StringComparison.Ordinal);
+        Assert.Contains("goes with downing.strategy: static-quorum only", Problem("--roles", "coordinator", "--downing.quorum", "2"), StringComparison.Ordinal);
+    }
+
+    private NodeOptions Read(params string[] arguments) => NodeOptionsReader.Read(arguments, _environment, _directory.Path);
+
+    private string Problem(params string[] arguments) => Assert.Single(Problems(arguments));
+
+    private IReadOnlyList<string> Problems(params string[] arguments) =>
+        Assert.Throws<NodeConfigurationException>(() => Read(arguments)).Problems;
+}
