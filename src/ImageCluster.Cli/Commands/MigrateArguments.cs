@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using ImageCluster.Cli.Migrating;
 using ImageCluster.Jobs.Manifests;
+using ImageCluster.Work.Roots;
 
 namespace ImageCluster.Cli.Commands;
 
@@ -71,6 +72,11 @@ internal static class MigrateArguments
             throw CliException.Usage("--to needs images and, last, a directory for the targets", "imagecluster migrate --to FORMAT SOURCE... TARGET_DIR");
         }
 
+        if (RemoteRoot.IsOne(files[^1]))
+        {
+            throw CliException.Usage($"{files[^1]}: targets go to a directory of this machine", "migrate there, then 'imagecluster img convert' to the address");
+        }
+
         string target = Path.GetFullPath(files[^1], directory);
         if (File.Exists(target))
         {
@@ -101,6 +107,11 @@ internal static class MigrateArguments
 
     private static SourceSelection Source(string source, string directory, PathGlob[] include, PathGlob[] exclude, string? format)
     {
+        if (RemoteRoot.IsOne(source))
+        {
+            return Remote(source, include, exclude, format);
+        }
+
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(source, directory));
         if (Directory.Exists(path))
         {
@@ -110,6 +121,18 @@ internal static class MigrateArguments
         return Path.Exists(path)
             ? new SourceSelection { Root = new RootReference(Path.GetDirectoryName(path)!), Files = [Path.GetFileName(path)], Format = format }
             : throw CliException.Usage($"{source}: there is no such file or directory");
+    }
+
+    // An address of one image, by its extension, or of something that has many.
+    private static SourceSelection Remote(string source, PathGlob[] include, PathGlob[] exclude, string? format)
+    {
+        string address = source.TrimEnd('/');
+        int slash = address.LastIndexOf('/');
+        bool isOne = slash > address.IndexOf("://", StringComparison.Ordinal) + 2
+            && (!address.StartsWith("s3:", StringComparison.Ordinal) || Extensions.Contains(Path.GetExtension(address).TrimStart('.').ToLowerInvariant()));
+        return isOne
+            ? new SourceSelection { Root = new RootReference(address[..slash]), Files = [address[(slash + 1)..]], Format = format }
+            : new SourceSelection { Root = new RootReference(address), Include = include, Exclude = exclude, Format = format };
     }
 
     // The same text goes through the parser of manifests, so that one place knows what is allowed; its words become those of this command line.

@@ -32,7 +32,7 @@ internal sealed class MigrationSession
         _manifest = request.Manifest;
         _roots = Fitting(() => ManifestRoots.Of(_manifest, request.BaseDirectory, request.AllowedRoots));
         _targetRoot = _roots.Of(_manifest.Target.Root.Text);
-        _inspector = new SourceInspector(_roots.Files, _roots.Allowed, request.ProbeBacking);
+        _inspector = new SourceInspector(_roots.Files, _roots.Allowed, request.ProbeBacking, _roots.Protocols);
         if (!Directory.Exists(_targetRoot) && !request.CreatesTargetRoot)
         {
             throw CliException.Refused($"{_targetRoot}: the directory of the target root is not there", "create it, or mount what belongs there");

@@ -17,6 +17,11 @@ public static class Appliances
     /// <param name="path">Absolute.</param>
     public static string EngineName(string path)
     {
+        if (RemoteRoot.IsOne(path))
+        {
+            return RemoteName(path);
+        }
+
         for (int slash = path.LastIndexOf('/'); slash > 0; slash = path.LastIndexOf('/', slash - 1))
         {
             string above = path[..slash];
@@ -46,21 +51,45 @@ public static class Appliances
 
     /// <summary>The disks of an appliance that a source selects: all where the appliance itself is selected (but those that are excluded), else those whose own path is.</summary>
     /// <param name="source">Selects.</param>
+    /// <param name="root">The root's directory or address.</param>
     /// <param name="relative">The appliance's path in its root.</param>
-    /// <param name="path">Its absolute path.</param>
     /// <param name="files">Opens it; confined to the roots.</param>
-    internal static IEnumerable<FoundSource> Disks(SourceSelection source, string relative, string path, IFileLocator files)
+    internal static IEnumerable<FoundSource> Disks(SourceSelection source, string root, string relative, IFileLocator files)
     {
+        string PathOf(string inRoot) => RemoteRoot.IsOne(root) ? RemoteRoot.NameOf(root, inRoot) : Path.Join(root, inRoot);
+
         bool all = source.Selects(relative);
-        (IReadOnlyList<OvaDisk> disks, string? problem) = Read(path, files);
+        (IReadOnlyList<OvaDisk> disks, string? problem) = Read(PathOf(relative), files);
         if (problem is not null)
         {
-            return all ? [new FoundSource(SourceScanner.Name(source, relative), path, source.Format, problem)] : [];
+            return all ? [new FoundSource(SourceScanner.Name(source, relative), PathOf(relative), source.Format, problem)] : [];
         }
 
         return disks.Select(disk => (disk, inRoot: $"{relative}/{disk.Entry.Name}"))
             .Where(found => source.Selects(found.inRoot) || (all && !source.Exclude.Any(glob => glob.IsMatch(found.inRoot))))
-            .Select(found => new FoundSource(SourceScanner.Name(source, found.inRoot), $"{path}/{found.disk.Entry.Name}", source.Format, Problem(found.disk, found.inRoot)));
+            .Select(found => new FoundSource(SourceScanner.Name(source, found.inRoot), PathOf(found.inRoot), source.Format, Problem(found.disk, found.inRoot))
+            {
+                Root = SourceScanner.Address(root),
+            });
+    }
+
+    // Parts of a web address are escaped, names of disks are not; a query belongs to the address.
+    private static string RemoteName(string address)
+    {
+        bool isWeb = RootedProtocol.IsWeb(address);
+        int query = isWeb ? address.IndexOf('?', StringComparison.Ordinal) : -1;
+        (string path, string rest) = query < 0 ? (address, "") : (address[..query], address[query..]);
+        for (int slash = path.LastIndexOf('/'); slash > 0; slash = path.LastIndexOf('/', slash - 1))
+        {
+            string above = path[..slash];
+            if (OvaArchive.IsNamedLikeOne(above))
+            {
+                string disk = path[(slash + 1)..];
+                return $"ova:{above}{rest}#{(isWeb ? Uri.UnescapeDataString(disk) : disk)}";
+            }
+        }
+
+        return address;
     }
 
     private static (IReadOnlyList<OvaDisk> Disks, string? Problem) Read(string path, IFileLocator files)

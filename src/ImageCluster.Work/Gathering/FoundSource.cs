@@ -12,4 +12,7 @@ public sealed record FoundSource(ImageName Name, string Path, string? Format, st
 {
     /// <summary>It lies on a server, not in a file.</summary>
     public bool IsRemote => RemoteRoot.IsOne(Path);
+
+    /// <summary>Of one on a server: the address below which everything lies that it may refer to. Its own place, where it is not known.</summary>
+    public string? Root { get; init; }
 }

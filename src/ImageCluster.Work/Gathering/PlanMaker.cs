@@ -86,7 +86,7 @@ public sealed class PlanMaker(MigrationManifest manifest, RootMap roots, SourceI
         }
 
         reason = $"{DoneReason} ({job.End!.At.ToDateTimeOffset():yyyy-MM-dd HH:mm} UTC)";
-        if (earlier.SourceFingerprint(job.Id) is { } fingerprint && (source.IsRemote || SourceWatch.IsStill(fingerprint)))
+        if (earlier.SourceFingerprint(job.Id) is { } fingerprint && SourceWatch.IsStill(fingerprint, roots.Protocols))
         {
             return job;
         }

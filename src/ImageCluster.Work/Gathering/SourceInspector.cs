@@ -12,14 +12,15 @@ namespace ImageCluster.Work.Gathering;
 /// <summary>Opens sources, for the plan and for the conversion alike: confined to the roots, under QEMU's locks, watched for changes.</summary>
 /// <param name="locator">This machine's files.</param>
 /// <param name="allowedRoots">Directories in which every file of a chain must lie.</param>
+/// <param name="protocols">How roots that are addresses are reached; null for every protocol there is.</param>
 /// <param name="allowProbedBacking">A backing file whose format the overlay does not state is probed; else the image is refused.</param>
-public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking)
+public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking, IReadOnlyList<StorageProtocol>? protocols = null)
 {
     // Appliances lie in files, and these in the roots.
     private readonly ProtocolLocator _files = new(locator, new ArchiveProtocol());
 
-    // Servers that the manifest names; what an image names is never fetched from one.
-    private readonly IReadOnlyList<StorageProtocol> _servers = ProtocolRegistry.Create(ProtocolSettings.Default);
+    // Servers that the manifest names; what an image names is fetched from below the same root or not at all.
+    private readonly IReadOnlyList<StorageProtocol> _servers = protocols ?? ProtocolRegistry.Create(ProtocolSettings.Default);
 
     /// <summary>Opens a source with its chain. Whoever has the image open for writing makes this fail, and while it is open nobody else can.</summary>
     public OpenedSource Open(FoundSource source)
@@ -30,10 +31,11 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         }
 
         var watch = new SourceWatch(new ConfinedLocator(locator, allowedRoots));
-        LayeredDisk disk = new ChainOpener(new ProtocolLocator(watch, source.IsRemote ? _servers : [new ArchiveProtocol()])).Open(Appliances.EngineName(source.Path), new ChainOptions
+        LayeredDisk disk = new ChainOpener(new ProtocolLocator(watch, Protocols(source, watch))).Open(Appliances.EngineName(source.Path), new ChainOptions
         {
             Format = source.Format,
             AllowProbedBacking = allowProbedBacking,
+            References = source.Root is not null && RootedProtocol.IsFor(source.Path) ? ProtocolPolicy.Of(ImagePath.ProtocolOf(source.Path)!) : ProtocolPolicy.FilesOnly,
         });
         if (source.Format is null && disk.Top.FormatName == "raw" && FormatOfName(source.Path) is { } claimed)
         {
@@ -101,6 +103,10 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
 
         return data;
     }
+
+    private IEnumerable<StorageProtocol> Protocols(FoundSource source, SourceWatch watch) => source.IsRemote
+        ? [new ArchiveProtocol(), .. _servers.Where(static protocol => protocol is not ArchiveProtocol).Select(protocol => new RootedProtocol(protocol, source.Root, watch.Note))]
+        : [new ArchiveProtocol()];
 
     // What probes as raw under such a name is far more likely a damaged image than a disk: converting it would pass every verification.
     private static string? FormatOfName(string path) => Path.GetExtension(path).ToLowerInvariant() switch

@@ -1,4 +1,7 @@
+using ImageCluster.Imaging;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Archives;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Work.Roots;
@@ -12,6 +15,9 @@ namespace ImageCluster.Work.Gathering;
 /// </summary>
 public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
 {
+    // Confined to the roots where they are directories; addresses are made of the roots' own.
+    private ProtocolLocator Locator { get; } = new(roots.Locator, roots.Protocols);
+
     private readonly Dictionary<string, FoundSource> _found = new(StringComparer.Ordinal);
 
     /// <summary>Each file once, in the order of the sources and of names in a source; where two select the same file the first counts.</summary>
@@ -31,20 +37,15 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
 
     private IEnumerable<FoundSource> Named(SourceSelection source, string directory, string file)
     {
-        if (RemoteRoot.IsOne(directory))
+        string path = RemoteRoot.IsOne(directory) ? RemoteRoot.NameOf(directory, file) : Path.Join(directory, file);
+        if (OvaArchive.IsNamedLikeOne(file) && (RemoteRoot.IsOne(directory) || File.Exists(path)))
         {
-            return [new FoundSource(new ImageName(source.Root.Text, file), RemoteRoot.NameOf(directory, file), source.Format)];
+            return Appliances.Disks(source, directory, file, Locator);
         }
 
-        string path = Path.Join(directory, file);
-        if (OvaArchive.IsNamedLikeOne(file) && File.Exists(path))
+        if (RemoteRoot.IsOne(directory) || Appliances.EngineName(path) != path)
         {
-            return Appliances.Disks(source, file, path, roots.Locator);
-        }
-
-        if (Appliances.EngineName(path) != path)
-        {
-            return [new FoundSource(new ImageName(source.Root.Text, file), path, source.Format)];
+            return [new FoundSource(new ImageName(source.Root.Text, file), path, source.Format) { Root = Address(directory) }];
         }
 
         string? problem = Directory.Exists(path) ? "is a directory, not an image" : Path.Exists(path) ? null : "there is no such file";
@@ -55,7 +56,7 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
     {
         if (RemoteRoot.IsOne(directory))
         {
-            throw new GatheringException($"{directory}: the root '{source.Root}' is a server, which is not searched", "name its images: 'files' instead of 'include'");
+            return Listed(source, directory, cancel);
         }
 
         if (!Directory.Exists(directory))
@@ -92,7 +93,7 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
                 }
                 else if (OvaArchive.IsNamedLikeOne(entry.Name))
                 {
-                    foreach (FoundSource disk in Appliances.Disks(source, path, entry.FullName, roots.Locator))
+                    foreach (FoundSource disk in Appliances.Disks(source, root, path, Locator))
                     {
                         yield return disk;
                     }
@@ -104,6 +105,38 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
                 }
             }
         }
+    }
+
+    // What a server says that there is.
+    private List<FoundSource> Listed(SourceSelection source, string address, CancellationToken cancel)
+    {
+        List<FoundSource> found = [];
+        try
+        {
+            StorageProtocol protocol = Locator.ProtocolOf(address) ?? throw new ImageException(ImageErrorKind.Unsupported, address, $"Unknown protocol '{ImagePath.ProtocolOf(address)}'");
+            foreach (string path in protocol.List(address, cancel))
+            {
+                if (OvaArchive.IsNamedLikeOne(path))
+                {
+                    found.AddRange(Appliances.Disks(source, address, path, Locator));
+                }
+                else if (source.Selects(path))
+                {
+                    string? bad = ImageName.PathProblem(path);
+                    found.Add(new FoundSource(Name(source, path), RemoteRoot.NameOf(address, path), source.Format, bad is null ? null : $"the object's name {bad}") { Root = address });
+                }
+            }
+        }
+        catch (ImageException e) when (e.Kind == ImageErrorKind.Unsupported)
+        {
+            throw new GatheringException($"{address}: the root '{source.Root}' is a server, which is not searched", "name its images: 'files' instead of 'include'");
+        }
+        catch (ImageException e)
+        {
+            throw new GatheringException(ErrorText.Of(e, address));
+        }
+
+        return [.. found.OrderBy(file => file.Name)];
     }
 
     private static bool TryList(string directory, out FileSystemInfo[] entries, out string? problem)
@@ -125,6 +158,8 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
             return false;
         }
     }
+
+    internal static string? Address(string directory) => RemoteRoot.IsOne(directory) ? directory : null;
 
     // A name that no image can have is shown, with what is wrong with it, in a form that one can have.
     internal static ImageName Name(SourceSelection source, string path)

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using ImageCluster.Imaging;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Work.Native;
 using ImageCluster.Work.Roots;
 
@@ -11,23 +13,32 @@ namespace ImageCluster.Work.Gathering;
 /// </summary>
 public sealed class SourceWatch(IFileLocator inner) : IFileLocator
 {
+    // Files of servers: each has one version while it is open, which its reader sees to.
+    private readonly ConcurrentDictionary<string, string> _versions = new();
+
     private readonly ConcurrentDictionary<string, FileStamp?> _stamps = new();
 
     /// <summary>Canonical names of the files opened so far.</summary>
-    public IReadOnlyList<string> Files => [.. _stamps.Keys.Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Files => [.. _stamps.Keys.Concat(_versions.Keys).Order(StringComparer.Ordinal)];
 
     /// <summary>What the files looked like when they were opened; equal in two runs where nothing has changed between.</summary>
-    public string Fingerprint => string.Join('\n', Files.Select(file => $"{_stamps[file]?.Fingerprint}\t{file}"));
+    public string Fingerprint => string.Join('\n', Files.Select(file => $"{Stamp(file)}\t{file}"));
 
     /// <summary>
     /// As <see cref="Fingerprint"/>, the same on every node: files by their names in roots, and of their stamps what all nodes see alike.
     /// </summary>
     public string SharedFingerprint(RootMap roots) => string.Join('\n', Files.Select(file =>
-        $"{_stamps[file]?.Length} {_stamps[file]?.Modified}\t{roots.NameOf(file)?.ToString() ?? file}"));
+        $"{(_versions.TryGetValue(file, out string? version) ? version : $"{_stamps[file]?.Length} {_stamps[file]?.Modified}")}\t{roots.NameOf(file)?.ToString() ?? file}"));
 
     /// <summary>True where the files of a fingerprint are what they were then, without opening them.</summary>
-    public static bool IsStill(string fingerprint) => fingerprint.Split('\n').All(line =>
-        line.Split('\t', 2) is [string stamp, string file] && FileStamp.Of(file)?.Fingerprint == stamp);
+    /// <param name="fingerprint">Of an earlier run.</param>
+    /// <param name="protocols">How files of servers are reached: these are opened, to ask for their versions.</param>
+    public static bool IsStill(string fingerprint, IReadOnlyList<StorageProtocol> protocols) => fingerprint.Split('\n').All(line =>
+        line.Split('\t', 2) is [string stamp, string file]
+        && (RemoteRoot.IsOne(file) ? VersionNow(file, protocols) : FileStamp.Of(file)?.Fingerprint) == stamp);
+
+    /// <summary>Takes note of a file of a server.</summary>
+    public void Note(string name, IBlockFile file) => _versions.GetOrAdd(name, VersionOf(file));
 
     public IBlockFile Open(string name, OpenMode mode)
     {
@@ -60,4 +71,22 @@ public sealed class SourceWatch(IFileLocator inner) : IFileLocator
     public string Canonical(string name) => inner.Canonical(name);
 
     public void Delete(string name) => throw new NotSupportedException("Sources are read only.");
+
+    private string? Stamp(string file) => _versions.TryGetValue(file, out string? version) ? version : _stamps[file]?.Fingerprint;
+
+    // Servers that name no versions are at least asked for the length.
+    private static string VersionOf(IBlockFile file) => file is IVersionedFile versioned ? versioned.Version : $"{file.Length}";
+
+    private static string? VersionNow(string name, IReadOnlyList<StorageProtocol> protocols)
+    {
+        try
+        {
+            using IBlockFile file = new ProtocolLocator(new LocalFileLocator(), protocols).Open(name, OpenMode.ReadOnly);
+            return VersionOf(file);
+        }
+        catch (ImageException)
+        {
+            return null;
+        }
+    }
 }

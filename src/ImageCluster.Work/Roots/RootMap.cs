@@ -1,6 +1,7 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Jobs;
 
 namespace ImageCluster.Work.Roots;
@@ -14,8 +15,11 @@ public sealed class RootMap
     /// <param name="directories">Absolute paths, or URLs (<see cref="RemoteRoot"/>), by the roots' names.</param>
     /// <param name="files">This machine's files; null for the local ones.</param>
     /// <param name="alsoAllowed">Directories beyond the roots in which the files of a chain may lie.</param>
-    public RootMap(IReadOnlyDictionary<string, string> directories, IFileLocator? files = null, IEnumerable<string>? alsoAllowed = null)
+    /// <param name="protocols">How roots that are addresses are reached; null for every protocol there is.</param>
+    public RootMap(
+        IReadOnlyDictionary<string, string> directories, IFileLocator? files = null, IEnumerable<string>? alsoAllowed = null, IReadOnlyList<StorageProtocol>? protocols = null)
     {
+        Protocols = protocols ?? ProtocolRegistry.Create(ProtocolSettings.Default);
         _directories = new Dictionary<string, string>(directories, StringComparer.Ordinal);
         Files = files ?? new LocalFileLocator();
         Allowed = [.. _directories.Values.Concat(alsoAllowed ?? []).Where(directory => !RemoteRoot.IsOne(directory)).Distinct(StringComparer.Ordinal)];
@@ -24,6 +28,9 @@ public sealed class RootMap
 
     /// <summary>This machine's files, wherever they lie.</summary>
     public IFileLocator Files { get; }
+
+    /// <summary>How roots that are addresses are reached.</summary>
+    public IReadOnlyList<StorageProtocol> Protocols { get; }
 
     /// <summary>Confined to the roots: whatever an image refers to, no other file is opened.</summary>
     public IFileLocator Locator => _confined.Value;
@@ -37,6 +44,9 @@ public sealed class RootMap
         ? directory
         : throw new ImageException(ImageErrorKind.NotFound, root, $"This node does not reach the root '{root}'");
 
+    /// <summary>The URL of a root; null for one that is a directory.</summary>
+    public string? AddressOf(string root) => Of(root) is var address && RemoteRoot.IsOne(address) ? address : null;
+
     /// <summary>The absolute path of an image on this machine, or its name on a server.</summary>
     /// <exception cref="ImageException">This machine does not have the root.</exception>
     public string PathOf(ImageName image) => Of(image.Root) is var root && RemoteRoot.IsOne(root)
@@ -49,11 +59,11 @@ public sealed class RootMap
     /// </summary>
     public ImageName? NameOf(string path)
     {
-        string canonical = Files.Canonical(path);
+        string canonical = Canonical(path);
         (string Name, string Directory)? best = null;
         foreach ((string name, string directory) in _directories.Where(root => !RemoteRoot.IsOne(root.Value)))
         {
-            string root = Files.Canonical(directory);
+            string root = Canonical(directory);
             bool isBelow = canonical.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal);
             bool isBetter = best is not { } other || root.Length > other.Directory.Length ||
                 (root.Length == other.Directory.Length && string.CompareOrdinal(name, other.Name) < 0);
@@ -63,4 +73,6 @@ public sealed class RootMap
         string? below = best is { } found ? canonical[found.Directory.Length..].TrimStart('/') : null;
         return below is null || ImageName.PathProblem(below) is not null ? null : new ImageName(best!.Value.Name, below);
     }
+
+    private string Canonical(string path) => RemoteRoot.IsOne(path) ? path : Files.Canonical(path);
 }

@@ -20,7 +20,7 @@ internal sealed class JobFiles(RootMap roots)
     /// </summary>
     public static readonly ChainOptions Chain = new() { AllowProbedBacking = false };
 
-    private readonly SourceInspector _inspector = new(roots.Files, roots.Allowed, allowProbedBacking: false);
+    private readonly SourceInspector _inspector = new(roots.Files, roots.Allowed, allowProbedBacking: false, roots.Protocols);
 
     public RootMap Roots => roots;
 
@@ -29,7 +29,7 @@ internal sealed class JobFiles(RootMap roots)
 
     /// <summary>Opens an image with its chain for reading, under QEMU's locks: whoever writes to it makes this fail, and the other way round.</summary>
     public OpenedSource OpenSource(ImageName image, string format) =>
-        _inspector.Open(new FoundSource(image, roots.PathOf(image), Stated(format)));
+        _inspector.Open(new FoundSource(image, roots.PathOf(image), Stated(format)) { Root = roots.AddressOf(image.Root) });
 
     /// <summary>As <see cref="OpenSource(ImageName, string)"/>, the source of a convert.</summary>
     public OpenedSource OpenSource(ConvertSpec spec)

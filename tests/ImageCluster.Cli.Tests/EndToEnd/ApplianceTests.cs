@@ -87,5 +87,31 @@ public sealed class ApplianceTests : IDisposable
         Assert.Equal(digests[0].Split(' ')[0], digests[1].Split(' ')[0]);
     }
 
+    [Fact]
+    public void ImagesOnAWebServerAreMigratedAndNotMigratedAgain()
+    {
+        byte[] disk = GuestContent.Make(3 << 20, 1);
+        byte[] ova = OvaBuilder.Ova(("disk1.raw", disk));
+        string tag = "\"one\"";
+        using HttpTestServer server = new(query => HttpReply.File(query, query.Path == "/vms/a.raw" ? disk : ova, tag));
+        string[] command = ["migrate", "--to", "raw", $"{server.Address}/vms/a.raw", $"{server.Address}/web.ova", "out"];
+        _lab.Run(command).Expect(0);
+        Assert.Equal(["a.raw", "web.ova/disk1.raw"], _lab.Targets());
+        Assert.Equal(disk, File.ReadAllBytes(_lab["out/a.raw"]));
+        Assert.Equal(disk, File.ReadAllBytes(_lab["out/web.ova/disk1.raw"]));
+        CliRun again = _lab.Run(command).Expect(0);
+        Assert.Contains("Nothing to do", again.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("has changed", again.Output, StringComparison.Ordinal);
+        tag = "\"two\"";
+        Assert.Contains("its source has changed since", _lab.Run(command).Expect(0).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnAddressIsNoPlaceForTargets()
+    {
+        _lab.AddRaw("a.raw", 1, 512);
+        Assert.Contains("targets go to a directory", _lab.Run("migrate", "--to", "raw", "src", "s3://bucket/x").Error, StringComparison.Ordinal);
+    }
+
     private void Add(string name, params (string Name, byte[] Content)[] disks) => File.WriteAllBytes(_lab[$"src/{name}"], OvaBuilder.Ova(disks));
 }

@@ -120,6 +120,8 @@ public sealed class S3TestServer : IDisposable
         string upload = arguments.GetValueOrDefault("uploadId", "");
         switch (query.Method)
         {
+            case "GET" when arguments.ContainsKey("list-type"):
+                return List(path.TrimEnd('/'), arguments);
             case "GET" or "HEAD":
                 return _objects.TryGetValue(path, out byte[]? content) ? HttpReply.File(query, content, _tags.GetValueOrDefault(path) ?? Tag(content))
                     : query.Method == "HEAD" ? new HttpReply(404) : Refuse(404, "NoSuchKey", "The specified key does not exist.");
@@ -144,6 +146,25 @@ public sealed class S3TestServer : IDisposable
             default:
                 return Refuse(405, "MethodNotAllowed", query.Method);
         }
+    }
+
+    /// <summary>Keys in one answer to a request for a list.</summary>
+    public int PageLength { get; set; } = 1000;
+
+    private HttpReply List(string bucket, Dictionary<string, string> arguments)
+    {
+        string prefix = $"{bucket}/{arguments.GetValueOrDefault("prefix")}";
+        string after = arguments.GetValueOrDefault("continuation-token", "");
+        string[] keys = [.. _objects.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+            .Select(key => key[(bucket.Length + 1)..]).Where(key => string.CompareOrdinal(key, after) > 0)];
+        XElement answer = new("ListBucketResult", new XElement("Name", bucket),
+            keys.Take(PageLength).Select(key => new XElement("Contents", new XElement("Key", key), new XElement("Size", _objects[$"{bucket}/{key}"].Length))));
+        if (keys.Length > PageLength)
+        {
+            answer.Add(new XElement("IsTruncated", true), new XElement("NextContinuationToken", keys[PageLength - 1]));
+        }
+
+        return HttpReply.Text(200, answer.ToString());
     }
 
     private HttpReply Complete(HttpQuery query, string path, string upload)

@@ -1,7 +1,7 @@
 namespace ImageCluster.Imaging.Storage.Http;
 
 /// <summary>A remote file, read by ranges through a <see cref="ReadAheadCache"/>. It has the length that it had when it was opened; another version of it is never mixed in.</summary>
-internal sealed class HttpFile : IBlockFile
+internal sealed class HttpFile : IBlockFile, IVersionedFile
 {
     private readonly ReadAheadCache _cache;
     private readonly IDisposable _channel;
@@ -22,6 +22,8 @@ internal sealed class HttpFile : IBlockFile
     public string Name { get; }
 
     public long Length => _reader.Length;
+
+    public string Version => _reader.Version;
 
     public bool CanWrite => false;
 

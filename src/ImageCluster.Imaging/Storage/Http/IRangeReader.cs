@@ -6,6 +6,9 @@ internal interface IRangeReader
     /// <summary>Bytes.</summary>
     long Length { get; }
 
+    /// <inheritdoc cref="IVersionedFile.Version"/>
+    string Version { get; }
+
     /// <summary>Fills <paramref name="buffer"/>; the range lies in the file.</summary>
     void Read(long offset, Span<byte> buffer, CancellationToken cancel);
 }

@@ -14,6 +14,8 @@ internal sealed class RemoteRangeReader(IRemoteObject remote, RemoteVersion vers
 
     public long Length => version.Length;
 
+    public string Version => $"{version.Length} {version.ETag ?? version.LastModified}".TrimEnd();
+
     /// <summary>Finds out the length and the version, and whether the server gives ranges at all.</summary>
     /// <exception cref="ImageException">It does not, or the file is not there.</exception>
     public static RemoteRangeReader Open(IRemoteObject remote, HttpSettings settings, CancellationToken cancel)

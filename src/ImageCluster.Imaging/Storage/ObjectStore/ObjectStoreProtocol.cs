@@ -36,6 +36,19 @@ public sealed class ObjectStoreProtocol(S3Settings? settings = null) : StoragePr
 
     public override IBlockFile Create(string name, long length, OpenMode mode, bool mustBeNew, IFileLocator files) => throw InPlace(name);
 
+    /// <param name="root"><c>s3://BUCKET</c> or <c>s3://BUCKET/PREFIX</c>: keys that begin with the prefix and a slash.</param>
+    /// <param name="cancel">Ends it.</param>
+    public override IEnumerable<string> List(string root, CancellationToken cancel)
+    {
+        // The key does not matter here, as long as the name with one is good.
+        S3Location location = S3Location.Parse(root + "/x");
+        string prefix = location.Key[..^1];
+        return S3Listing.Keys(Settings, root, location.Bucket, prefix, cancel)
+            .Where(static key => !key.EndsWith('/'))
+            .Select(key => key[prefix.Length..])
+            .Where(static name => name.Length > 0);
+    }
+
     public override StagedTarget Stage(string name, IFileLocator files)
     {
         S3Location.Parse(name);

@@ -62,6 +62,13 @@ public abstract class StorageProtocol
     /// <summary>For protocols whose images appear as a whole: where a new one is put together. Null for those that are written in place.</summary>
     public virtual StagedTarget? Stage(string name, IFileLocator files) => null;
 
+    /// <summary>The names of everything below a directory-like name, relative to it with '/' between parts, in any order.</summary>
+    /// <param name="root">In full, with the scheme; without a slash at its end.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="ImageException">The protocol has no lists.</exception>
+    public virtual IEnumerable<string> List(string root, CancellationToken cancel) =>
+        throw new ImageException(ImageErrorKind.Unsupported, root, $"Protocol '{ImagePath.ProtocolOf(root)}' cannot list what is there");
+
     public virtual bool Exists(string name, IFileLocator files)
     {
         try

@@ -260,6 +260,23 @@ public sealed class ObjectStoreTests : IDisposable
         Assert.Equal("An object cannot be changed in place", Assert.Throws<ImageException>(() => _locator.Create(Name, 1, OpenMode.ReadWrite)).Message);
     }
 
+    [Theory]
+    [InlineData("s3://bucket", "a/1 x b/2&< b/ä c")]
+    [InlineData("s3://bucket/b", "2&< ä")]
+    [InlineData("s3://bucket/none", "")]
+    public void AListOfObjectsIsReadPageByPage(string root, string expected)
+    {
+        foreach (string key in (string[])["a/1 x", "b/2&<", "b/ä", "c", "b/"])
+        {
+            _store[$"bucket/{key}"] = [1];
+        }
+
+        _store["other/d"] = [1];
+        _store.PageLength = 2;
+        Assert.Equal(expected, string.Join(' ', _locator.ProtocolOf(root)!.List(root, CancellationToken.None)));
+        Assert.Empty(_store.Refusals);
+    }
+
     [Fact]
     public void AnEmptyImageIsCreated()
     {
