@@ -54,6 +54,9 @@ internal sealed partial class WritableQcow2Image :
     /// <summary>Partial writes are possible by subclusters.</summary>
     public override long Granularity => _layout.SubclusterSize;
 
+    /// <summary>Without a backing file what a cluster does not have yet is zeros: the caller need not fill it up, and bitmaps record no more than was written.</summary>
+    public long WriteUnit => Backing is null ? 1 : Granularity;
+
     public void Write(long offset, ReadOnlySpan<byte> data)
     {
         CheckRange(offset, data.Length);

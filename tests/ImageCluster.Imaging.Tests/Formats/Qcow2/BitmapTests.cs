@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text.Json;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
@@ -291,6 +292,30 @@ public sealed class BitmapTests : IDisposable
         image.Dispose();
         QemuTools.Img("check", Path);
         Assert.Contains("at the limit", QemuTools.Img("info", Path));
+    }
+
+    /// <summary>Not by our own reader: QEMU's NBD server says which ranges are dirty.</summary>
+    [SkippableTheory]
+    [InlineData("cluster_size=512")]
+    [InlineData("cluster_size=64k")]
+    public void QemuServesTheBitsThatWereMarked(string options)
+    {
+        QemuTools.Require();
+        QemuTools.Img("create", "-q", "-f", "qcow2", "-o", options, Path, "10M");
+        (long Offset, long Length)[] ranges = [(0, 512), (1536, 1024), (3 << 20, 1 << 20), ((10 << 20) - 512, 512)];
+        using (WritableQcow2Image image = Open())
+        {
+            image.AddBitmap("marks", 512, enabled: false);
+            image.MarkBitmap("marks", ranges);
+        }
+
+        using QemuHolder server = QemuHolder.Nbd(Path, "qcow2", _directory.Path, "-r", "-B", "marks");
+        string map = QemuTools.Img("map", "--output=json", "--image-opts",
+            $"driver=nbd,server.type=unix,server.path={_directory["holder.sock"]},x-dirty-bitmap=qemu:dirty-bitmap:marks");
+        IEnumerable<(long, long)> dirty = JsonDocument.Parse(map).RootElement.EnumerateArray()
+            .Where(extent => !extent.GetProperty("data").GetBoolean())
+            .Select(extent => (extent.GetProperty("start").GetInt64(), extent.GetProperty("length").GetInt64()));
+        Assert.Equal(ranges, dirty);
     }
 
     private static void AssertRefused(ImageErrorKind kind, string message, Action action)

@@ -119,7 +119,8 @@ public sealed class CheckerTests : IDisposable
         string raw = _directory["a.raw"];
         int size = options.Contains("2M") ? 20 << 20 : options.Contains("512") ? 400_384 : 3 << 20;
         File.WriteAllBytes(raw, GuestContent.Make(size, seed, 100_000));
-        string[] compress = dataFile || seed % 2 == 0 ? [] : ["-c"];
+        // Of refcounts of 4 bits, packed clusters leave no room for snapshots.
+        string[] compress = dataFile || options.Contains("refcount_bits=4") || seed % 2 == 0 ? [] : ["-c"];
         QemuTools.Img(["convert", "-f", "raw", "-O", "qcow2", .. compress, "-o", options.Replace("DATA", _directory["data.raw"]), raw, image]);
         // Not both: qemu-img 7.2 loses the snapshots of an image with bitmaps when it opens it for repairs.
         bool snapshots = !dataFile && !oneBit && (version2 || seed % 3 > 0);
