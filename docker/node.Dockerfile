@@ -7,8 +7,8 @@ WORKDIR /source
 COPY Directory.*.props Directory.*.targets* BannedSymbols.txt .editorconfig global.json* ./
 COPY src/ src/
 COPY docs/manifest.schema.json docs/
-RUN dotnet publish src/ImageCluster.Node -c Release -o /app -p:DebugType=none \
- && dotnet publish src/ImageCluster.Cli -c Release -o /cli -p:DebugType=none \
+RUN dotnet publish src/ImageCluster.Node -c Release --use-current-runtime --self-contained false -o /app -p:DebugType=none \
+ && dotnet publish src/ImageCluster.Cli -c Release --use-current-runtime --self-contained false -o /cli -p:DebugType=none \
  && mkdir -p /empty/var/lib/imagecluster
 
 # No shell and no package manager: what is not there cannot be misused.
