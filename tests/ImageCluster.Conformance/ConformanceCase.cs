@@ -45,6 +45,9 @@ public sealed record ConformanceCase
     /// <summary>A web server serves the case's inputs: <c>{web}</c> in a step is its address. qemu-img needs its curl module for that.</summary>
     public bool NeedsWeb { get; init; }
 
+    /// <summary>The inputs are exports of an NBD server too, whose socket is <c>nbd.sock</c>.</summary>
+    public bool NeedsNbd { get; init; }
+
     public Verdict Verdict { get; init; } = Verdict.Same;
 
     /// <summary>Where the verdict is not Same: how and why, for the reader of the compatibility table.</summary>

@@ -15,6 +15,7 @@ public sealed class ConformanceTests(Sandbox sandbox) : IClassFixture<Sandbox>
         QemuTools.Require();
         ConformanceCase test = AllCases.List.Single(c => c.Name == name);
         Skip.IfNot(test.IsAvailable, $"the format {test.Format} cannot be {(test.Command is "create" or "convert" ? "written" : "read")} here yet");
+        Skip.IfNot(!test.NeedsNbd || File.Exists("/usr/bin/nbdkit"), "nbdkit is not installed");
         Skip.IfNot(!test.NeedsWeb || Programs.QemuReadsWeb, "qemu-img's curl module (Debian: qemu-block-extra) is not installed");
         List<string> differences = sandbox.Differences(test);
         if (test.Verdict == Verdict.Same)

@@ -5,6 +5,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Http;
+using ImageCluster.Testing.Nbd;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -36,6 +37,8 @@ public sealed partial class Sandbox : IDisposable
             _inputs.CopyTo(test.Setup, served);
         }
 
+        using NbdServer? forTheirs = test.NeedsNbd ? ServeByNbd(test, theirs) : null;
+        using NbdServer? forOurs = test.NeedsNbd ? ServeByNbd(test, ours) : null;
         foreach (string step in test.Steps)
         {
             string[] arguments = CommandLineText.Split(step.Replace("{web}", web?.Address, StringComparison.Ordinal));
@@ -52,6 +55,13 @@ public sealed partial class Sandbox : IDisposable
 
         Directory.Delete(Path.GetDirectoryName(theirs)!, recursive: true);
         return differences;
+    }
+
+    // Each has exports of its own, by the same name from its directory.
+    private NbdServer ServeByNbd(ConformanceCase test, string directory)
+    {
+        _inputs.CopyTo(test.Setup, directory + "-exports");
+        return NbdServer.Files(Path.Combine(directory, "nbd.sock"), directory + "-exports");
     }
 
     private static HttpReply Serve(string directory, HttpQuery query)

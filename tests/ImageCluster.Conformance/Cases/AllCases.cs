@@ -19,6 +19,7 @@ internal static class AllCases
         .. FormatCases.List,
         .. NodeCases.List,
         .. WebCases.List,
+        .. NbdCases.List,
         .. DamageCases.List,
     ];
 }

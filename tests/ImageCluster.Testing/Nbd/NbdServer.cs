@@ -15,8 +15,9 @@ public sealed class NbdServer : IDisposable
     private readonly string[] _arguments;
     private Process? _process;
 
-    private NbdServer(string program, TempDirectory directory, string[] arguments)
+    private NbdServer(string program, TempDirectory directory, string[] arguments, string? socket = null)
     {
+        SocketPath = socket ?? directory["nbd.sock"];
         Skip.IfNot(File.Exists($"/usr/bin/{program}"), $"{program} is not installed");
         (_program, _directory, _arguments) = (program, directory, arguments);
         try
@@ -31,7 +32,7 @@ public sealed class NbdServer : IDisposable
     }
 
     /// <summary>The socket's path.</summary>
-    public string SocketPath => _directory["nbd.sock"];
+    public string SocketPath { get; }
 
     /// <summary>The name of the default export.</summary>
     public string Url => $"nbd+unix://?socket={SocketPath}";
@@ -46,6 +47,10 @@ public sealed class NbdServer : IDisposable
             .. arguments.Select(a => a.Replace("LOG", directory["log"], StringComparison.Ordinal)),
         ]);
     }
+
+    /// <summary>nbdkit listening on a socket of that path, with every file of a directory as an export that can be written.</summary>
+    public static NbdServer Files(string socket, string directory) =>
+        new("nbdkit", new TempDirectory(), ["-f", "-U", socket, "file", "dir=" + directory], socket);
 
     /// <summary>qemu-nbd serving an image.</summary>
     public static NbdServer Qemu(string image, string format, params string[] flags)
@@ -92,7 +97,10 @@ public sealed class NbdServer : IDisposable
             _process = null;
         }
 
-        File.Delete(SocketPath);
+        if (File.Exists(SocketPath))
+        {
+            File.Delete(SocketPath);
+        }
     }
 
     /// <summary>Starts it again after <see cref="Kill"/>, with the same arguments.</summary>

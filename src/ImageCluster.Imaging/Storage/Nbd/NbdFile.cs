@@ -113,7 +113,8 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
 
     public void WriteZeroes(long offset, long length, ZeroMode mode)
     {
-        RequireWritable(offset, length);
+        // What extends a file is told as what it is.
+        Allocate(offset, length);
         if (length == 0)
         {
             return;
@@ -189,7 +190,13 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
     }
 
     /// <summary>An export has its space; only that the range lies in it is checked.</summary>
-    public void Allocate(long offset, long length) => RequireWritable(offset, length);
+    public void Allocate(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        SetLength(length > long.MaxValue - offset ? long.MaxValue : offset + length);
+        RequireWritable(offset, length);
+    }
 
     public void Flush()
     {
