@@ -6,10 +6,8 @@ using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
-using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
-using ImageCluster.Jobs.Images;
 
 namespace ImageCluster.Cluster.Jobs;
 
@@ -21,10 +19,8 @@ namespace ImageCluster.Cluster.Jobs;
 /// What it asks of images are steps (<see cref="JobSteps"/>), one at a time, that can be taken again after any crash.
 /// </para>
 /// </summary>
-public sealed class JobActor : ReceivePersistentActor, IWithTimers
+public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
 {
-    private const int ManifestsInMessage = 500;
-
     // A job that no worker asked for in so long says whom it waits for.
     private static readonly TimeSpan WorkerWait = TimeSpan.FromSeconds(10);
 
@@ -34,6 +30,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
     private readonly JobImages _images;
     private readonly JobOffers _offers;
     private readonly JobLeases _leases;
+    private readonly JobVoice _voice;
     private readonly Dictionary<string, IActorRef> _workers = new(StringComparer.Ordinal);
     private JobState _state = JobState.New;
 
@@ -48,9 +45,6 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
     private bool _isStepping;
     private bool _isRenewing;
     private Instant _offeredSince;
-    private bool _hasNews;
-    private bool _directoryKnows;
-    private bool _migrationKnows;
 
     /// <param name="jobId">The job's id, which is the entity's.</param>
     public JobActor(string jobId, ImageClusterSettings settings, RecordKeepers keepers, TimeProvider time)
@@ -60,6 +54,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         _images = new JobImages(jobId, keepers, settings, _clock);
         _offers = new JobOffers(keepers, settings);
         _leases = new JobLeases(settings.LeaseDuration);
+        _voice = new JobVoice(keepers);
         Recover<JobEvent>(e => _state = JobRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());
         Command<GiveWork>(Give);
@@ -69,8 +64,8 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         Command<ListCopied>(ListCopied);
         Command<GatheredImages>(PassOn);
         Command<DescribeJob>(_ => Sender.Tell(_state.Spec is null ? Unknown() : JobSummaries.Describe(_state, _status)));
-        Command<EntryNoted>(noted => _directoryKnows |= noted.HasEnded && _state.IsClosed);
-        Command<MigrationReply>(_ => _migrationKnows |= _state.IsClosed);
+        Command<EntryNoted>(noted => _voice.Heard(noted, _state));
+        Command<MigrationReply>(_ => _voice.Heard(_state));
         Command<StepEnded>(EndStep);
         Command<Published>(EndPublishing);
         Command<RenewalEnded>(EndRenewal);
@@ -122,7 +117,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
             if (command is SubmitJob && refusal is null)
             {
                 // Somebody who asks again may have missed the end.
-                (_directoryKnows, _migrationKnows, _hasNews) = (false, false, true);
+                _voice.Forget();
                 Timers.StartPeriodicTimer(Beat.Instance, Beat.Instance, _settings.Heartbeat);
                 Say();
             }
@@ -166,7 +161,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
 
     private void Changed(JobState before)
     {
-        _hasNews = true;
+        _voice.HasNews = true;
         if (before.Stage != _state.Stage || before.StageIndex != _state.StageIndex || before.HasEnded != _state.HasEnded)
         {
             _offers.Pace.Forget();
@@ -207,187 +202,6 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         });
     }
 
-    // Goes on as far as it can: the next step, or work for workers.
-    private void Advance()
-    {
-        if (_isStepping || _state.Spec is null)
-        {
-            return;
-        }
-
-        JobStep step = NextStep();
-        switch (step)
-        {
-            case JobStep.Fail fail:
-                Carry(new FailJob(Id, _clock.Now, fail.Reason), _ => Advance());
-                return;
-            case JobStep.Plan plan:
-                Carry(new PlanJob(Id, _clock.Now, plan.JobPlan), refusal =>
-                {
-                    if (refusal is not null)
-                    {
-                        Fail(refusal.Message);
-                    }
-
-                    Advance();
-                });
-                return;
-            case JobStep.Take take when !_state.Paused || !_state.Uses.IsEmpty:
-                Step(step, _images.TakeAsync(take.Wanted, _state.Uses, take.Chains, _state.Spec.Operation));
-                break;
-            case JobStep.StartFill start:
-                Step(step, _images.StartFillAsync(start.Target, start.Layout));
-                break;
-            case JobStep.CloseFill close when _clock.Now >= _lastLoss + Grace:
-                Step(step, CloseFillAsync(close.Target, [.. _state.Copied.Values.Where(shard => !_published.Contains(shard.Result.Shard))]));
-                break;
-            case JobStep.CloseFill:
-                Timers.StartSingleTimer(Retry.Instance, Retry.Instance, _settings.RetryAfter);
-                break;
-            case JobStep.Release release:
-                Step(step, ReleaseAsync(release, [.. _state.Uses.Union(_leases.Uses)], _state));
-                break;
-        }
-
-        Offer();
-    }
-
-    // A write that was on its way when its worker's lease ended has arrived by then.
-    private TimeSpan Grace => _settings.AssignmentDuration / 10;
-
-    private JobStep NextStep() => JobSteps.Next(_state, _leases.Has(_state), _fillStarted, _fillClosed);
-
-    private void Step<T>(JobStep step, Task<T> task)
-    {
-        _isStepping = true;
-        task.PipeTo(Self, success: result => new StepEnded(step, result, null), failure: e => new StepEnded(step, null, e));
-    }
-
-    private async Task<Refusal?> CloseFillAsync(JobUse target, IReadOnlyList<CompletedShard> shards) =>
-        await _images.PublishAsync(target, shards.ToLookup(shard => shard.Assignment, shard => shard.Result)).ConfigureAwait(false)
-            ?? await _images.CloseRoomsAsync(target).ConfigureAwait(false);
-
-    private async Task<Refusal?> ReleaseAsync(JobStep.Release release, IReadOnlyList<JobUse> uses, JobState state)
-    {
-        JobEnd end = state.End!;
-        bool isFilled = end.Outcome == JobOutcome.Succeeded && state.Plan!.Stages.Any(stage => stage.Kind == StageKind.Finish);
-        if (isFilled && JobSteps.TargetOf(state) is { } target)
-        {
-            await _images.FinishAsync(target, state.Digest).ConfigureAwait(false);
-        }
-
-        return await _images.ReleaseAsync(uses, end, release.Stands).ConfigureAwait(false);
-    }
-
-    private void EndStep(StepEnded ended)
-    {
-        _isStepping = false;
-        if (ended.Error is not null)
-        {
-            Wait(ended.Error is AskTimeoutException ? "an image's record does not answer" : ended.Error.Message);
-            return;
-        }
-
-        switch (ended.Step, ended.Result)
-        {
-            case (JobStep.Take, UsesTried tried):
-                Taken(tried);
-                return;
-            case (JobStep.Release, Refusal refusal):
-                Wait(refusal.Message);
-                return;
-            case (JobStep.Release, _):
-                Carry(new NoteReleased(Id, _clock.Now), _ =>
-                {
-                    _leases.Set([]);
-                    Say();
-                });
-                return;
-            case (_, Refusal { Kind: RefusalKind.NotQuiet } refusal):
-                Wait(refusal.Message);
-                return;
-            case (_, Refusal refusal):
-                Fail(refusal.Message);
-                return;
-            case (JobStep.StartFill, _):
-                _fillStarted = true;
-                break;
-            case (JobStep.CloseFill, _):
-                _fillClosed = true;
-                break;
-        }
-
-        Advance();
-    }
-
-    private void Taken(UsesTried tried)
-    {
-        if (tried.Refusal is { } refusal)
-        {
-            NotTaken(refusal);
-            return;
-        }
-
-        _waitsSince = null;
-        _status = "";
-        _leases.Set(tried.Taken);
-        ImmutableList<JobUse> uses = [.. tried.Taken.Select(lease => lease.Use)];
-        if (uses.SequenceEqual(_state.Uses) || _state.HasEnded)
-        {
-            Advance();
-            return;
-        }
-
-        // Between two leases of its own somebody else may have changed the image.
-        if (_state.Plan is not null && uses.FirstOrDefault(use => _state.Uses.Find(old => old.Image == use.Image) is { } old && use.Token > old.Token + 1) is { } gap)
-        {
-            Carry(new NoteUses(Id, _clock.Now, uses), _ => Fail($"{gap.Image} was used by others after the job's lease on it had run out"));
-            return;
-        }
-
-        JobCommand note = _state.Plan is null && _state.Probed.Length > 0
-            ? new ProbeAgain(Id, _clock.Now, uses)
-            : new NoteUses(Id, _clock.Now, uses);
-        Carry(note, refused =>
-        {
-            if (refused is null)
-            {
-                Advance();
-            }
-            else
-            {
-                Wait(refused.Message);
-            }
-        });
-    }
-
-    private void NotTaken(Refusal refusal)
-    {
-        _waitsSince ??= _clock.Now;
-        if (refusal.Kind is not (RefusalKind.InUse or RefusalKind.NotQuiet))
-        {
-            Fail(refusal.Message);
-        }
-        else if (_clock.Now - _waitsSince >= _settings.ImageWait)
-        {
-            Fail($"{refusal.Message}; the job waited for {_settings.ImageWait:c}");
-        }
-        else
-        {
-            Wait($"waits: {refusal.Message}");
-        }
-    }
-
-    private void Wait(string why)
-    {
-        _hasNews |= _status != why;
-        _status = why;
-        Timers.StartSingleTimer(Retry.Instance, Retry.Instance, _settings.RetryAfter);
-        Offer();
-    }
-
-    private void Fail(string reason) => Carry(new FailJob(Id, _clock.Now, reason), _ => Advance());
-
     private void Offer()
     {
         if (_state.Spec is not null && !_state.IsClosed)
@@ -416,22 +230,11 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
             if (refusal is null)
             {
                 _workers[gift.Worker] = worker;
-                worker.Tell(TaskOf(_state.Assignments[_state.LastAssignment]));
+                worker.Tell(JobOffers.TaskOf(_state, _state.Assignments[_state.LastAssignment]));
             }
 
             Offer();
         });
-    }
-
-    private ShardTask TaskOf(Assignment assignment)
-    {
-        JobUse? target = JobSteps.TargetOf(_state) ?? _state.Uses.Find(use => UseRule.IsExclusive(use.Purpose));
-        bool isFilling = _state.Plan is not null && _state.Layout.Length > 0;
-        return new ShardTask(Id, assignment.Token, _state.Stage, assignment.Shards, _state.Spec!, _state.Plan,
-            isFilling ? JobSteps.LayoutOf(_state) : null, target?.Token ?? 0)
-        {
-            BytesPerSecond = JobOffers.RateOf(_state),
-        };
     }
 
     private void Renew(RenewAssignment renew)
@@ -530,9 +333,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        ShardManifest[] manifests = [.. _state.Copied.Values.Where(shard => shard.Result.Shard >= list.From).Select(shard => shard.Result.Manifest)
-            .OfType<ShardManifest>().Take(ManifestsInMessage + 1)];
-        Sender.Tell(new CopiedShards(Id, [.. manifests.Take(ManifestsInMessage)], manifests.Length > ManifestsInMessage ? manifests[^1].Shard : null));
+        Sender.Tell(JobSummaries.CopiedFrom(_state, list.From));
     }
 
     private void PassOn(GatheredImages gathered)
@@ -560,7 +361,7 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         _offers.TellAgain();
         SayWhomItWaitsFor();
         Advance();
-        if (_hasNews)
+        if (_voice.HasNews)
         {
             Say();
         }
@@ -573,52 +374,25 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         string status = waits && _clock.Now - _offeredSince >= WorkerWait
             ? $"waits for a free worker that reaches {string.Join(", ", JobOffers.RootsOf(_state))}"
             : _status.StartsWith("waits for a free worker", StringComparison.Ordinal) ? "" : _status;
-        _hasNews |= status != _status;
+        _voice.HasNews |= status != _status;
         _status = status;
     }
 
-    private void RenewLeases()
-    {
-        IReadOnlyList<JobUse> due = _leases.Due(_clock.Now);
-        if (due.Count > 0 && !_isRenewing && !_state.HasEnded)
-        {
-            _isRenewing = true;
-            _images.RenewAsync(due).PipeTo(Self, success: renewed => new RenewalEnded(renewed), failure: _ => new RenewalEnded(new UsesRenewed([], [])));
-        }
-    }
-
-    private void EndRenewal(RenewalEnded ended)
-    {
-        _isRenewing = false;
-        _leases.Renewed(ended.Renewed.Held);
-        if (ended.Renewed.Lost.FirstOrDefault() is { } lost && _state.End is null)
-        {
-            Fail(lost.Message);
-        }
-    }
-
-    // To those who keep lists.
     private void Say()
     {
-        if (_state.Spec is null || (_directoryKnows && (_migrationKnows || _state.Settings.Migration.Length == 0)))
+        if (_state.Spec is null || _voice.IsDone(_state))
         {
             Timers.Cancel(Beat.Instance);
-            return;
         }
-
-        _hasNews = false;
-        JobSummary summary = JobSummaries.Of(_state, _status);
-        _keepers.Directory().Tell(new NoteJob(summary));
-        // Behind the end a migration may go on with what needs these images: they must be free.
-        if (_state.Settings.Migration.Length > 0 && _state.HasEnded == _state.IsClosed)
+        else
         {
-            _keepers.Migrations().Tell(new ReportJob(_state.Settings.Migration, summary));
+            _voice.Say(_state, _status);
         }
     }
 
     private void RestIfDone()
     {
-        if (_state.Spec is null || (_state.IsClosed && _directoryKnows && (_migrationKnows || _state.Settings.Migration.Length == 0)))
+        if (_state.Spec is null || _voice.IsDone(_state))
         {
             Rest();
         }
@@ -632,27 +406,14 @@ public sealed class JobActor : ReceivePersistentActor, IWithTimers
         return new JobRefused(PersistenceId["job-".Length..], new Refusal(RefusalKind.Unknown, $"there is no job {PersistenceId["job-".Length..]}"));
     }
 
-    private sealed record StepEnded(JobStep Step, object? Result, Exception? Error) : INoSerializationVerificationNeeded;
-
     private sealed record Published(IReadOnlyList<ShardResult> Results, IActorRef Worker, Refusal? Refusal, Exception? Error) : INoSerializationVerificationNeeded;
 
-    private sealed record RenewalEnded(UsesRenewed Renewed) : INoSerializationVerificationNeeded;
-
-    /// <summary>An assignment may have run out.</summary>
-    private sealed class Deadline : INotInfluenceReceiveTimeout, INoSerializationVerificationNeeded
+    private sealed class Deadline : Tick<Deadline>
     {
         public static readonly TimeSpan AtLeast = TimeSpan.FromMilliseconds(10);
-
-        public static Deadline Instance { get; } = new();
     }
 
-    private sealed class Retry : INotInfluenceReceiveTimeout, INoSerializationVerificationNeeded
-    {
-        public static Retry Instance { get; } = new();
-    }
+    private sealed class Retry : Tick<Retry>;
 
-    private sealed class Beat : INotInfluenceReceiveTimeout, INoSerializationVerificationNeeded
-    {
-        public static Beat Instance { get; } = new();
-    }
+    private sealed class Beat : Tick<Beat>;
 }

@@ -99,8 +99,44 @@ internal sealed class JobImages(string jobId, RecordKeepers keepers, ImageCluste
         return null;
     }
 
-    /// <summary>Closes rooms that are still open: nobody writes there any more.</summary>
-    public async Task<Refusal?> CloseRoomsAsync(JobUse target)
+    /// <summary>Makes sure that the target's record knows all shards, and closes rooms that are still open: nobody writes there any more.</summary>
+    public async Task<Refusal?> CloseFillAsync(JobUse target, IReadOnlyList<CompletedShard> shards) =>
+        await PublishAsync(target, shards.ToLookup(shard => shard.Assignment, shard => shard.Result)).ConfigureAwait(false)
+            ?? await CloseRoomsAsync(target).ConfigureAwait(false);
+
+    /// <summary>Finishes or gives up what was filled, and gives all images back, behind a job that is over.</summary>
+    /// <param name="state">The job.</param>
+    /// <param name="uses">What it holds.</param>
+    /// <param name="stands">Who stands on whom from now on, and who does not any more.</param>
+    public async Task<Refusal?> ReleaseAsync(JobState state, IReadOnlyList<JobUse> uses, IReadOnlyList<(ImageName Base, ImageName Overlay, bool Stands)> stands)
+    {
+        foreach ((ImageName below, ImageName overlay, bool isSo) in stands)
+        {
+            await AskAsync(isSo ? new AddDependent(below, default, overlay) : new RemoveDependent(below, default, overlay)).ConfigureAwait(false);
+        }
+
+        JobEnd end = state.End!;
+        foreach (JobUse use in uses)
+        {
+            if (UseRule.IsSharded(use.Purpose))
+            {
+                await (end.Outcome == JobOutcome.Succeeded ? FinishAsync(use, state.Digest) : GiveUpAsync(use)).ConfigureAwait(false);
+            }
+
+            Refusal? refusal = await DoAsync(UseRule.IsWholeImageChange(use.Purpose)
+                ? new EndChange(use.Image, default, use.Token, end.Outcome == JobOutcome.Succeeded, end.Reason)
+                : new EndUse(use.Image, default, use.Token)).ConfigureAwait(false);
+            // A lease that is lost has nothing to give back; one that writers may still use is given back later.
+            if (refusal is { Kind: RefusalKind.NotQuiet })
+            {
+                return refusal;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<Refusal?> CloseRoomsAsync(JobUse target)
     {
         var description = (ImageDescription)await AskAsync(new DescribeImage(target.Image)).ConfigureAwait(false);
         foreach (long assignment in description.OpenRooms)
@@ -115,42 +151,12 @@ internal sealed class JobImages(string jobId, RecordKeepers keepers, ImageCluste
         return null;
     }
 
-    public Task<Refusal?> FinishAsync(JobUse target, string digest) => DoAsync(new FinishTarget(target.Image, default, target.Token, digest));
+    private Task<Refusal?> FinishAsync(JobUse target, string digest) => DoAsync(new FinishTarget(target.Image, default, target.Token, digest));
 
-    /// <summary>Gives all images back behind a job that is over.</summary>
-    /// <param name="uses">What it held.</param>
-    /// <param name="end">How it ended.</param>
-    /// <param name="stands">Who stands on whom from now on, and who does not any more.</param>
-    public async Task<Refusal?> ReleaseAsync(
-        IReadOnlyList<JobUse> uses, JobEnd end, IReadOnlyList<(ImageName Base, ImageName Overlay, bool Stands)> stands)
+    private async Task<Refusal?> GiveUpAsync(JobUse target)
     {
-        foreach ((ImageName below, ImageName overlay, bool isSo) in stands)
-        {
-            await AskAsync(isSo ? new AddDependent(below, default, overlay) : new RemoveDependent(below, default, overlay)).ConfigureAwait(false);
-        }
-
-        foreach (JobUse use in uses)
-        {
-            if (UseRule.IsSharded(use.Purpose) && end.Outcome != JobOutcome.Succeeded)
-            {
-                // A lease that is lost has nothing to give up.
-                await CloseRoomsAsync(use).ConfigureAwait(false);
-                if (await DoAsync(new AbandonFill(use.Image, default, use.Token)).ConfigureAwait(false) is { Kind: RefusalKind.NotQuiet } busy)
-                {
-                    return busy;
-                }
-            }
-
-            Refusal? refusal = await DoAsync(UseRule.IsWholeImageChange(use.Purpose)
-                ? new EndChange(use.Image, default, use.Token, end.Outcome == JobOutcome.Succeeded, end.Reason)
-                : new EndUse(use.Image, default, use.Token)).ConfigureAwait(false);
-            if (refusal is { Kind: RefusalKind.NotQuiet })
-            {
-                return refusal;
-            }
-        }
-
-        return null;
+        await CloseRoomsAsync(target).ConfigureAwait(false);
+        return await DoAsync(new AbandonFill(target.Image, default, target.Token)).ConfigureAwait(false);
     }
 
     private async Task GiveBackAsync(IReadOnlyList<JobUse> uses)

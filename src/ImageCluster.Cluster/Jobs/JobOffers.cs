@@ -3,6 +3,7 @@ using Akka.Actor;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
 
 namespace ImageCluster.Cluster.Jobs;
 
@@ -34,9 +35,21 @@ internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings sett
     }
 
     /// <summary>What one task may read, bytes a second; 0 for no limit.</summary>
-    public static long RateOf(JobState state) => state.Settings.BytesPerSecond == 0
+    private static long RateOf(JobState state) => state.Settings.BytesPerSecond == 0
         ? 0
         : Math.Max(1, state.Settings.BytesPerSecond / Math.Min(TasksAtRate, state.StageShards));
+
+    /// <summary>What the worker of an assignment must know.</summary>
+    public static ShardTask TaskOf(JobState state, Assignment assignment)
+    {
+        JobUse? target = JobSteps.TargetOf(state) ?? state.Uses.Find(use => UseRule.IsExclusive(use.Purpose));
+        bool hasLayout = state.Plan is not null && state.Layout.Length > 0;
+        return new ShardTask(state.Id, assignment.Token, state.Stage, assignment.Shards, state.Spec!, state.Plan,
+            hasLayout ? JobSteps.LayoutOf(state) : null, target?.Token ?? 0)
+        {
+            BytesPerSecond = RateOf(state),
+        };
+    }
 
     /// <summary>Tells the scheduler where that is not what it heard last.</summary>
     public void Tell(JobState state, long tasks)

@@ -1,4 +1,5 @@
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs.Execution;
 
 namespace ImageCluster.Cluster.Jobs;
@@ -7,6 +8,7 @@ namespace ImageCluster.Cluster.Jobs;
 internal static class JobSummaries
 {
     private const int MaxTroubles = 100;
+    private const int MaxManifests = 500;
 
     /// <param name="status">Why it does not go on just now, or empty.</param>
     public static JobSummary Of(JobState state, string status) => new()
@@ -40,4 +42,14 @@ internal static class JobSummaries
         [.. state.Assignments.Values.Select(assignment => new JobAssignment(assignment.Token, assignment.Worker, assignment.Shards.Count, assignment.StartedAt))],
         [.. state.Troubles.Take(MaxTroubles).Select(pair => new JobTrouble(pair.Key, pair.Value))],
         state.Finding);
+
+    /// <summary>What lies where of the shards that were copied, from one on: as many as fit a message.</summary>
+    public static CopiedShards CopiedFrom(JobState state, long from)
+    {
+        ShardManifest[] manifests =
+        [
+            .. state.Copied.Values.Where(shard => shard.Result.Shard >= from).Select(shard => shard.Result.Manifest).OfType<ShardManifest>().Take(MaxManifests + 1),
+        ];
+        return new CopiedShards(state.Id, [.. manifests.Take(MaxManifests)], manifests.Length > MaxManifests ? manifests[^1].Shard : null);
+    }
 }

@@ -374,8 +374,5 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
 
     private sealed record JobTold(string JobId, Wish Wish, bool IsSubmission, JobReply? Reply) : INoSerializationVerificationNeeded;
 
-    private sealed class Beat : INotInfluenceReceiveTimeout, INoSerializationVerificationNeeded
-    {
-        public static Beat Instance { get; } = new();
-    }
+    private sealed class Beat : Tick<Beat>;
 }

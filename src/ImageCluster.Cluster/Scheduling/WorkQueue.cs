@@ -6,6 +6,10 @@ namespace ImageCluster.Cluster.Scheduling;
 /// <summary>
 /// Who gets the next task: among the jobs of the highest priority that a free worker can serve, the one with the fewest tasks in work, and
 /// of equals the one that was served longest ago. A job whose roots are busy or out of the workers' reach holds nobody up.
+/// <para>
+/// Jobs that have something to give are kept in that order, in a lane for each set of roots and limits; a gift looks at the first of each lane, so that
+/// thousands of jobs cost no more than a few.
+/// </para>
 /// </summary>
 /// <param name="rootLimits">Tasks at a time that touch a root, by its name; no limit for one that is not named.</param>
 /// <param name="time">Tells when a gift that nothing was heard of no longer counts.</param>
@@ -14,113 +18,149 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
     /// <summary>A gift of which the job says nothing for so long was lost on the way.</summary>
     public static readonly TimeSpan GiftTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly SortedDictionary<string, Job> _jobs = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, Worker> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, QueuedJob> _jobs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, QueuedWorker> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, WorkLane> _lanes = new(StringComparer.Ordinal);
+    private readonly SharedLimits _limits = new(rootLimits);
+
+    // Jobs in the order of their last gifts: the first to count theirs as lost.
+    private readonly Queue<(QueuedJob Job, long GivenAt)> _gifts = new();
     private long _turn;
 
     public void Offer(WorkOffered offer)
     {
-        if (!_jobs.TryGetValue(offer.JobId, out Job? job))
+        Forgive();
+        if (_jobs.TryGetValue(offer.JobId, out QueuedJob? job))
         {
-            _jobs.Add(offer.JobId, job = new Job { Offer = offer });
+            Take(job);
+        }
+        else if (offer is { Waiting: 0, InWork: 0 })
+        {
+            return;
+        }
+        else
+        {
+            _jobs.Add(offer.JobId, job = new QueuedJob());
         }
 
-        job.Offer = offer;
-        job.LastGift = Math.Max(job.LastGift, offer.LastGiven);
+        job.Heard(offer);
+        if (offer is { Waiting: 0, InWork: 0 } && job.OnTheWay == 0)
+        {
+            _jobs.Remove(offer.JobId);
+            return;
+        }
+
+        Put(job);
     }
 
-    public void Want(WorkWanted wanted) => _workers[wanted.Worker] = new Worker { Roots = wanted.Roots, Slots = wanted.Slots, Free = wanted.FreeSlots };
+    public void Want(WorkWanted wanted) =>
+        _workers[wanted.Worker] = new QueuedWorker { Id = wanted.Worker, Roots = wanted.Roots, Slots = wanted.Slots, Free = wanted.FreeSlots };
 
-    public void ForgetJob(string jobId) => _jobs.Remove(jobId);
+    public void ForgetJob(string jobId)
+    {
+        if (_jobs.Remove(jobId, out QueuedJob? job))
+        {
+            Take(job);
+        }
+    }
 
     public void ForgetWorker(string worker) => _workers.Remove(worker);
 
     /// <summary>What is known of workers and jobs.</summary>
     /// <param name="addressOf">Where a worker's node is.</param>
     public QueueDescription Describe(Func<string, string> addressOf) => new(
-        [.. _workers.Select(pair => new WorkerDescription(pair.Key, addressOf(pair.Key), pair.Value.Slots, pair.Value.Free, pair.Value.Roots))],
+        [
+            .. _workers.Values.OrderBy(worker => worker.Id, StringComparer.Ordinal)
+                .Select(worker => new WorkerDescription(worker.Id, addressOf(worker.Id), worker.Slots, worker.Free, worker.Roots)),
+        ],
         _jobs.Count,
-        _jobs.Values.Sum(job => Math.Max(0, job.Offer.Waiting - OnTheWay(job))),
-        _jobs.Values.Sum(InWork));
+        _jobs.Values.Sum(job => job.Waiting),
+        _jobs.Values.Sum(job => job.InWork));
 
     /// <summary>The next gift, which counts as given from now on; null where nothing fits together.</summary>
     public GiveWork? Next()
     {
-        Dictionary<string, long> busy = BusyRoots();
-        foreach ((string id, Worker worker) in _workers.Where(pair => pair.Value.Free > 0).OrderByDescending(pair => pair.Value.Free))
+        Forgive();
+        // The emptiest worker first, so that they fill evenly.
+        foreach (QueuedWorker worker in _workers.Values.Where(worker => worker.Free > 0)
+            .OrderByDescending(worker => worker.Free).ThenBy(worker => worker.Id, StringComparer.Ordinal))
         {
-            Job? best = null;
-            foreach (Job job in _jobs.Values)
+            QueuedJob? best = null;
+            foreach (WorkLane lane in _lanes.Values)
             {
-                if (Fits(job, worker, busy) && (best is null || IsBefore(job, best)))
+                if (lane.First is { } first && (best is null || QueuedJob.Order.Compare(first, best) < 0) && worker.Reaches(lane) && _limits.Allow(lane))
                 {
-                    best = job;
+                    best = first;
                 }
             }
 
             if (best is not null)
             {
-                worker.Free--;
-                best.LastGift++;
-                best.GivenAt = time.GetTimestamp();
-                best.Turn = ++_turn;
-                return new GiveWork(best.Offer.JobId, id, best.LastGift);
+                return Give(best, worker);
             }
         }
 
         return null;
     }
 
-    private bool Fits(Job job, Worker worker, Dictionary<string, long> busy) =>
-        job.Offer.Waiting > OnTheWay(job) &&
-        job.Offer.Roots.IsSubsetOf(worker.Roots) &&
-        job.Offer.Roots.All(root => !rootLimits.TryGetValue(root, out int limit) || busy.GetValueOrDefault(root) < limit);
-
-    private bool IsBefore(Job job, Job other) =>
-        job.Offer.Priority != other.Offer.Priority ? job.Offer.Priority > other.Offer.Priority
-        : InWork(job) != InWork(other) ? InWork(job) < InWork(other)
-        : job.Turn < other.Turn;
-
-    private Dictionary<string, long> BusyRoots()
+    private GiveWork Give(QueuedJob job, QueuedWorker worker)
     {
-        var busy = new Dictionary<string, long>(StringComparer.Ordinal);
-        if (rootLimits.Count > 0)
+        Take(job);
+        worker.Free--;
+        long number = job.Give(time.GetTimestamp(), ++_turn);
+        _gifts.Enqueue((job, job.GivenAt));
+        Put(job);
+        return new GiveWork(job.Id, worker.Id, number);
+    }
+
+    // Gifts that nothing was heard of do not count any more.
+    private void Forgive()
+    {
+        while (_gifts.TryPeek(out (QueuedJob Job, long GivenAt) gift) && time.GetElapsedTime(gift.GivenAt) >= GiftTimeout)
         {
-            foreach (Job job in _jobs.Values)
+            _gifts.Dequeue();
+            if (gift.Job.GivenAt == gift.GivenAt && gift.Job.OnTheWay > 0 && _jobs.GetValueOrDefault(gift.Job.Id) == gift.Job)
             {
-                foreach (string root in job.Offer.Roots)
-                {
-                    busy[root] = busy.GetValueOrDefault(root) + InWork(job);
-                }
+                Take(gift.Job);
+                gift.Job.Forgive();
+                Put(gift.Job);
             }
         }
-
-        return busy;
     }
 
-    private long InWork(Job job) => job.Offer.InWork + OnTheWay(job);
-
-    private long OnTheWay(Job job) =>
-        time.GetElapsedTime(job.GivenAt) < GiftTimeout ? job.LastGift - job.Offer.LastGiven : 0;
-
-    private sealed class Job
+    private void Put(QueuedJob job)
     {
-        public required WorkOffered Offer { get; set; }
+        _limits.Add(job.Offer, job.InWork);
+        if (job.Waiting > 0)
+        {
+            if (!_lanes.TryGetValue(job.LaneKey, out WorkLane? lane))
+            {
+                _lanes.Add(job.LaneKey, lane = new WorkLane(job.Offer.Roots, job.Offer.Limits));
+            }
 
-        public long LastGift { get; set; }
-
-        /// <summary>Timestamp of the last gift.</summary>
-        public long GivenAt { get; set; }
-
-        public long Turn { get; set; }
+            lane.Add(job);
+        }
     }
 
-    private sealed class Worker
+    private void Take(QueuedJob job)
     {
+        _limits.Add(job.Offer, -job.InWork);
+        if (_lanes.TryGetValue(job.LaneKey, out WorkLane? lane) && lane.Remove(job) && lane.First is null)
+        {
+            _lanes.Remove(job.LaneKey);
+        }
+    }
+
+    private sealed class QueuedWorker
+    {
+        public required string Id { get; init; }
+
         public required ImmutableSortedSet<string> Roots { get; init; }
 
         public int Slots { get; init; }
 
         public int Free { get; set; }
+
+        public bool Reaches(WorkLane lane) => lane.Roots.IsSubsetOf(Roots);
     }
 }
