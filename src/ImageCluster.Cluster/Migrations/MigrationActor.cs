@@ -300,7 +300,8 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
     {
         if (_state.IsPlanned || _state.Id.Length == 0 || _state.HasEnded)
         {
-            Sender.Tell(_state.IsPlanned
+            // The last part again, whose answer was lost.
+            Sender.Tell(_state.IsPlanned || !_state.Refusals.IsEmpty
                 ? new MigrationDone(_id)
                 : new MigrationRefused(_id, new Refusal(RefusalKind.Conflict, $"migration {_id} is over")));
             return;
