@@ -1,4 +1,5 @@
 using ImageCluster.Node.Configuration;
+using ImageCluster.Node.Health;
 using ImageCluster.Node.Hosting;
 
 if (args is ["--help"] or ["-h"])
@@ -8,10 +9,11 @@ if (args is ["--help"] or ["-h"])
 }
 
 bool check = args is [.., "--check"];
+bool health = args is [.., "--health"];
 NodeOptions options;
 try
 {
-    options = NodeOptionsReader.Read(check ? args[..^1] : args, Environment.GetEnvironmentVariables(), Environment.CurrentDirectory);
+    options = NodeOptionsReader.Read(check || health ? args[..^1] : args, Environment.GetEnvironmentVariables(), Environment.CurrentDirectory);
 }
 catch (NodeConfigurationException e)
 {
@@ -27,6 +29,11 @@ if (check)
 {
     Console.WriteLine("The configuration is good.");
     return 0;
+}
+
+if (health)
+{
+    return await HealthProbe.AskAsync(options, Console.Error);
 }
 
 try

@@ -7,6 +7,7 @@ internal static class NodeHelp
     {
         output.WriteLine("imagecluster node [--config FILE] [--KEY VALUE ...]: a coordinator, a worker or both; ends on SIGTERM.");
         output.WriteLine("imagecluster node ... --check: look at the configuration and start nothing.");
+        output.WriteLine("imagecluster node ... --health: ask the node that runs with these settings whether it is alive; 0 where it is.");
         output.WriteLine();
         output.WriteLine("Settings, in FILE (YAML, levels for dots), as --KEY VALUE, or in variables (IMAGECLUSTER_, '__' for dots):");
         foreach (Setting setting in NodeSettings.All)
