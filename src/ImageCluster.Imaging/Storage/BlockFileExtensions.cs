@@ -24,7 +24,7 @@ public static class BlockFileExtensions
         if (read < buffer.Length)
         {
             throw new ImageException(ImageErrorKind.Truncated, file.Name,
-                $"Image is truncated: {what} at offset {offset:#,0} needs {buffer.Length:#,0} bytes, the file ends at {offset + read:#,0}");
+                $"Image is truncated: {what} at offset {offset:#,0} needs {buffer.Length:#,0} bytes, the file ends at {(read > 0 ? offset + read : Math.Min(offset, file.Length)):#,0}");
         }
     }
 

@@ -67,6 +67,15 @@ internal static class FormatCases
         Make("convert", "backing files", "qed",
             ["img create -q -f raw a 3M", "io raw a 'write -P 1 1M 64k'", "img create -q -f qed -b a -F raw x", "io qed x 'write -P 2 2M 64k'"],
             "info x", "convert -f qed -O raw x y", "compare y x", "rebase -f qed -u -b a x", "rebase -f qed -u -b a -F raw x", "info x", "commit -f qed x", "create -f qed -b a z"),
+        .. new[] { "qcow2", "vmdk", "vdi", "qcow", "parallels" }.Select(static format => Make("convert", "an image that was cut short", format,
+            ["img create -q -f raw a 6M", "io raw a 'write -P 1 0 3M'", $"img convert -f raw -O {format} a x", "truncate -s 1M x"], $"info -f {format} x", $"convert -f {format} -O raw x y") with
+        {
+            Verdict = Verdict.Better,
+            Reason = "an error; qemu-img reads zeros where the file has ended, without a word",
+        }),
+        .. new[] { "vpc", "qed" }.Select(static format => Make("info", "an image that was cut short", format,
+            ["img create -q -f raw a 6M", "io raw a 'write -P 1 0 3M'", $"img convert -f raw -O {format} a x", "cp x y", "cp x z", "cp x w", "truncate -s 1M x", "truncate -s 511 y", "truncate -s 64 z", "truncate -s 0 w"],
+            [.. "xyzw".Select(file => $"info -f {format} {file}")])),
         Make("info", "probing: one mark", "", [.. Marks.Select(static m => Mark(m.Name, m.Text))], [.. Marks.Select(static m => $"info {m.Name}")]),
         Make("info", "probing: vdi and another mark", "",
             [.. Marks.Select(static m => Mark(m.Name, m.Text)), .. Marks.Select(static m => $"sh -c \"printf '\\177\\020\\332\\276' | dd of={m.Name} bs=1 seek=64 conv=notrunc status=none\"")],

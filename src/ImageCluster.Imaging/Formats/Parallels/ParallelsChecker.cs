@@ -47,7 +47,8 @@ internal sealed class ParallelsChecker(IBlockFile file, ParallelsHeader header, 
         for (long block = 0; block < map.Count; block++)
         {
             long host = map.HostOf(block);
-            if (host != 0 && host + map.BlockSize > length)
+            // A cluster that the file holds in part is kept: what is there is the guest's.
+            if (host != 0 && host >= length)
             {
                 Found(repair, $"cluster {block} is outside image");
                 if (repair)

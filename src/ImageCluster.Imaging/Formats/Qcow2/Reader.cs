@@ -161,7 +161,8 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, I
         long inFile = file.Length - extent.HostOffset;
         if (inFile <= 0)
         {
-            return extent with { Kind = ExtentKind.Zero, IsHole = true };
+            // Not a hole: the file was cut short, and reading says so.
+            return extent;
         }
 
         (long length, bool isHole) = file.NextRange(extent.HostOffset, Math.Min(inFile, extent.Length));

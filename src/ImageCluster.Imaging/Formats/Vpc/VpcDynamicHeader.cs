@@ -34,10 +34,12 @@ internal sealed record VpcDynamicHeader
     {
         long offset = footer.DataOffset;
         byte[] raw = new byte[Length];
-        if (offset is < 0 or > long.MaxValue - Length || file.Read(offset, raw) < Length)
+        if (offset is < 0 or > long.MaxValue - Length)
         {
             throw new ImageException(ImageErrorKind.Truncated, name, "Error reading dynamic VHD header");
         }
+
+        file.ReadPadded(offset, raw);
 
         if (!raw.AsSpan().StartsWith("cxsparse"u8))
         {

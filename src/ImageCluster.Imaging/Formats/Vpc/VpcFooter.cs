@@ -79,7 +79,8 @@ internal sealed record VpcFooter
             throw new ImageException(ImageErrorKind.NotThisFormat, name, "File too small for a VHD header");
         }
 
-        file.ReadPadded(Math.Max(0, length - Length), raw);
+        // The last sector, whole or begun: QEMU takes files in whole sectors.
+        file.ReadPadded((length - 1) & -Length, raw);
         if (HasCookie(raw))
         {
             damaged = true;
