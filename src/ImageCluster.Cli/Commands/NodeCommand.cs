@@ -16,11 +16,10 @@ internal static class NodeCommand
         return command;
     }
 
-    public static int Run(string[] arguments, CliHost host)
-    {
-        NodeProgram program = NodeProgram.Find(AppContext.BaseDirectory, host.Variable)
-            ?? throw CliException.Refused("the node was not built here: its packages (Akka.NET) could not be restored; there are only the commands for one machine",
-                "'imagecluster build' tries again and says why");
-        return program.Become(arguments);
-    }
+    public static int Run(string[] arguments, CliHost host) => Find(host).Become(arguments);
+
+    /// <exception cref="CliException">It was not built.</exception>
+    public static NodeProgram Find(CliHost host) => NodeProgram.Find(AppContext.BaseDirectory, host.Variable)
+        ?? throw CliException.Refused("the node was not built here: its packages (Akka.NET) could not be restored; there are only the commands for one machine",
+            "'imagecluster build' tries again and says why");
 }

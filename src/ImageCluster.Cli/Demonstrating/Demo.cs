@@ -7,8 +7,6 @@ namespace ImageCluster.Cli.Demonstrating;
 /// <summary>The whole demo: disks, a manifest, its plan, the migration, and what to try next.</summary>
 internal sealed class Demo(CliHost host, string directory)
 {
-    private const string Mark = ".imagecluster-demo";
-
     private const string ManifestText = """
         version: 1
         name: demo
@@ -24,7 +22,7 @@ internal sealed class Demo(CliHost host, string directory)
 
     public int Run()
     {
-        PrepareDirectory();
+        DemoDirectory.Prepare(directory, Shown(directory));
         host.Out.WriteLine($"Making disks in {Shown(Path.Join(directory, "disks"))}");
         var disks = new DemoDisks(host, Path.Join(directory, "disks"));
         disks.Make();
@@ -89,30 +87,6 @@ internal sealed class Demo(CliHost host, string directory)
         foreach (string line in lines)
         {
             host.Out.WriteLine(line);
-        }
-    }
-
-    // A directory of somebody else's is not written to; one of an earlier demo is made anew.
-    private void PrepareDirectory()
-    {
-        try
-        {
-            if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
-            {
-                if (!File.Exists(Path.Join(directory, Mark)))
-                {
-                    throw CliException.Refused($"{Shown(directory)}: there is something in this directory, and it is not an earlier demo", "name another one: imagecluster demo DIR");
-                }
-
-                Directory.Delete(directory, recursive: true);
-            }
-
-            Directory.CreateDirectory(directory);
-            File.WriteAllText(Path.Join(directory, Mark), "Made by 'imagecluster demo'; made anew by the next one.\n");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw CliException.Refused($"{Shown(directory)}: {e.Message.ReplaceLineEndings(" ")}");
         }
     }
 
