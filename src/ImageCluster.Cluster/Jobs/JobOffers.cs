@@ -48,6 +48,8 @@ internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings sett
             hasLayout ? JobSteps.LayoutOf(state) : null, target?.Token ?? 0)
         {
             BytesPerSecond = RateOf(state),
+            // A convert's target keeps a note of its own.
+            Probed = state.Spec is ConvertSpec ? "" : state.Probed,
         };
     }
 

@@ -45,6 +45,9 @@ public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, R
 {
     /// <summary>What this task may read, so that the job keeps to its rate: bytes a second, 0 for no limit.</summary>
     public long BytesPerSecond { get; init; }
+
+    /// <summary>What <see cref="StageKind.Probe"/> found (<see cref="ImageCluster.Jobs.Contracts.FindingsCodec"/>), where the step needs it; else empty.</summary>
+    public string Probed { get; init; } = "";
 }
 
 /// <summary>

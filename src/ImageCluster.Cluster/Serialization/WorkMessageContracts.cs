@@ -79,6 +79,7 @@ internal static class WorkMessageContracts
             Spec = JobValueMapping.ToMessage(c.Spec),
             TargetToken = c.TargetToken,
             BytesPerSecond = c.BytesPerSecond,
+            Probed = c.Probed,
         };
         if (c.Plan is not null)
         {
@@ -98,6 +99,7 @@ internal static class WorkMessageContracts
         m.Plan is null ? null : JobValueMapping.ToDomain(m.Plan), m.Layout is null ? null : ToDomain(m.Layout), m.TargetToken)
     {
         BytesPerSecond = m.BytesPerSecond,
+        Probed = m.Probed,
     };
 
     private static P.CopiedShards Copied(CopiedShards r)

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging;
+using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work;
 using ImageCluster.Work.Gathering;
@@ -21,7 +22,10 @@ internal static class TaskThread
     {
         var results = new List<ShardResult>();
         var end = new TaskEnd(results, null, "", Permanent: false, IsLost: false, scope);
-        var work = new WorkTask(task.Task.JobId, task.Task.Stage, task.Task.Spec, task.Task.Plan, task.Task.Layout);
+        var work = new WorkTask(task.Task.JobId, task.Task.Stage, task.Task.Spec, task.Task.Plan, task.Task.Layout)
+        {
+            Probed = task.Task.Probed.Length == 0 || task.Task.Stage == StageKind.Probe ? null : FindingsCodec.DecodeProbe(task.Task.Probed),
+        };
         foreach (long shard in task.Task.Shards.Values())
         {
             try

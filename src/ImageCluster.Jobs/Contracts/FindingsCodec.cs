@@ -21,6 +21,7 @@ public static class FindingsCodec
         ShardLength = (ulong)findings.Geometry.ShardLength,
         ShardsIndependent = findings.Geometry.ShardsIndependent,
         DataBytes = (ulong)findings.DataBytes,
+        Fingerprint = findings.Fingerprint,
         Chains = { findings.Chains.Select(chain => new P.ProbedChain { Image = ValueMapping.ToMessage(chain.Image), Layers = { chain.Layers.Select(ToMessage) } }) },
     });
 
@@ -36,6 +37,7 @@ public static class FindingsCodec
     {
         Geometry = new JobGeometry(ToLong(message.VirtualSize), ToLong(message.ShardLength), message.ShardsIndependent),
         DataBytes = ToLong(message.DataBytes),
+        Fingerprint = message.Fingerprint,
         Chains = [.. message.Chains.Select(chain => new ProbedChain(ValueMapping.ToDomain(chain.Image), [.. chain.Layers.Select(ToDomain)]))],
     });
 

@@ -14,6 +14,12 @@ public sealed record ProbeFindings
     /// <summary>Guest bytes that the job will read as data, as far as the metadata shows; 0 where that was not looked at.</summary>
     public long DataBytes { get; init; }
 
+    /// <summary>
+    /// What the files look like that the job reads and does not write (a line each), so that a later step finds out that somebody else has written to
+    /// one; empty where nothing hangs on that, or the job's target keeps a note of it.
+    /// </summary>
+    public string Fingerprint { get; init; } = "";
+
     /// <summary>For <see cref="JobUses.Of"/>.</summary>
     public IReadOnlyDictionary<ImageName, IReadOnlyList<ImageName>> ChainsByImage => Chains.ToDictionary(
         chain => chain.Image, chain => (IReadOnlyList<ImageName>)[.. chain.Layers.Select(layer => layer.Name)]);

@@ -27,8 +27,26 @@ public sealed class SourceWatch(IFileLocator inner) : IFileLocator
     /// <summary>
     /// As <see cref="Fingerprint"/>, the same on every node: files by their names in roots, and of their stamps what all nodes see alike.
     /// </summary>
-    public string SharedFingerprint(RootMap roots) => string.Join('\n', Files.Select(file =>
+    public string SharedFingerprint(RootMap roots) => SharedFingerprint(roots, []);
+
+    /// <summary>As <see cref="SharedFingerprint(RootMap)"/>, without these files (canonical names).</summary>
+    public string SharedFingerprint(RootMap roots, IEnumerable<string> except) => string.Join('\n', Files.Except(except).Select(file =>
         $"{(_versions.TryGetValue(file, out string? version) ? version : $"{_stamps[file]?.Length} {_stamps[file]?.Modified}")}\t{roots.NameOf(file)?.ToString() ?? file}"));
+
+    /// <summary>Those of its files that a fingerprint names are what they were then.</summary>
+    /// <param name="fingerprint">As <see cref="SharedFingerprint(RootMap)"/> gave it.</param>
+    /// <param name="roots">This node's.</param>
+    /// <exception cref="SourceChangedException">One is not.</exception>
+    public void RequireSame(string fingerprint, RootMap roots)
+    {
+        string[] before = fingerprint.Split('\n');
+        HashSet<string> names = [.. before.Select(NameIn)];
+        string? other = SharedFingerprint(roots).Split('\n').Except(before).FirstOrDefault(line => names.Contains(NameIn(line)));
+        if (other is not null)
+        {
+            throw new SourceChangedException(NameIn(other), "it is not what it was when the job began");
+        }
+    }
 
     /// <summary>True where the files of a fingerprint are what they were then, without opening them.</summary>
     /// <param name="fingerprint">Of an earlier run.</param>
@@ -71,6 +89,8 @@ public sealed class SourceWatch(IFileLocator inner) : IFileLocator
     public string Canonical(string name) => inner.Canonical(name);
 
     public void Delete(string name) => throw new NotSupportedException("Sources are read only.");
+
+    private static string NameIn(string line) => line[(line.IndexOf('\t') + 1)..];
 
     private string? Stamp(string file) => _versions.TryGetValue(file, out string? version) ? version : _stamps[file]?.Fingerprint;
 

@@ -21,6 +21,9 @@ internal sealed class CommitProbe(JobFiles files) : IShardRunner
         using OpenedSource top = files.OpenSource(spec.Top, spec.TopFormat);
         IImageLayer into = top.Disk.Layers[CommitRunner.BaseIndex(files, top.Disk, spec)];
         RequireEmptyable(spec, top.Top);
+        ProbedChain chain = files.ChainOf(spec.Top, top.Disk);
+        int index = top.Disk.Layers.ToList().IndexOf(into);
+        using OpenedSource below = files.OpenSource(chain.Layers[index].Name, into.FormatName);
         return new ShardResult
         {
             Shard = shard,
@@ -28,8 +31,9 @@ internal sealed class CommitProbe(JobFiles files) : IShardRunner
             {
                 // Where writing allocates, clusters and their tables are one process's to hand out: one worker does it all.
                 Geometry = new JobGeometry(top.Disk.VirtualSize, Committer.ShardLength, CommitRunner.IsShared(into)),
-                Chains = [files.ChainOf(spec.Top, top.Disk)],
-                DataBytes = SourceInspector.DataBytes(top.Disk, top.Disk.Layers.ToList().IndexOf(into), 0, top.Disk.VirtualSize, scope.Cancel),
+                Chains = [chain],
+                Fingerprint = top.Watch.SharedFingerprint(files.Roots, below.Watch.Files),
+                DataBytes = SourceInspector.DataBytes(top.Disk, index, 0, top.Disk.VirtualSize, scope.Cancel),
             }),
         };
     }

@@ -2,9 +2,11 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Operations.Committing;
+using ImageCluster.Imaging.Operations.Comparing;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
 
 namespace ImageCluster.Work.Running;
@@ -24,7 +26,7 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
             case StageKind.Merge:
                 return Merge(task, shard, scope);
             case StageKind.Empty:
-                Empty((CommitSpec)task.Spec, scope);
+                Empty(task, (CommitSpec)task.Spec, scope);
                 break;
             default:
                 // Each shard was durable when it was reported.
@@ -55,13 +57,15 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
         }
 
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using LayeredDisk disk = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
+        var watch = new SourceWatch(locator);
+        using LayeredDisk disk = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
         {
             Format = JobFiles.Stated(spec.TopFormat),
             Mode = OpenMode.ReadWrite with { Lock = shared ? ImageLock.SharedWrite : ImageLock.Default },
             WritableLayers = 0,
             WritableBase = index,
         });
+        files.RequireProbed(task, watch);
         long read = 0;
         var committer = new Committer(disk, index, new ConvertOptions
         {
@@ -92,8 +96,9 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
         return (index, IsShared(disk.Layers[index]));
     }
 
-    private void Empty(CommitSpec spec, TaskScope scope)
+    private void Empty(WorkTask task, CommitSpec spec, TaskScope scope)
     {
+        RequireMerged(task, spec, scope);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
         // Alone: a base that was written to may not be the one any more that the top was made on, by the identity in its header.
         using LayeredDisk top = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
@@ -104,5 +109,26 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
         });
         Committer.EmptyTop(top);
         top.Flush();
+    }
+
+    // What was written to the top behind the last shard is in no base. Where the top is not what it was (an attempt of which nobody heard may have begun to
+    // empty it), it must show what its base shows.
+    private void RequireMerged(WorkTask task, CommitSpec spec, TaskScope scope)
+    {
+        using OpenedSource top = files.OpenSource(spec.Top, spec.TopFormat);
+        try
+        {
+            files.RequireProbed(task, top.Watch);
+        }
+        catch (SourceChangedException)
+        {
+            // Not disposed of: its layers are the top's.
+            LayeredDisk below = new(top.Disk.Layers.Skip(1));
+            var comparer = new Comparer(top.Disk, below, new CompareOptions { Threads = wholeThreads, Throttle = scope.Pass });
+            if (!comparer.Run(scope.Cancel).Identical)
+            {
+                throw;
+            }
+        }
     }
 }

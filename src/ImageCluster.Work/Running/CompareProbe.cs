@@ -20,6 +20,7 @@ internal sealed class CompareProbe(JobFiles files) : IShardRunner
             {
                 Geometry = new JobGeometry(size, JobPlanner.ReadShardLength, ShardsIndependent: true),
                 Chains = [files.ChainOf(spec.First, first.Disk), files.ChainOf(spec.Second, second.Disk)],
+                Fingerprint = $"{first.Watch.SharedFingerprint(files.Roots)}\n{second.Watch.SharedFingerprint(files.Roots)}",
                 DataBytes = DataBytes(first, scope) + DataBytes(second, scope),
             }),
         };

@@ -14,6 +14,8 @@ internal sealed class CompareRunner(JobFiles files) : IShardRunner
         var spec = (CompareSpec)task.Spec;
         using OpenedSource first = files.OpenSource(spec.First, spec.FirstFormat);
         using OpenedSource second = files.OpenSource(spec.Second, spec.SecondFormat);
+        files.RequireProbed(task, first.Watch);
+        files.RequireProbed(task, second.Watch);
         long read = 0;
         CompareResult result = Compare(first, second, task.Planned.RangeOf(shard), scope, spec.Strict, bytes => read += bytes);
         first.Watch.RequireUnchanged();

@@ -54,7 +54,7 @@ internal sealed class JobFiles(RootMap roots)
         OpenedSource source = OpenSource(spec);
         try
         {
-            RequireSame(before.Split('\n'), source.Watch.SharedFingerprint(roots).Split('\n'));
+            source.Watch.RequireSame(before, roots);
             return source;
         }
         catch
@@ -126,15 +126,16 @@ internal sealed class JobFiles(RootMap roots)
         }
     }
 
-    private ImageName NameOf(IImageLayer layer) => Appliances.NameOf(layer.FileName, roots) ??
-        throw new ImageException(ImageErrorKind.Policy, layer.FileName, "It lies in no root, or has a name that no image may have");
-
-    private static void RequireSame(string[] before, string[] now)
+    /// <summary>The files of an image that a step only reads are what they were when it was probed.</summary>
+    /// <exception cref="SourceChangedException">One is not.</exception>
+    public void RequireProbed(WorkTask task, SourceWatch watch)
     {
-        string? file = before.Except(now).Concat(now.Except(before)).FirstOrDefault();
-        if (file is not null)
+        if (task.Probed is { Fingerprint.Length: > 0 } probed)
         {
-            throw new SourceChangedException(file[(file.IndexOf('\t') + 1)..], "it is not what it was when the job began");
+            watch.RequireSame(probed.Fingerprint, roots);
         }
     }
+
+    private ImageName NameOf(IImageLayer layer) => Appliances.NameOf(layer.FileName, roots) ??
+        throw new ImageException(ImageErrorKind.Policy, layer.FileName, "It lies in no root, or has a name that no image may have");
 }

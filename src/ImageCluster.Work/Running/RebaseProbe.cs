@@ -45,9 +45,11 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
     {
         using OpenedSource image = files.OpenSource(spec.Image, spec.Format);
         using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
+        string[] own = OwnFiles(spec);
         return new ProbeFindings
         {
             Geometry = GeometryOf(image.Disk),
+            Fingerprint = $"{image.Watch.SharedFingerprint(files.Roots, own)}\n{backing?.Watch.SharedFingerprint(files.Roots, own)}",
             Chains =
             [
                 files.ChainOf(spec.Image, image.Disk),
@@ -55,6 +57,13 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
             ],
             DataBytes = image.Disk.Layers.Count < 2 ? 0 : SourceInspector.DataBytes(image.Disk, image.Disk.Layers.Count, 0, image.Disk.VirtualSize, scope.Cancel),
         };
+    }
+
+    private string[] OwnFiles(RebaseSpec spec)
+    {
+        var watch = new SourceWatch(files.Roots.Locator);
+        new ChainOpener(watch).OpenLayer(files.Roots.PathOf(spec.Image), JobFiles.Chain with { Format = JobFiles.Stated(spec.Format) }).Dispose();
+        return [.. watch.Files];
     }
 
     // Only formats that allocate can have a backing file, so one worker writes to the image.

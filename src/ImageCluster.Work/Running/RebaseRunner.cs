@@ -24,10 +24,10 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         switch (task.Stage)
         {
             case StageKind.Merge:
-                Merge(spec, scope);
+                Merge(task, spec, scope);
                 break;
             case StageKind.Relink:
-                Relink(spec, scope);
+                Relink(task, spec, scope);
                 break;
             default:
                 // What was merged was durable when that was reported.
@@ -37,15 +37,22 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         return new ShardResult { Shard = shard };
     }
 
-    private void Merge(RebaseSpec spec, TaskScope scope)
+    private void Merge(WorkTask task, RebaseSpec spec, TaskScope scope)
     {
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using LayeredDisk image = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        var watch = new SourceWatch(locator);
+        using LayeredDisk image = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
         {
             Format = JobFiles.Stated(spec.Format),
             Mode = OpenMode.ReadWrite,
         });
         using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
+        files.RequireProbed(task, watch);
+        if (backing is not null)
+        {
+            files.RequireProbed(task, backing.Watch);
+        }
+
         int shared = backing is null ? -1 : files.IndexIn(image, files.ChainOf(spec.Backing!, backing.Disk).Layers[0].Name);
         new Rebaser(image, backing?.Disk, new RebaseOptions
         {
@@ -56,8 +63,15 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         backing?.Watch.RequireUnchanged();
     }
 
-    private void Relink(RebaseSpec spec, TaskScope scope)
+    private void Relink(WorkTask task, RebaseSpec spec, TaskScope scope)
     {
+        using OpenedSource? target = spec is { Unsafe: false, Backing: { } name } ? files.OpenSource(name, spec.BackingFormat) : null;
+        if (target is not null)
+        {
+            // What was merged is what differed from this one.
+            files.RequireProbed(task, target.Watch);
+        }
+
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
         using LayeredDisk image = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
         {

@@ -11,6 +11,9 @@ namespace ImageCluster.Work.Running;
 /// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> found it; null before that, and for jobs without.</param>
 public sealed record WorkTask(string JobId, StageKind Stage, JobSpec Spec, JobPlan? Plan, FillLayout? Layout)
 {
+    /// <summary>What <see cref="StageKind.Probe"/> found; null where nobody says so.</summary>
+    public ProbeFindings? Probed { get; init; }
+
     /// <summary>The plan of a step that has one.</summary>
     internal JobPlan Planned => Plan ?? throw new InvalidOperationException($"The step {Stage} was to be planned.");
 }

@@ -37,7 +37,7 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
         new WorkOffered("j", 50, 9, 2, ["kvm"], 7) { Limits = ImmutableSortedDictionary<string, int>.Empty.Add("m", 3) },
         new GiveWork("j", "w/1", 8),
         new ShardTask("j", 5, StageKind.Copy, RangeSet.Of(2, 4), Samples.Events.OfType<JobSubmitted>().First().Spec,
-            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { BytesPerSecond = 9 },
+            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { BytesPerSecond = 9, Probed = "probe.v1:" },
         new ShardTask("j", 5, StageKind.Probe, RangeSet.Of(0, 1), Samples.Events.OfType<JobSubmitted>().First().Spec, null, null, 0),
         new ListCopied("j", 5),
         new CopiedShards("j", [new ShardManifest(5, [0, 1 << 16], [new RoomExtent(1 << 16, 1 << 20)], 1 << 19)], 6),

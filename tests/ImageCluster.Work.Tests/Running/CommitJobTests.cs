@@ -161,6 +161,57 @@ public sealed class CommitJobTests : IDisposable
         Assert.True(refused);
     }
 
+    [SkippableTheory]
+    [InlineData(StageKind.Merge)]
+    [InlineData(StageKind.Empty)]
+    public void WhatAMachineWritesToTheTopMeanwhileIsNotLost(StageKind stage)
+    {
+        MakeChain("raw");
+        int begun = 0;
+        string before = "";
+        JobDriver driver = new(new CommitSpec { Top = WorkLab.In("mine/top.qcow2") }, _lab.Roots)
+        {
+            Workers = 1,
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == stage && Interlocked.Increment(ref begun) == 1)
+                {
+                    QemuTools.Io(_lab["in/mine/top.qcow2"], "qcow2", "write -P 99 20M 64k");
+                    before = Content("mine/top.qcow2", "qcow2");
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("top.qcow2 changed while it was read", end.Reason, StringComparison.Ordinal);
+        Assert.Equal(before, Content("mine/top.qcow2", "qcow2"));
+    }
+
+    [SkippableTheory]
+    [InlineData(StageKind.Merge)]
+    [InlineData(StageKind.Finish)]
+    [InlineData(StageKind.Empty)]
+    public void AStepDoneAgainDoesNoHarm(StageKind stage)
+    {
+        MakeChain("raw");
+        string before = Content("mine/top.qcow2", "qcow2");
+        int lost = 0;
+        JobDriver driver = new(new CommitSpec { Top = WorkLab.In("mine/top.qcow2") }, _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                ShardResult result = runner.Run(task, shard, scope);
+                return task.Stage == stage && Interlocked.Increment(ref lost) <= 2 ? throw new LeaseLostException() : result;
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+        Assert.Equal(before, Content("mine/base.raw", "raw"));
+        Assert.Equal(before, Content("mine/top.qcow2", "qcow2"));
+    }
+
     [SkippableFact]
     public void WhatCannotBeIsSaidBeforeAnythingIsWritten()
     {

@@ -81,6 +81,31 @@ public sealed class CompareJobTests : IDisposable
         Assert.True(driver.Results.Count(done => done.Stage == StageKind.Compare) < 6);
     }
 
+    [Fact]
+    public void AnImageThatChangesBetweenTwoShardsFailsTheComparison()
+    {
+        _lab.AddRaw("in/a.raw", 3 * Shard);
+        _lab.AddRaw("in/b.raw", 3 * Shard);
+        int begun = 0;
+        var driver = new JobDriver(new CompareSpec { First = WorkLab.In("a.raw"), Second = WorkLab.In("b.raw") }, _lab.Roots)
+        {
+            Workers = 1,
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == StageKind.Compare && ++begun == 2)
+                {
+                    using IBlockFile file = new LocalFileLocator().Open(_lab["in/b.raw"], OpenMode.ReadWrite);
+                    file.Write(Shard + 5, [1]);
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("in:b.raw changed while it was read", end.Reason, StringComparison.Ordinal);
+    }
+
     private void AssertAsOneMachine(string first, string second, bool strict)
     {
         using LayeredDisk a = new ChainOpener(new LocalFileLocator()).Open(_lab[$"in/{first}"], ChainOptions.ReadOnly);

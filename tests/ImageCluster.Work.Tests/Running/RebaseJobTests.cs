@@ -106,6 +106,31 @@ public sealed class RebaseJobTests : IDisposable
         QemuTools.Img("compare", _lab["in/before.raw"], _lab["in/mine/top.qcow2"]);
     }
 
+    [SkippableTheory]
+    [InlineData(StageKind.Merge)]
+    [InlineData(StageKind.Relink)]
+    public void ANewBackingFileThatChangesMeanwhileIsNotTaken(StageKind stage)
+    {
+        MakeChain();
+        JobDriver driver = new(new RebaseSpec { Image = In("top.qcow2"), Backing = In("other.raw"), BackingFormat = "raw" }, _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == stage)
+                {
+                    QemuTools.Io(_lab["in/mine/other.raw"], "raw", "write -P 99 20M 64k");
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("other.raw changed while it was read", end.Reason, StringComparison.Ordinal);
+        QemuTools.Img("compare", _lab["in/before.raw"], _lab["in/mine/top.qcow2"]);
+        Assert.Contains("middle.qcow2", Backing("mine"), StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void WhatCannotBeIsSaid()
     {
