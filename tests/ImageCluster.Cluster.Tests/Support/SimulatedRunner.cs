@@ -27,15 +27,30 @@ internal sealed class SimulatedRunner : IShardRunner
     /// <summary>The guest offset of the first byte that differs in a shard of a comparison.</summary>
     public Func<long, long?> DifferenceIn { get; set; } = static _ => null;
 
+    /// <summary>How long a copied shard takes.</summary>
+    public TimeSpan ShardTime { get; init; }
+
+    /// <summary>False where there are too many steps to remember.</summary>
+    public bool KeepsDone { get; init; } = true;
+
     /// <summary>Steps that were done to their end.</summary>
     public ConcurrentQueue<(string JobId, StageKind Stage, long Shard)> Done { get; } = new();
 
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         Before(task, shard, scope);
+        if (task.Stage == StageKind.Copy && ShardTime > TimeSpan.Zero)
+        {
+            scope.Cancel.WaitHandle.WaitOne(ShardTime);
+        }
+
         scope.Lease.Require();
         ShardResult result = Result(task, shard, scope);
-        Done.Enqueue((task.JobId, task.Stage, shard));
+        if (KeepsDone)
+        {
+            Done.Enqueue((task.JobId, task.Stage, shard));
+        }
+
         return result;
     }
 
