@@ -16,6 +16,7 @@ internal sealed class BlockNode
 {
     private readonly Dictionary<string, string> _options = [];
     private readonly QDict _significant = [];
+    private readonly QDict _address = [];
     private readonly BlockNode? _file;
     private string? _name;
 
@@ -132,6 +133,17 @@ internal sealed class BlockNode
 
     private QDict Describe(string formatName)
     {
+        if (IsProtocol && !RuntimeOptions.IsFileDriver(Driver ?? "file") && !_address.Any(static option => option.Key == "filename"))
+        {
+            QDict node = new() { { "driver", Driver! } };
+            foreach ((string key, object value) in _address)
+            {
+                node.Add(key, value);
+            }
+
+            return node;
+        }
+
         if (IsProtocol)
         {
             return new QDict { { "driver", Driver ?? "file" }, { "filename", ImageReference.PlainName(FileName) } };
@@ -209,6 +221,7 @@ internal sealed class BlockNode
             else if (IsProtocol)
             {
                 CheckProtocolOption(key);
+                _address.Add(key, value ?? "");
             }
             else
             {

@@ -25,6 +25,7 @@ internal static class NbdCases
             "info nbd+unix:///x", "info 'nbd+unix://host/x?socket=nbd.sock'", "info 'nbd+unix:///x?socket=nbd.sock&y=z'", "info nbd:127.0.0.1:x", "info nbd+foo://x"),
         Steps("info", "over nbd: what is not there", [], "info 'nbd+unix:///a.raw?socket=none.sock'", "info nbd:unix:", "info nbd://127.0.0.1:1/x", "info nbd:127.0.0.1:1"),
         Steps("info", "over nbd: options", [], "info --image-opts driver=nbd,server.type=unix,server.path=nbd.sock,export=a.raw", "info --image-opts driver=qcow2,file.driver=nbd,file.path=nbd.sock,file.export=a.qcow2",
+            "info --image-opts driver=raw,offset=512,file.driver=nbd,file.path=nbd.sock,file.export=a.raw", "info --image-opts driver=raw,size=1024,file.driver=nbd,file.server.type=unix,file.server.path=nbd.sock,file.export=a.raw",
             "info 'json:{\"driver\":\"nbd\",\"server\":{\"type\":\"unix\",\"path\":\"nbd.sock\"},\"export\":\"a.raw\"}'", "info --image-opts driver=nbd,export=x", "info --image-opts driver=nbd,server.path=nbd.sock", "info --image-opts driver=nbd,server.type=unix",
             "info --image-opts driver=nbd,server.type=foo", "info --image-opts driver=nbd,host=127.0.0.1,path=x", "info --image-opts driver=nbd,server.type=unix,server.path=x,host=y", "info --image-opts driver=nbd,path=nbd.sock,reconnect-delay=x",
             "info --image-opts driver=nbd,path=nbd.sock,export=a.raw,blah=1", "info --image-opts driver=nbd,path=nbd.sock,export=a.raw,tls-creds=t"),

@@ -8,6 +8,8 @@ namespace ImageCluster.Testing.Nbd;
 public sealed class NbdPeer(Socket socket) : IDisposable
 {
     private readonly NetworkStream _stream = new(socket, ownsSocket: true);
+    private long _sent;
+    private (long Position, byte Flip) _corruption = (-1, 0);
 
     /// <summary>Sends big-endian numbers (of 2, 4 or 8 bytes by their type), strings and bytes.</summary>
     public void Send(params object[] parts)
@@ -26,8 +28,18 @@ public sealed class NbdPeer(Socket socket) : IDisposable
             });
         }
 
-        _stream.Write(message.GetBuffer().AsSpan(0, (int)message.Length));
+        Span<byte> all = message.GetBuffer().AsSpan(0, (int)message.Length);
+        if (_corruption.Position >= _sent && _corruption.Position < _sent + all.Length)
+        {
+            all[(int)(_corruption.Position - _sent)] ^= _corruption.Flip;
+        }
+
+        _sent += all.Length;
+        _stream.Write(all);
     }
+
+    /// <summary>Changes one byte of what will be sent on the whole.</summary>
+    public void Corrupt(long position, byte flip) => _corruption = (position, flip);
 
     public byte[] Receive(int length)
     {
