@@ -40,4 +40,35 @@ public sealed class ProcessTests
         Assert.Equal(theirs, ours);
         Assert.Equal(0, shared.ExitCode);
     }
+
+    [Fact]
+    public void ASignalAsksHowFarTheWorkIs()
+    {
+        using TempDirectory directory = new();
+        File.WriteAllBytes(directory["a.raw"], [.. Enumerable.Repeat((byte)1, 8 << 20)]);
+        ProcessStartInfo start = new(Programs.OwnBinary, ["convert", "-r", "2M", "a.raw", "b.raw"]) { WorkingDirectory = directory.Path, RedirectStandardError = true, RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+
+        // Not before it writes: until then the signal would end it.
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(directory["b.raw"]) && new FileInfo(directory["b.raw"]).Length > 0, TimeSpan.FromSeconds(60)));
+        Programs.Execute(directory.Path, "/bin/kill", "-USR1", process.Id.ToString());
+        string errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        Assert.Matches(@"^    \(\d+\.\d\d/100%\)\n$", errors);
+        Assert.Equal("", process.StandardOutput.ReadToEnd());
+    }
+
+    [SkippableFact]
+    public void TheOldSpellingOfASnapshotIsTakenAndTheNewOneNamed()
+    {
+        QemuTools.Require();
+        using TempDirectory directory = new();
+        Programs.Execute(directory.Path, Programs.QemuImg, "create", "-q", "-f", "qcow2", "x", "1M");
+        Programs.Execute(directory.Path, Programs.QemuImg, "snapshot", "-c", "one", "x");
+        ToolResult result = Programs.Execute(directory.Path, Programs.OwnBinary, "convert", "-s", "one", "x", "y");
+        Assert.Equal("qemu-img: warning: convert -s is an old spelling; use -l SNAPSHOT\n", result.Error);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(0, Programs.Execute(directory.Path, Programs.QemuImg, "compare", "-F", "raw", "x", "y").ExitCode);
+    }
 }

@@ -62,9 +62,10 @@ internal static class CommitCommand
 
         OpenSettings settings = new() { Write = true, Cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback) };
         ImageReference image = command.Image(name);
-        int baseIndex = FindBaseOrRefuse(host, image, baseName, settings);
+        bool showsProgress = command.Progress && !command.Quiet;
+        int baseIndex = FindBaseOrRefuse(host, image, baseName, settings, showsProgress);
         using LayeredDisk disk = ImageOpener.Open(host, image, settings with { WritableBase = baseIndex });
-        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1);
+        using ProgressMeter progress = new(host.Out, host.Errors, showsProgress, step: 1);
         Commit(host, disk, baseIndex, !keepsTop, bytesPerSecond, progress);
         if (!command.Quiet)
         {
@@ -76,7 +77,7 @@ internal static class CommitCommand
     }
 
     // What is wrong with opening it for writing is said before what is wrong with the base.
-    private static int FindBaseOrRefuse(CommandHost host, ImageReference image, string? baseName, OpenSettings settings)
+    private static int FindBaseOrRefuse(CommandHost host, ImageReference image, string? baseName, OpenSettings settings, bool showsProgress)
     {
         try
         {
@@ -85,6 +86,7 @@ internal static class CommitCommand
         catch (CommandException)
         {
             ImageOpener.Open(host, image, settings).Dispose();
+            new ProgressMeter(host.Out, host.Errors, showsProgress, step: 1).Dispose();
             throw;
         }
     }

@@ -16,6 +16,9 @@ namespace ImageCluster.QemuImg.Commands;
 /// <summary>Carries out <c>convert</c>: opens the sources, makes or opens the target, copies.</summary>
 internal sealed class Conversion(CommandHost host, CommandArguments command, ConversionPlan plan)
 {
+    // qemu-img's words for an image that has no clusters, such as a flat vmdk.
+    private const string NoClusters = "invalid cluster size";
+
     private readonly List<LayeredDisk> _sources = [];
     private readonly Lock _salvaging = new();
     private string? _backingFile;
@@ -168,6 +171,11 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             CheckBitmaps(format.SupportsBitmaps(request), format.Name, target);
             return target;
         }
+        catch (ImageException e) when (plan.Compress && e.Message == NoClusters)
+        {
+            // qemu-img finds out when the image is there.
+            throw new CommandException(NoClusters);
+        }
         catch (ImageException e)
         {
             throw new CommandException($"{plan.Target}: error while converting {format.Name}: {e.Message}") { Hint = ImageOpener.HintText(e) };
@@ -196,6 +204,12 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
 
         LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
+        if (plan.Compress && CompressionComplaint(disk.Top) is { } complaint)
+        {
+            disk.Dispose();
+            throw new CommandException(complaint);
+        }
+
         CheckBitmaps(disk.Top is IBitmaps { SupportsBitmaps: true }, disk.Top.FormatName, disk);
         if (disk.VirtualSize >= TotalSize)
         {
@@ -205,6 +219,13 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         disk.Dispose();
         throw new CommandException("output file is smaller than input file");
     }
+
+    private static string? CompressionComplaint(IImageLayer target) => target switch
+    {
+        _ when FormatRegistry.Find(target.FormatName) is not { SupportsCompression: true } => "Compression not supported for this file format",
+        IImageStatus { ClusterSize: 0 } => NoClusters,
+        _ => null,
+    };
 
     private IConvertSource Source(LayeredDisk? snapshot)
     {
@@ -245,6 +266,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             SparseSize = plan.SparseSize,
             TargetIsZero = plan.TargetIsZero,
             OutOfOrder = plan.OutOfOrder,
+            CopyRanges = plan.CopyRanges,
             Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
             Throttle = limiter is null ? null : limiter.Take,
             OnReadError = plan.Salvage ? (offset, failure) => Salvaged("offset", offset, failure) : null,

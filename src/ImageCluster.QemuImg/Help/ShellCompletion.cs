@@ -72,13 +72,13 @@ internal static class ShellCompletion
         output.Write("# fish completion for qemu-img; use: qemu-img completion fish | source\n");
         foreach (CommandSpec command in CommandTable.All)
         {
-            output.Write($"complete -c qemu-img -n __fish_use_subcommand -x -a {command.Name} -d '{Quoted(command.Summary)}'\n");
+            output.Write($"complete -c qemu-img -n __fish_use_subcommand -x -a {command.Name} -d '{FishQuoted(command.Summary)}'\n");
             foreach (OptionSpec option in command.Options)
             {
                 string letter = option.Short == '\0' ? "" : $" -s {option.Short}";
                 string name = option.Long is null ? "" : $" -l {option.Long}";
                 string argument = option.Argument is null ? "" : Words(option) is { } words ? $" -x -a '{words}'" : " -r";
-                output.Write($"complete -c qemu-img -n '__fish_seen_subcommand_from {command.Name}'{letter}{name}{argument} -d '{Quoted(option.Help)}'\n");
+                output.Write($"complete -c qemu-img -n '__fish_seen_subcommand_from {command.Name}'{letter}{name}{argument} -d '{FishQuoted(option.Help)}'\n");
             }
         }
     }
@@ -111,5 +111,8 @@ internal static class ShellCompletion
         : option.IsFile ? ":file:_files"
         : ":value:";
 
+    private static string FishQuoted(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal);
+
+    // Of zsh, whose descriptions end at a colon.
     private static string Quoted(string text) => text.Replace("'", "'\\''", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal);
 }

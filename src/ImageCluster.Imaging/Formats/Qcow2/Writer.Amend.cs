@@ -23,6 +23,7 @@ internal sealed partial class WritableQcow2Image : IAmendable
         if (plan.Version > Metadata.Header.Version)
         {
             Upgrade();
+            request.Progress?.Invoke(1, 1);
         }
 
         if (plan.KeyOptions.Count > 0)
@@ -44,9 +45,8 @@ internal sealed partial class WritableQcow2Image : IAmendable
         if (downgrades)
         {
             Downgrade(request.Progress);
+            request.Progress?.Invoke(1, 1);
         }
-
-        request.Progress?.Invoke(1, 1);
     }
 
     private void CheckDowngrade(AmendPlan plan) => Exclusively(() =>

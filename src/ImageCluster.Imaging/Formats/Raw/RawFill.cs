@@ -7,7 +7,7 @@ namespace ImageCluster.Imaging.Formats.Raw;
 /// <param name="file">The image; owned.</param>
 /// <param name="virtualSize">Bytes of the guest's disk.</param>
 /// <param name="isZero">It reads as zeros where nothing has been written.</param>
-internal sealed class RawFill(IBlockFile file, long virtualSize, bool isZero) : IFillTarget
+internal sealed class RawFill(IBlockFile file, long virtualSize, bool isZero) : IFillTarget, IRangeTarget
 {
     public long VirtualSize => virtualSize;
 
@@ -57,6 +57,8 @@ internal sealed class RawFill(IBlockFile file, long virtualSize, bool isZero) : 
             }
         }
     }
+
+    public (IBlockFile File, long Offset) PlaceOf(long guestOffset) => (file, guestOffset);
 
     public ShardManifest? CloseShard(long shard) => new(shard, [], [], 0);
 

@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Storage;
+
 namespace ImageCluster.Imaging.Operations.Converting;
 
 /// <summary>Several sources one behind the other, as <c>convert A B TARGET</c> joins them.</summary>
@@ -37,6 +39,13 @@ public sealed class ConcatenatedSource : IConvertSource
             offset += length;
             buffer = buffer[length..];
         }
+    }
+
+    public bool TryCopy(long offset, long length, IBlockFile target, long targetOffset)
+    {
+        int part = PartAt(offset);
+        long inPart = offset - _starts[part];
+        return inPart + length <= _parts[part].VirtualSize && _parts[part].TryCopy(inPart, length, target, targetOffset);
     }
 
     // Parts of size 0 share their start with the next one: the last that starts at or before the offset holds it.

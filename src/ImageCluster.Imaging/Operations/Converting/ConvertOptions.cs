@@ -14,6 +14,12 @@ public sealed record ConvertOptions
     /// <summary>The target holds zeros already where nothing is written (<c>--target-is-zero</c>), whatever it says itself.</summary>
     public bool TargetIsZero { get; init; }
 
+    /// <summary>
+    /// Let the storage copy data by itself where it can (<c>-C</c>): zeros within data are then not looked for. After the first range that it cannot
+    /// copy it is not asked again.
+    /// </summary>
+    public bool CopyRanges { get; init; }
+
     /// <summary>Room is taken in whatever order runs come (<c>-W</c>): the target's layout then differs from run to run.</summary>
     public bool OutOfOrder { get; init; }
 

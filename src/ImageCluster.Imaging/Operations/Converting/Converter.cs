@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Operations.Converting;
 
@@ -24,6 +25,7 @@ public sealed class Converter
     private long _nextShard;
     private long _reported;
     private Exception? _failure;
+    private volatile bool _copiesRanges;
 
     public Converter(IConvertSource source, IFillTarget target, ConvertOptions options, IRoom? room = null)
     {
@@ -36,6 +38,7 @@ public sealed class Converter
         _byTicket = target.ReservesRoom && !(options.OutOfOrder && target.ShardsIndependent);
         _stateZeroes = !(target.UnwrittenIsZero || options.TargetIsZero);
         _ledger = new ShardLedger(CloseShard);
+        _copiesRanges = options.CopyRanges && !_byTicket && target is IRangeTarget;
     }
 
     /// <summary>
@@ -111,6 +114,11 @@ public sealed class Converter
         else
         {
             _options.Throttle?.Invoke(work.Length);
+            if (_copiesRanges && TryCopy(work))
+            {
+                return true;
+            }
+
             run.StartData(work.Offset, work.Length);
             Read(work.Offset, run.Data);
         }
@@ -142,6 +150,25 @@ public sealed class Converter
 
         _target.Write(run);
         return true;
+    }
+
+    private bool TryCopy(SourceRun work)
+    {
+        (IBlockFile file, long offset) = ((IRangeTarget)_target).PlaceOf(work.Offset);
+        try
+        {
+            if (work.Offset + work.Length <= _source.VirtualSize && _source.TryCopy(work.Offset, work.Length, file, offset))
+            {
+                return true;
+            }
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Write, work.Offset);
+        }
+
+        _copiesRanges = false;
+        return false;
     }
 
     private void Read(long offset, Span<byte> buffer)

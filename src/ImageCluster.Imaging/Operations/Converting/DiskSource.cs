@@ -1,5 +1,7 @@
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Operations.Converting;
 
@@ -31,6 +33,29 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
     }
 
     public void Read(long offset, Span<byte> buffer) => disk.Read(offset, buffer);
+
+    public bool TryCopy(long offset, long length, IBlockFile target, long targetOffset)
+    {
+        if (target is not IRangeCopy copier)
+        {
+            return false;
+        }
+
+        for (long end = offset + length; offset < end;)
+        {
+            (Extent extent, int depth) = disk.Map(offset, end - offset);
+            bool isThere = extent is { Kind: ExtentKind.Data, File: not null, HostOffset: >= 0 } && disk.Layers[depth] is not IImageStatus { IsEncrypted: true };
+            if (!isThere || !copier.TryCopyFrom(extent.File!, extent.HostOffset, targetOffset, extent.Length))
+            {
+                return false;
+            }
+
+            offset += extent.Length;
+            targetOffset += extent.Length;
+        }
+
+        return true;
+    }
 
     private static SourceRange Answer(in DiskExtent found, SourceKind zero, SourceKind absent) => new(found.Extent.Length, found.Extent.Kind switch
     {

@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Storage;
+
 namespace ImageCluster.Imaging.Operations.Converting;
 
 /// <summary>The guest's bytes that a conversion reads: one disk, a part of a chain, or several disks one after the other.</summary>
@@ -14,6 +16,12 @@ public interface IConvertSource
 
     /// <summary>Reads guest bytes; safe from any number of threads.</summary>
     void Read(long offset, Span<byte> buffer);
+
+    /// <summary>
+    /// Has the storage copy a range into a file, the bytes not passing through this process. False where it cannot: then the file's range is
+    /// undefined, and is to be written.
+    /// </summary>
+    bool TryCopy(long offset, long length, IBlockFile target, long targetOffset) => false;
 }
 
 /// <param name="Length">Bytes for which the answer holds.</param>
