@@ -43,6 +43,9 @@ public sealed class GrantedRoomTests
         }
 
         Assert.Equal(grants.Where(grant => grant.Dirty), cleaned);
+        // Behind what is said to be clean nothing was reserved.
+        Assert.Equal(Enumerable.Range(0, grants.Count), room.CleanFrom.Keys);
+        Assert.All(grants.Where(grant => room.CleanFrom[grant.Request] < grant.End), grant => Assert.DoesNotContain(taken, part => part.Start < grant.End && part.End > Math.Max(grant.Start, room.CleanFrom[grant.Request])));
     }, cases: 300);
 
     [Fact]
