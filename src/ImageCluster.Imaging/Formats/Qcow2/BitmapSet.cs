@@ -141,16 +141,19 @@ internal sealed class BitmapSet
     /// </summary>
     public void BeginResize()
     {
+        if (HasEdits)
+        {
+            // Also one that is removed here, but still there in the file.
+            Store();
+        }
+
         _bitmaps.ForEach(bitmap => _ = Content(bitmap));
         MarkInUse(static _ => true);
+        HasEdits = _bitmaps.Count > 0;
     }
 
     /// <summary>Follows a change of the disk's size.</summary>
-    public void Resize(long size)
-    {
-        _bitmaps.ForEach(bitmap => Content(bitmap).Resize(size));
-        HasEdits = true;
-    }
+    public void Resize(long size) => _bitmaps.ForEach(bitmap => Content(bitmap).Resize(size));
 
     /// <summary>Stores what was recorded and edited, and takes the marks off. Everything else that was written must be durable.</summary>
     public void Store()
@@ -331,6 +334,12 @@ internal sealed class BitmapSet
         if (_metadata.Header.Version < 3)
         {
             throw new ImageException(ImageErrorKind.Unsupported, _metadata.File.Name, "Cannot store dirty bitmaps in qcow2 v2 files");
+        }
+
+        if (_metadata.Header.Bitmaps is null)
+        {
+            // That the header has room for them is made sure of now, not when they are stored.
+            _ = HeaderWriter.Write(_metadata.Header with { Bitmaps = new BitmapsPointer(1, 0, 0) }, _metadata.File.Name);
         }
 
         long directory = _bitmaps.Sum(static bitmap => (long)BitmapDirectory.LengthOf(bitmap.Entry.NameBytes.Length)) + BitmapDirectory.LengthOf(nameLength);

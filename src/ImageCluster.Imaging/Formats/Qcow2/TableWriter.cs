@@ -48,7 +48,7 @@ internal sealed class TableWriter
     /// <exception cref="ImageException">Their directory cannot be read.</exception>
     public BitmapSet Bitmaps => _bitmaps ??= new BitmapSet(_metadata, this);
 
-    /// <summary>False while what is written is no change of the guest's.</summary>
+    /// <summary>False while the disk's size changes: what is written then is no change of the guest's, and the bitmaps do not fit the disk.</summary>
     public bool RecordsWrites { get; set; } = true;
 
     /// <summary>Something failed that leaves it open what the file holds; nothing more is written.</summary>
@@ -294,7 +294,7 @@ internal sealed class TableWriter
             }
 
             FlushFiles();
-            if (_bitmaps is { HasEdits: true })
+            if (RecordsWrites && _bitmaps is { HasEdits: true })
             {
                 _bitmaps.Store();
             }

@@ -53,13 +53,18 @@ public sealed class BitmapCrashTests
         {
             image.AddBitmap("fine", 512, enabled: false);
             image.MarkBitmap("fine", [(0, Size)]);
+            image.AddBitmap("0", 512, enabled: true);
         }
 
         int seed = TestSeed.Value;
         CrashLocator disk = new(start);
+        int edits = 0;
         foreach (int size in new[] { 5 << 20, 3 << 20, 1 << 20, 9 << 20 })
         {
+            // Edits that are not stored yet, of what the file has and has not.
             using WritableQcow2Image image = Open(disk);
+            image.RemoveBitmap(string.Create(CultureInfo.InvariantCulture, $"{edits++}"));
+            image.AddBitmap(string.Create(CultureInfo.InvariantCulture, $"{edits}"), 512, enabled: true);
             image.Resize(size, "off");
         }
 

@@ -294,6 +294,38 @@ public sealed class BitmapTests : IDisposable
         Assert.Contains("at the limit", QemuTools.Img("info", Path));
     }
 
+    [SkippableFact]
+    public void ASizeThatCannotBeLeavesTheBitmapsAsTheyWere()
+    {
+        QemuTools.Require();
+        QemuTools.Img("create", "-q", "-f", "qcow2", Path, "2M");
+        QemuTools.Img("bitmap", "--add", "-g", "64M", Path, "b");
+        QemuTools.Io(Path, "qcow2", "write 0 64k");
+        using (WritableQcow2Image image = Open())
+        {
+            Assert.Equal("Bitmap 'b' is too big", Assert.Throws<ImageException>(() => image.Resize(long.MaxValue / 512 * 512, "off")).Message);
+            Assert.Equal("Failed to grow the L1 table: File too large", Assert.Throws<ImageException>(() => image.Resize(1L << 52, "off")).Message);
+        }
+
+        Assert.Equal("b 67108864 on: (0, 2097152)\n", BitmapText.Of(Path));
+        QemuTools.Img("check", Path);
+    }
+
+    [SkippableFact]
+    public void AHeaderWithoutRoomRefusesABitmap()
+    {
+        QemuTools.Require();
+        string backing = new('b', 350);
+        QemuTools.Img("create", "-q", "-f", "qcow2", "-o", "cluster_size=512", "-u", "-b", backing, "-F", "raw", Path, "2M");
+        byte[] before = File.ReadAllBytes(Path);
+        using (WritableQcow2Image image = Open())
+        {
+            Assert.Equal(ImageErrorKind.NoSpace, Assert.Throws<ImageException>(() => image.AddBitmap("b", 0, enabled: true)).Kind);
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(Path));
+    }
+
     /// <summary>Not by our own reader: QEMU's NBD server says which ranges are dirty.</summary>
     [SkippableTheory]
     [InlineData("cluster_size=512")]

@@ -196,9 +196,32 @@ public sealed class CheckerTests : IDisposable
             tables.Add(("snapshots", snapshots, 128));
         }
 
+        AddBitmaps();
         AddTables("L2", l1, l1Entries, 0x00FF_FFFF_FFFF_FE00);
         AddTables("refcount block", refcountTable, Math.Min(64, cluster / 8), ~511UL);
         return tables;
+
+        // As far as earlier damage leaves them to be found.
+        void AddBitmaps()
+        {
+            int extension = image.AsSpan(0, Math.Min(cluster, 1024)).IndexOf((byte[])[0x23, 0x85, 0x28, 0x75, 0, 0, 0, 24]) + 8;
+            if (extension < 8)
+            {
+                return;
+            }
+
+            tables.Add(("bitmaps extension", extension, 24));
+            ulong directory = BinaryPrimitives.ReadUInt64BigEndian(image.AsSpan(extension + 16));
+            if (directory > 0 && directory < (ulong)(image.Length - 32))
+            {
+                tables.Add(("bitmap directory", (int)directory, 32));
+                ulong table = BinaryPrimitives.ReadUInt64BigEndian(image.AsSpan((int)directory));
+                if (table > 0 && table < (ulong)(image.Length - 8))
+                {
+                    tables.Add(("bitmap table", (int)table, 8));
+                }
+            }
+        }
 
         void AddTables(string name, int at, int entries, ulong mask)
         {
