@@ -51,8 +51,34 @@ public sealed class ObjectStoreProtocol(S3Settings? settings = null) : StoragePr
 
     public override StagedTarget Stage(string name, IFileLocator files)
     {
-        S3Location.Parse(name);
-        return new ObjectTarget(Settings, name, files);
+        S3Settings asked = Settings;
+        RequireStore(asked, name);
+        return new ObjectTarget(asked, name, files);
+    }
+
+    // What is wrong with names, keys or the way there is to be known before hours of work, not after.
+    private static void RequireStore(S3Settings asked, string name)
+    {
+        using S3Channel channel = new(asked, S3Location.Parse(name), name);
+        using HttpAnswer answer = new RetryLoop(asked.Http).Run(
+            () =>
+            {
+                try
+                {
+                    return channel.Send(HttpMethod.Head, null, 0, CancellationToken.None);
+                }
+                catch (PassingFailureException e) when (e.Failure.Errno == Errno.ConnRefused)
+                {
+                    throw e.Failure;
+                }
+            },
+            CancellationToken.None);
+
+        // Whether one may write is not asked so: there are keys for writing that may not read.
+        if ((int)answer.Status is not (200 or 403 or 404) && channel.Refusal(answer) is ImageException refusal)
+        {
+            throw refusal;
+        }
     }
 
     private static ImageException InPlace(string name) => new(ImageErrorKind.Unsupported, name, "An object cannot be changed in place")

@@ -278,6 +278,24 @@ public sealed class ObjectStoreTests : IDisposable
     }
 
     [Fact]
+    public void AStoreThatCannotBeReachedIsToldBeforeAnyWork()
+    {
+        S3TestServer gone = new();
+        gone.Dispose();
+        ObjectStoreProtocol protocol = new(new S3Settings { Endpoint = new Uri(gone.Address), Http = HttpFileTests.Quick });
+        ImageException e = Assert.Throws<ImageException>(() => protocol.Stage(Name, _locator));
+        Assert.EndsWith("Connection refused", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ABucketOfAnotherRegionIsToldBeforeAnyWork()
+    {
+        _store.Fault = _ => new HttpReply(301).With("x-amz-bucket-region", "eu-central-1");
+        ImageException e = Assert.Throws<ImageException>(() => _locator.Stage(Name));
+        Assert.Equal("The bucket lies in region eu-central-1: set AWS_REGION.", e.Hint);
+    }
+
+    [Fact]
     public void AnEmptyImageIsCreated()
     {
         using (StagedTarget staged = _locator.Stage(Name)!)
