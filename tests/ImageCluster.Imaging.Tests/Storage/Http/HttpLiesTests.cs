@@ -123,13 +123,13 @@ public sealed class HttpLiesTests
         });
         using IBlockFile file = HttpFileTests.Open(server.Address + "/x", HttpFileTests.Quick with
         {
-            Timeout = TimeSpan.FromMilliseconds(200),
-            Retries = 1,
+            Timeout = TimeSpan.FromSeconds(3),
+            Retries = 0,
             ReadAheadChunks = 0,
         });
         ImageException e = Assert.Throws<ImageException>(() => file.Read(4096, new byte[10]));
-        Assert.Contains(afterHeaders ? "Connection lost while reading: the server is too slow" : "did not answer within 0.2 seconds", e.Message, StringComparison.Ordinal);
-        Assert.Equal(2, server.Queries.Count(query => query.Range is { First: 4096 }));
+        Assert.Contains(afterHeaders ? "Connection lost while reading: the server is too slow" : "did not answer within 3 seconds", e.Message, StringComparison.Ordinal);
+        Assert.Single(server.Queries, query => query.Range is { First: 4096 });
         never.Set();
     }
 }
