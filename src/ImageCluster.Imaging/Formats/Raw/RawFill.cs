@@ -7,68 +7,19 @@ namespace ImageCluster.Imaging.Formats.Raw;
 /// <param name="file">The image; owned.</param>
 /// <param name="virtualSize">Bytes of the guest's disk.</param>
 /// <param name="isZero">It reads as zeros where nothing has been written.</param>
-internal sealed class RawFill(IBlockFile file, long virtualSize, bool isZero) : IFillTarget, IRangeTarget
+internal sealed class RawFill(IBlockFile file, long virtualSize, bool isZero) : PlacedFill(virtualSize), IRangeTarget
 {
-    public long VirtualSize => virtualSize;
-
-    public int Granularity => 512;
-
-    public long ShardLength => 512L << 20;
-
-    public int PreferredRunLength => 256 << 10;
-
-    public bool ShardsIndependent => true;
-
-    public bool UnwrittenIsZero => isZero;
-
-    public bool ReservesRoom => false;
-
-    public IRoom Room => NoRoom.Instance;
-
-    public void Prepare(FillRun run)
-    {
-        if (!run.ExplicitZero)
-        {
-            SparseCutter.Cut(run, Granularity);
-        }
-    }
-
-    public void Reserve(FillRun run, IRoom room)
-    {
-    }
-
-    public void Write(FillRun run)
-    {
-        if (run.ExplicitZero)
-        {
-            file.WriteZeroes(run.Offset, run.Length, ZeroMode.MayUnmap);
-            return;
-        }
-
-        foreach (FillPiece piece in run.Pieces)
-        {
-            if (piece.Kind == FillPieceKind.Zero)
-            {
-                file.WriteZeroes(run.Offset + piece.Start, piece.Length, ZeroMode.MayUnmap);
-            }
-            else
-            {
-                file.Write(run.Offset + piece.Start, run.Payload(piece));
-            }
-        }
-    }
+    public override bool UnwrittenIsZero => isZero;
 
     public (IBlockFile File, long Offset) PlaceOf(long guestOffset) => (file, guestOffset);
 
-    public ShardManifest? CloseShard(long shard) => new(shard, [], [], 0);
+    public override void Flush() => file.Flush();
 
-    public void Publish(ShardManifest manifest)
-    {
-    }
+    public override void Finish() => file.Flush();
 
-    public void Flush() => file.Flush();
+    public override void Dispose() => file.Dispose();
 
-    public void Finish() => file.Flush();
+    protected override void Write(long offset, ReadOnlySpan<byte> data) => file.Write(offset, data);
 
-    public void Dispose() => file.Dispose();
+    protected override void WriteZeroes(long offset, long length) => file.WriteZeroes(offset, length, ZeroMode.MayUnmap);
 }

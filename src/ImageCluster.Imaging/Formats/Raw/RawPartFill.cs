@@ -12,57 +12,17 @@ namespace ImageCluster.Imaging.Formats.Raw;
 /// <param name="file">Owned.</param>
 /// <param name="parts">The same file as it takes parts.</param>
 /// <param name="virtualSize">Bytes.</param>
-internal sealed class RawPartFill(IBlockFile file, IPartFile parts, long virtualSize) : IFillTarget
+internal sealed class RawPartFill(IBlockFile file, IPartFile parts, long virtualSize) : PlacedFill(virtualSize)
 {
     private readonly ConcurrentDictionary<long, byte[]> _open = new();
 
-    public long VirtualSize => virtualSize;
+    public override long ShardLength { get; } = parts.PartLength;
 
-    public int Granularity => 512;
+    public override bool ShardsIndependent => false;
 
-    public long ShardLength { get; } = parts.PartLength;
+    public override bool UnwrittenIsZero => true;
 
-    public int PreferredRunLength => 256 << 10;
-
-    public bool ShardsIndependent => false;
-
-    public bool UnwrittenIsZero => true;
-
-    public bool ReservesRoom => false;
-
-    public IRoom Room => NoRoom.Instance;
-
-    public void Prepare(FillRun run)
-    {
-        if (!run.ExplicitZero)
-        {
-            SparseCutter.Cut(run, Granularity);
-        }
-    }
-
-    public void Reserve(FillRun run, IRoom room)
-    {
-    }
-
-    public void Write(FillRun run)
-    {
-        if (run.ExplicitZero)
-        {
-            return;
-        }
-
-        foreach (FillPiece piece in run.Pieces)
-        {
-            if (piece.Kind != FillPieceKind.Zero)
-            {
-                long offset = run.Offset + piece.Start;
-                byte[] buffer = _open.GetOrAdd(offset / ShardLength, Rent);
-                run.Payload(piece).CopyTo(buffer.AsSpan((int)(offset % ShardLength)));
-            }
-        }
-    }
-
-    public ShardManifest? CloseShard(long shard)
+    public override ShardManifest? CloseShard(long shard)
     {
         if (!_open.TryRemove(shard, out byte[]? buffer))
         {
@@ -71,7 +31,7 @@ internal sealed class RawPartFill(IBlockFile file, IPartFile parts, long virtual
 
         try
         {
-            int length = (int)Math.Min(ShardLength, virtualSize - (shard * ShardLength));
+            int length = (int)Math.Min(ShardLength, VirtualSize - (shard * ShardLength));
             parts.WritePart(shard, buffer.AsMemory(0, length));
             return new ShardManifest(shard, [], [], length);
         }
@@ -81,19 +41,26 @@ internal sealed class RawPartFill(IBlockFile file, IPartFile parts, long virtual
         }
     }
 
-    public void Publish(ShardManifest manifest)
+    public override void Flush()
     {
     }
 
-    public void Flush()
+    public override void Finish()
     {
     }
 
-    public void Finish()
+    public override void Dispose() => file.Dispose();
+
+    protected override void Write(long offset, ReadOnlySpan<byte> data)
     {
+        byte[] buffer = _open.GetOrAdd(offset / ShardLength, Rent);
+        data.CopyTo(buffer.AsSpan((int)(offset % ShardLength)));
     }
 
-    public void Dispose() => file.Dispose();
+    // A part begins as zeros, and one that is never begun reads as zeros.
+    protected override void WriteZeroes(long offset, long length)
+    {
+    }
 
     private byte[] Rent(long shard)
     {

@@ -3,71 +3,33 @@ using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
-/// <summary>Fills flat extents: every guest byte has its place.</summary>
-internal sealed class FillFlat(NewDisk disk) : IFillTarget
+/// <summary>Fills flat extents: every guest byte has its place. A shard divides an extent of 2 GiB, so that none lies in two files.</summary>
+internal sealed class FillFlat(NewDisk disk) : PlacedFill(disk.Settings.Size)
 {
-    public long VirtualSize => disk.Settings.Size;
+    public override bool UnwrittenIsZero => disk.Extents.All(static extent => extent.File.CanResize);
 
-    public int Granularity => VmdkLimits.SectorSize;
+    public override void Flush() => disk.Flush();
 
-    /// <summary>Divides an extent of 2 GiB, so that no shard lies in two files.</summary>
-    public long ShardLength => 512L << 20;
+    public override void Finish() => disk.Complete();
 
-    public int PreferredRunLength => 256 << 10;
+    public override void Dispose() => disk.Dispose();
 
-    public bool ShardsIndependent => true;
-
-    public bool UnwrittenIsZero => disk.Extents.All(static extent => extent.File.CanResize);
-
-    public bool ReservesRoom => false;
-
-    public IRoom Room => NoRoom.Instance;
-
-    public void Prepare(FillRun run)
+    protected override void Write(long offset, ReadOnlySpan<byte> data)
     {
-        if (!run.ExplicitZero)
-        {
-            SparseCutter.Cut(run, Granularity);
-        }
+        NewExtent extent = Touch(offset);
+        extent.File.Write(offset - extent.Start, data);
     }
 
-    public void Reserve(FillRun run, IRoom room)
+    protected override void WriteZeroes(long offset, long length)
     {
+        NewExtent extent = Touch(offset);
+        extent.File.WriteZeroes(offset - extent.Start, length, ZeroMode.MayUnmap);
     }
 
-    public void Write(FillRun run)
+    private NewExtent Touch(long offset)
     {
-        NewExtent extent = disk.Extents[(int)(run.Offset / disk.Settings.ExtentBytes)];
-        long host = run.Offset - extent.Start;
+        NewExtent extent = disk.Extents[(int)(offset / disk.Settings.ExtentBytes)];
         extent.Touch();
-        if (run.ExplicitZero)
-        {
-            extent.File.WriteZeroes(host, run.Length, ZeroMode.MayUnmap);
-            return;
-        }
-
-        foreach (FillPiece piece in run.Pieces)
-        {
-            if (piece.Kind == FillPieceKind.Zero)
-            {
-                extent.File.WriteZeroes(host + piece.Start, piece.Length, ZeroMode.MayUnmap);
-            }
-            else
-            {
-                extent.File.Write(host + piece.Start, run.Payload(piece));
-            }
-        }
+        return extent;
     }
-
-    public ShardManifest? CloseShard(long shard) => new(shard, [], [], 0);
-
-    public void Publish(ShardManifest manifest)
-    {
-    }
-
-    public void Flush() => disk.Flush();
-
-    public void Finish() => disk.Complete();
-
-    public void Dispose() => disk.Dispose();
 }
