@@ -110,7 +110,7 @@ public static class NodeSettings
         "How long a node that is told to stop (SIGTERM) may take to hand back its work and its records. Whatever has not ended then is given out again by the others.");
 
     public static TypedSetting<string> AddressFile { get; } = Text("addressFile", "file", "",
-        "Written once the node is up: JSON with the addresses that it has, for ports that the system chose.");
+        "Written once the node is a member of the cluster that is up: JSON with the addresses that it has, for ports that the system chose.");
 
     public static IReadOnlyList<Setting> All { get; } =
     [

@@ -6,13 +6,26 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace ImageCluster.Node.Hosting;
 
-/// <summary>Says where a node that is up can be reached: in its log, and in a file for whoever started it with ports that the system chose.</summary>
+/// <summary>
+/// Says where a node can be reached, once it is a member that is up and counts: in its log, and in a file for whoever started it with ports that the
+/// system chose.
+/// </summary>
 internal sealed class AddressFileWriter(NodeOptions options, IServer server, IServiceProvider services, IHostApplicationLifetime lifetime, ILogger<AddressFileWriter> log)
     : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        lifetime.ApplicationStarted.Register(Write);
+        lifetime.ApplicationStarted.Register(() =>
+        {
+            if (services.GetService<ActorSystem>() is { } system)
+            {
+                Akka.Cluster.Cluster.Get(system).RegisterOnMemberUp(Write);
+            }
+            else
+            {
+                Write();
+            }
+        });
         return Task.CompletedTask;
     }
 

@@ -1,0 +1,148 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ImageCluster.Api;
+using ImageCluster.Api.Client;
+using ImageCluster.Api.Documents;
+using ImageCluster.Cli.Demonstrating;
+using ImageCluster.Cli.Remote;
+using ImageCluster.Testing.Qemu;
+using ImageCluster.Testing.Storage;
+
+namespace ImageCluster.Node.Tests.EndToEnd;
+
+/// <summary>Several node processes on this machine with one journal in an SQLite file.</summary>
+public sealed class NodeProcessTests : IDisposable
+{
+    private const string Manifest = """
+        version: 1
+        name: lab
+        sources:
+          - {root: disks, include: "*.img", format: raw}
+        target: {root: targets, format: qcow2}
+
+        """;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    private readonly TempDirectory _directory = new();
+    private readonly List<DemoNode> _nodes = [];
+
+    public NodeProcessTests()
+    {
+        Directory.CreateDirectory(_directory["disks"]);
+        Directory.CreateDirectory(_directory["targets"]);
+    }
+
+    public void Dispose()
+    {
+        _nodes.ForEach(node => node.Dispose());
+        _directory.Dispose();
+    }
+
+    [SkippableFact]
+    public async Task A_migration_goes_through_when_a_node_is_killed_and_comes_out_right()
+    {
+        QemuTools.Require();
+        for (int i = 0; i < 6; i++)
+        {
+            var content = new byte[4 << 20];
+            new Random(i).NextBytes(content.AsSpan(i << 19, 1 << 20));
+            File.WriteAllBytes(_directory[$"disks/{i}.img"], content);
+        }
+
+        using ClusterClient client = await StartAsync(3);
+        await client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = Manifest });
+        _nodes[1].Kill();
+        // The same again while it runs: the answer of the first may have been lost.
+        Assert.Equal("lab", (await client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = Manifest })).Id);
+        MigrationDocument end = await UntilAsync(() => client.GetMigrationAsync("lab"), migration => migration.IsOver);
+        Assert.True(end.State == "succeeded", $"{end.State}: {string.Join("; ", end.Reasons)}");
+        Assert.Equal(6, end.Images.Succeeded);
+        for (int i = 0; i < 6; i++)
+        {
+            QemuTools.Img("compare", "-f", "raw", "-F", "qcow2", _directory[$"disks/{i}.img"], _directory[$"targets/{i}.qcow2"]);
+            QemuTools.Img("check", _directory[$"targets/{i}.qcow2"]);
+        }
+
+        // Nobody holds anything any more, and the lost worker is forgotten.
+        await UntilAsync(() => client.ListImagesAsync(new ListQuery()), images => images.Total == 0);
+        await UntilAsync(() => client.ListWorkersAsync(), workers => workers.Items.Count == 2);
+        Assert.Equal("lab", Assert.Single((await client.ListMigrationsAsync(new ListQuery())).Items).Id);
+
+        // What was acknowledged is there after all of them were stopped and one started again.
+        await _nodes[2].StopAsync();
+        await _nodes[0].StopAsync();
+        using ClusterClient again = await StartAsync(1);
+        Assert.Equal("succeeded", (await again.GetMigrationAsync("lab")).State);
+    }
+
+    [Fact]
+    public async Task Nodes_speak_by_tls_and_the_api_wants_its_token()
+    {
+        using RSA key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        File.WriteAllBytes(_directory["node.pfx"], certificate.Export(X509ContentType.Pkcs12, "secret"));
+        File.WriteAllText(_directory["password"], "secret\n");
+        File.WriteAllText(_directory["token"], "0123456789abcdef\n");
+        using ClusterClient client = await StartAsync(
+            2, "0123456789abcdef", "--cluster.tls.certificate", _directory["node.pfx"], "--cluster.tls.passwordFile", _directory["password"],
+            "--cluster.tls.validate", "false", "--http.tokenFile", _directory["token"]);
+        Assert.Equal(2, (await client.ListWorkersAsync()).Items.Count);
+        using var stranger = new ClusterClient(_nodes[1].Url!, null);
+        Assert.Equal(RefusalReason.Unauthorized, (await Assert.ThrowsAsync<OperationRefusedException>(() => stranger.ListWorkersAsync())).Reason);
+    }
+
+    private async Task<ClusterClient> StartAsync(int count, string? token = null, params string[] more)
+    {
+        NodeProgram program = NodeProgram.Find(AppContext.BaseDirectory, _ => null)!;
+        int first = _nodes.Count;
+        for (int i = 0; i < count; i++)
+        {
+            var settings = new List<string>(more)
+            {
+                "--cluster.port", "0", "--http.listen", "http://127.0.0.1:0", "--console.port", "0", "--worker.slots", "1", "--downing.stableAfter", "3s",
+                "--journal.file", _directory["journal.db"], "--worker.roots", $"disks={_directory["disks"]},targets={_directory["targets"]}",
+            };
+            if (i > 0)
+            {
+                settings.AddRange(["--cluster.seeds", _nodes[first].ClusterAddress]);
+            }
+
+            var node = DemoNode.Start(program, _nodes.Count + 1, _directory.Path, settings);
+            _nodes.Add(node);
+            await node.WaitAsync(CancellationToken.None);
+        }
+
+        var client = new ClusterClient(_nodes[first].Url!, token);
+        await UntilAsync(() => client.ListWorkersAsync(), workers => workers.Items.Count == count);
+        return client;
+    }
+
+    private async Task<T> UntilAsync<T>(Func<Task<T>> look, Func<T, bool> isSo)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (true)
+        {
+            object? seen;
+            try
+            {
+                T answer = await look();
+                if (isSo(answer))
+                {
+                    return answer;
+                }
+
+                seen = answer;
+            }
+            catch (OperationRefusedException e) when (e.Reason == RefusalReason.Unavailable)
+            {
+                // Records move; whoever asks asks again.
+                seen = e.Message;
+            }
+
+            Assert.False(patience.IsCancellationRequested, $"It did not become so: {seen}\n{string.Join('\n', _nodes.Select(node => File.ReadAllText(node.LogFile)))}");
+            await Task.Delay(200);
+        }
+    }
+}
