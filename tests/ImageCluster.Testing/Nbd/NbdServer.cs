@@ -18,10 +18,10 @@ public sealed class NbdServer : IDisposable
     private NbdServer(string program, TempDirectory directory, string[] arguments, string? socket = null)
     {
         SocketPath = socket ?? directory["nbd.sock"];
-        Skip.IfNot(File.Exists($"/usr/bin/{program}"), $"{program} is not installed");
         (_program, _directory, _arguments) = (program, directory, arguments);
         try
         {
+            Skip.IfNot(File.Exists($"/usr/bin/{program}"), $"{program} is not installed");
             Start();
         }
         catch

@@ -19,7 +19,7 @@ internal sealed class NbdConnection : IDisposable
 
     private readonly Socket _socket;
     private readonly NbdStream _stream;
-    private readonly TimeSpan _timeout;
+    private readonly NbdSettings _settings;
     private readonly Lock _gate = new();
     private readonly Lock _sending = new();
     private readonly Dictionary<ulong, NbdRequest> _pending = [];
@@ -33,14 +33,14 @@ internal sealed class NbdConnection : IDisposable
     /// <param name="socket">Connected; owned from here on.</param>
     /// <param name="stream">On the socket, at the start of transmission.</param>
     /// <param name="export">What was agreed.</param>
-    /// <param name="timeout">See <see cref="NbdSettings.Timeout"/>.</param>
-    public NbdConnection(Socket socket, NbdStream stream, NbdExport export, TimeSpan timeout)
+    /// <param name="settings">How patient to be.</param>
+    public NbdConnection(Socket socket, NbdStream stream, NbdExport export, NbdSettings settings)
     {
         _socket = socket;
         _stream = stream;
-        _timeout = timeout;
+        _settings = settings;
         Export = export;
-        socket.SendTimeout = (int)timeout.TotalMilliseconds;
+        socket.SendTimeout = (int)settings.Timeout.TotalMilliseconds;
         _receiver = new Thread(ReceiveAll) { IsBackground = true, Name = "nbd" };
         _receiver.Start();
     }
@@ -95,14 +95,15 @@ internal sealed class NbdConnection : IDisposable
     /// <exception cref="NbdConnectionException">The connection broke before.</exception>
     public void Wait(NbdRequest request)
     {
+        TimeSpan timeout = request.Command == NbdCommand.Flush ? _settings.FlushTimeout : _settings.Timeout;
         Task[] done = [request.Done];
         (long bytes, long answers) = (_stream.Received, Volatile.Read(ref _answers));
-        while (Task.WaitAny(done, _timeout) < 0)
+        while (Task.WaitAny(done, timeout) < 0)
         {
             (long bytesNow, long answersNow) = (_stream.Received, Volatile.Read(ref _answers));
             if (bytesNow - bytes < LeastProgress && answersNow == answers)
             {
-                Break(new NbdConnectionException($"the server has not answered for {_timeout.TotalSeconds:0.#} seconds", mayRetry: true));
+                Break(new NbdConnectionException($"the server has not answered for {timeout.TotalSeconds:0.#} seconds", mayRetry: true));
                 break;
             }
 

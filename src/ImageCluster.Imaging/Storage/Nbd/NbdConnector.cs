@@ -23,7 +23,7 @@ internal sealed class NbdConnector(NbdAddress address, string name, NbdSettings 
             var stream = new NbdStream(new NetworkStream(socket, ownsSocket: false));
             NbdExport export = new NbdNegotiation(stream, address.Export, name, startTls).Run();
             attempt.Keep();
-            return new NbdConnection(socket, stream, export, settings.Timeout);
+            return new NbdConnection(socket, stream, export, settings);
         }
         catch (Exception e) when (attempt.HasExpired && e is NbdConnectionException or ImageException)
         {
@@ -73,6 +73,7 @@ internal sealed class NbdConnector(NbdAddress address, string name, NbdSettings 
             {
                 Socket socket = Connect(found[i].AddressFamily, ProtocolType.Tcp, new IPEndPoint(found[i], port), attempt);
                 socket.NoDelay = true;
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
                 return socket;
             }
             catch (ImageException) when (i + 1 < found.Length && !attempt.HasExpired)

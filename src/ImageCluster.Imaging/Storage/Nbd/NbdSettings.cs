@@ -11,6 +11,9 @@ public sealed record NbdSettings
     /// <summary>How long a server may keep requests waiting without getting on with any of them.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The same for a flush: gigabytes may have to reach a slow disk first.</summary>
+    public TimeSpan FlushTimeout { get; init; } = TimeSpan.FromMinutes(20);
+
     /// <summary>Connections at the most, where the server says that several see the same data.</summary>
     public int MaxConnections { get; init; } = 4;
 

@@ -109,6 +109,27 @@ public sealed class NbdLossTests
     }
 
     [Fact]
+    public void AFlushMayTakeLongerThanAnythingElse()
+    {
+        using ManualResetEventSlim never = new();
+        using FakeNbdServer server = new(peer =>
+        {
+            peer.Negotiate(1 << 20, flags: 1 | (1 << 2));
+            while (peer.ReceiveRequest() is { } request)
+            {
+                if (request.Command == 3)
+                {
+                    never.Wait(TimeSpan.FromMilliseconds(500));
+                }
+
+                peer.Chunk(request.Cookie, 0, true);
+            }
+        });
+        using IBlockFile file = NbdTestFile.Open(server.Url, write: true, settings: NbdTestFile.Quick with { Timeout = TimeSpan.FromMilliseconds(50), FlushTimeout = TimeSpan.FromMinutes(2) });
+        file.Flush();
+    }
+
+    [Fact]
     public void AServerThatNeverGreetsIsLeft()
     {
         using ManualResetEventSlim end = new();
