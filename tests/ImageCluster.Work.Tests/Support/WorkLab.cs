@@ -1,5 +1,6 @@
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Manifests;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 using Microsoft.Win32.SafeHandles;
@@ -45,6 +46,30 @@ internal sealed class WorkLab : IDisposable
         {
             RandomAccess.Write(file, bytes, at);
         }
+    }
+
+    /// <summary>The raw image <c>in:a.raw</c> to <c>out:sub/b.img</c>, verified by its digest.</summary>
+    public static ConvertSpec ConvertTo(string format) => new()
+    {
+        Source = In("a.raw"),
+        SourceFormat = "raw",
+        Target = Out("sub/b.img"),
+        TargetFormat = format,
+        Verify = VerifyMode.Digest,
+    };
+
+    /// <summary>Runs such a convert and has QEMU compare and check what came of it.</summary>
+    public void AssertDone(JobDriver driver, string format)
+    {
+        JobEnd end = driver.Run();
+        Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+        QemuTools.Img("compare", "-f", "raw", "-F", format, this["in/a.raw"], this["out/sub/b.img"]);
+        if (format != "raw")
+        {
+            QemuTools.Img("check", "-f", format, this["out/sub/b.img"]);
+        }
+
+        AssertClean();
     }
 
     /// <summary>Nothing of unfinished work is left in a root.</summary>
