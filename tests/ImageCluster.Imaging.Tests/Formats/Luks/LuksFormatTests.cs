@@ -5,6 +5,7 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Formats.Luks;
+using ImageCluster.Imaging.Tests.Formats.Filling;
 using ImageCluster.Imaging.Tests.Formats.Qcow2;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -88,7 +89,7 @@ public sealed class LuksFormatTests : IDisposable
         }
 
         Assert.Equal(100, new LuksFormat().Probe(File.ReadAllBytes(image).AsSpan(0, 512), image));
-        AssertEqualForQemu(raw, image);
+        LuksTestImages.AssertEqualForQemu(raw, LuksTestImages.Opts(image));
         Qcow2TestImages.AssertSame(content, LuksTestImages.ReadAll(image));
         AssertSameInfo(image);
     }
@@ -100,32 +101,14 @@ public sealed class LuksFormatTests : IDisposable
         string image = _directory["a.luks"];
         new LuksFormat().Create(LuksTestImages.Request(image, Size));
         byte[] model = LuksTestImages.ReadAll(image);
-        Random random = new(4);
         using (LayeredDisk disk = new(LuksTestImages.Open(image, write: true)))
         {
-            for (int i = 0; i < 200; i++)
-            {
-                int start = random.Next(Size);
-                int length = Math.Min(Size - start, random.Next(1, random.Next(4) == 0 ? 300_000 : 2000));
-                Span<byte> part = model.AsSpan(start, length);
-                if (random.Next(4) == 0)
-                {
-                    part.Clear();
-                    disk.WriteZeroes(start, length, Imaging.Storage.ZeroMode.MayUnmap);
-                }
-                else
-                {
-                    random.NextBytes(part);
-                    disk.Write(start, part);
-                }
-            }
-
-            disk.Flush();
+            RandomWrites.Play(disk, model, count: 200, usual: 2000, longest: 300_000);
         }
 
         string raw = _directory["model.raw"];
         File.WriteAllBytes(raw, model);
-        AssertEqualForQemu(raw, image);
+        LuksTestImages.AssertEqualForQemu(raw, LuksTestImages.Opts(image));
         Qcow2TestImages.AssertSame(model, LuksTestImages.ReadAll(image));
     }
 
@@ -364,9 +347,6 @@ public sealed class LuksFormatTests : IDisposable
         Assert.Equal("luks", info.Type);
         Assert.Equal(Text(theirs.GetProperty("format-specific").GetProperty("data")), Text(info));
     }
-
-    private static void AssertEqualForQemu(string raw, string image) =>
-        Assert.Equal("Images are identical.\n", LuksTestImages.Img("compare", "--image-opts", $"driver=raw,file.filename={raw}", LuksTestImages.Opts(image)));
 
     private static void CompareAtRandom(string image, byte[] expected, int seed)
     {

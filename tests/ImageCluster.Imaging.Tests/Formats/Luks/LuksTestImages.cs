@@ -40,6 +40,10 @@ internal static class LuksTestImages
         return result.Output;
     }
 
+    /// <summary>Lets QEMU compare a raw file with an encrypted image, which it opens by <paramref name="options"/>.</summary>
+    public static void AssertEqualForQemu(string raw, string options) =>
+        Assert.Equal("Images are identical.\n", Img("compare", "--image-opts", $"driver=raw,file.filename={raw}", options));
+
     /// <summary>The options by which QEMU opens a LUKS image.</summary>
     public static string Opts(string path, string secret = "s") => $"driver=luks,key-secret={secret},file.filename={path}";
 

@@ -6,6 +6,7 @@ using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Tests.Formats.Filling;
 using ImageCluster.Imaging.Tests.Formats.Luks;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -72,7 +73,7 @@ public sealed class EncryptionTests : IDisposable
             target.Finish();
         }
 
-        AssertEqualForQemu(raw, image);
+        LuksTestImages.AssertEqualForQemu(raw, Opts(image));
         Qcow2TestImages.AssertSame(content, ReadAll(image));
         AssertClean(image);
         AssertSameInfo(image);
@@ -89,33 +90,15 @@ public sealed class EncryptionTests : IDisposable
         string image = _directory["a.qcow2"];
         new Qcow2Format().Create(Request(image, Size, options));
         byte[] model = new byte[Size];
-        Random random = new(4);
         using (LayeredDisk disk = new(Open(image, write: true)))
         {
-            for (int i = 0; i < 150; i++)
-            {
-                int start = random.Next(Size);
-                int length = Math.Min(Size - start, random.Next(1, random.Next(4) == 0 ? 600_000 : 5000));
-                Span<byte> part = model.AsSpan(start, length);
-                if (random.Next(4) == 0)
-                {
-                    part.Clear();
-                    disk.WriteZeroes(start, length, ZeroMode.MayUnmap);
-                }
-                else
-                {
-                    random.NextBytes(part);
-                    disk.Write(start, part);
-                }
-            }
-
-            disk.Flush();
+            RandomWrites.Play(disk, model, count: 150, usual: 5000, longest: 600_000);
         }
 
         string raw = _directory["model.raw"];
         File.WriteAllBytes(raw, model);
         Qcow2TestImages.AssertSame(model, ReadAll(image));
-        AssertEqualForQemu(raw, image);
+        LuksTestImages.AssertEqualForQemu(raw, Opts(image));
         AssertClean(image);
     }
 
@@ -377,9 +360,6 @@ public sealed class EncryptionTests : IDisposable
             Secret = LuksTestImages.Secret(("encrypt.new-secret", "new"), ("encrypt.old-secret", "abc")),
         });
     }
-
-    private static void AssertEqualForQemu(string raw, string image) =>
-        Assert.Equal("Images are identical.\n", LuksTestImages.Img("compare", "--image-opts", $"driver=raw,file.filename={raw}", Opts(image)));
 
     private static void AssertClean(string image)
     {
