@@ -8,12 +8,15 @@ internal abstract class UploadBody
 {
     public static readonly UploadBody Empty = new MemoryBody(ReadOnlyMemory<byte>.Empty);
 
+    // Several threads may send one body (parts of zeros).
+    private readonly Lazy<(string Sha256, byte[] Md5)> _digests;
+
+    private UploadBody() => _digests = new Lazy<(string Sha256, byte[] Md5)>(ComputeDigests);
+
     public abstract long Length { get; }
 
     /// <summary>SHA-256 in hexadecimal and MD5, of all bytes.</summary>
-    public (string Sha256, byte[] Md5) Digests => _digests ??= ComputeDigests();
-
-    private (string Sha256, byte[] Md5)? _digests;
+    public (string Sha256, byte[] Md5) Digests => _digests.Value;
 
     public static UploadBody Of(ReadOnlyMemory<byte> bytes) => new MemoryBody(bytes);
 
