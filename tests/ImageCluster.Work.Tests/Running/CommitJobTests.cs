@@ -247,6 +247,7 @@ public sealed class CommitJobTests : IDisposable
             QemuTools.Img("create", "-f", "qcow2", "-b", $"base.{format}", "-F", format, top);
             QemuTools.Io(top, "qcow2", "write -P 3 0 1M", $"write -P 4 {Shard - 65536} 128k", "write -z 100M 1M", $"write -P 5 {2 * Shard + 12345 - 12345 % 512} 5M",
                 $"write -P 6 {Size - 4096} 4096", $"write -z {Shard + (100 << 10)} 64k");
+            WorkLab.Age(top);
         }
     }
 

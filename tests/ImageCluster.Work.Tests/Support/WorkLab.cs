@@ -40,13 +40,20 @@ internal sealed class WorkLab : IDisposable
     public static void Write(string path, long size, IEnumerable<(long At, byte[] Bytes)> pieces)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write);
-        RandomAccess.SetLength(file, size);
-        foreach ((long at, byte[] bytes) in pieces)
+        using (SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write))
         {
-            RandomAccess.Write(file, bytes, at);
+            RandomAccess.SetLength(file, size);
+            foreach ((long at, byte[] bytes) in pieces)
+            {
+                RandomAccess.Write(file, bytes, at);
+            }
         }
+
+        Age(path);
     }
+
+    /// <summary>Makes a file look old: file systems count time in steps of milliseconds, and a test may change it within one.</summary>
+    public static void Age(string path) => File.SetLastWriteTimeUtc(path, new DateTime(2020, 1, 2, 3, 4, 5, DateTimeKind.Utc));
 
     /// <summary>The raw image <c>in:a.raw</c> to <c>out:sub/b.img</c>, verified by its digest.</summary>
     public static ConvertSpec ConvertTo(string format) => new()
