@@ -188,6 +188,20 @@ internal sealed class BitmapContent
 
     private void MarkInPage(int page, int from, int to)
     {
+        if (_table[page] == BitmapTable.AllOnes && !_changed.ContainsKey(page))
+        {
+            return;
+        }
+
+        if (from == 0 && to == BitsIn(page))
+        {
+            // Costs neither memory nor room in the file.
+            _changed.Remove(page);
+            _table[page] = BitmapTable.AllOnes;
+            IsChanged = true;
+            return;
+        }
+
         if (!_changed.TryGetValue(page, out byte[]? bits))
         {
             bits = ReadPage(page);

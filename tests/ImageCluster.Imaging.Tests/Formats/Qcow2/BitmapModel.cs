@@ -150,8 +150,9 @@ internal sealed class BitmapModel(string path, int size, Random random) : IDispo
 
     private void Write(bool theirs)
     {
-        int start = random.Next(_size / 512) * 512;
-        int length = Math.Min(_size - start, random.Next(1, 400) * 512);
+        bool all = random.Next(12) == 0;
+        int start = all ? 0 : random.Next(_size / 512) * 512;
+        int length = all ? _size : Math.Min(_size - start, random.Next(1, 400) * 512);
         bool zero = random.Next(3) == 0;
         Log.Add(string.Create(CultureInfo.InvariantCulture, $"{(theirs ? "qemu " : "")}write {start} {length} {zero}"));
         if (theirs)

@@ -31,7 +31,7 @@ public sealed class BitmapModelTests : IDisposable
         using BitmapModel model = new(path, size, random) { CanSnapshot = !options.Contains("data_file") };
         try
         {
-            for (int phase = 0; phase < 8; phase++)
+            for (int phase = 0; phase < 5; phase++)
             {
                 for (int step = 0; step < 8; step++)
                 {

@@ -295,6 +295,40 @@ public sealed class BitmapTests : IDisposable
     }
 
     [SkippableFact]
+    public void ClustersOfBitsThatAreAllSetTakeNoRoom()
+    {
+        QemuTools.Require();
+        QemuTools.Img("create", "-q", "-f", "qcow2", "-o", "cluster_size=512", Path, "9M");
+        using (WritableQcow2Image image = Open())
+        {
+            // A cluster of bits covers 2 MiB.
+            image.AddBitmap("b", 512, enabled: true);
+            image.MarkBitmap("b", [(3 << 20, 512), ((4 << 20) + 512, 512)]);
+            image.Flush();
+            image.MarkBitmap("b", [(1 << 20, 8 << 20)]);
+        }
+
+        using (Qcow2Image image = (Qcow2Image)Qcow2TestImages.Open(Path))
+        {
+            ulong[] table = BitmapTable.Read(image.Metadata.File, image.Bitmaps[0]);
+            Assert.Equal([BitmapTable.AllOnes, BitmapTable.AllOnes, BitmapTable.AllOnes, BitmapTable.AllOnes], table[1..]);
+        }
+
+        Assert.Equal("b 512 on: (1048576, 8388608)\n", BitmapText.Of(Path));
+        QemuTools.Img("check", Path);
+        using (WritableQcow2Image image = Open())
+        {
+            image.Resize(12 << 20, "off");
+            image.Write(7 << 20, new byte[512]);
+        }
+
+        Assert.Equal("b 512 on: (1048576, 8388608)\n", BitmapText.Of(Path));
+        QemuTools.Img("bitmap", "--add", "-g", "512", "--merge", "b", Path, "copy");
+        Assert.Contains("copy 512 on: (1048576, 8388608)\n", BitmapText.Of(Path));
+        QemuTools.Img("check", Path);
+    }
+
+    [SkippableFact]
     public void ASizeThatCannotBeLeavesTheBitmapsAsTheyWere()
     {
         QemuTools.Require();
