@@ -9,14 +9,12 @@ namespace ImageCluster.Imaging.Storage.Nbd;
 /// </summary>
 public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
 {
-    // Long reads and writes are cut into parts of this length, several of them under way.
-    private const int PartLength = 512 << 10;
     private const int ReadAheadLength = 256 << 10;
     private const int ZeroBufferLength = 256 << 10;
     private const uint MaxTrim = 1u << 30;
 
     private readonly NbdSession _session;
-    private readonly NbdSettings _settings;
+    private readonly NbdRequests _requests;
     private readonly CacheMode _cache;
     private readonly NbdExtentCache? _extents;
     private readonly ReadAhead? _readAhead;
@@ -27,13 +25,13 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
     {
         Name = name;
         _session = session;
-        _settings = settings;
+        _requests = new NbdRequests(name, session, settings);
         _cache = mode.Cache;
         CanWrite = mode.Write;
-        _extents = Export.AllocationContext is null ? null : new NbdExtentCache(AskForStatus, Export);
+        _extents = Export.AllocationContext is null ? null : new NbdExtentCache(_requests.AskForStatus, Export);
         if (!mode.Write)
         {
-            _readAhead = new ReadAhead(StartRead, NextData, Length, Math.Max(Export.MinimumBlock, Math.Min(ReadAheadLength, Part)), settings.Depth);
+            _readAhead = new ReadAhead(_requests.StartRead, NextData, Length, Math.Max(Export.MinimumBlock, Math.Min(ReadAheadLength, _requests.Part)), settings.Depth);
         }
     }
 
@@ -50,8 +48,6 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
     public long AllocatedBytes => Export.Size;
 
     private NbdExport Export => _session.Export;
-
-    private int Part => Math.Max(Export.MinimumBlock, Math.Min(PartLength, Export.MaximumPayload) / Export.MinimumBlock * Export.MinimumBlock);
 
     private bool IsDurable => _cache is CacheMode.Writethrough or CacheMode.DirectSync;
 
@@ -212,7 +208,7 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
 
         try
         {
-            Perform(NbdCommand.Flush, NbdCommandFlags.None, 0, 0, default);
+            _requests.Flush();
         }
         catch (ImageException e)
         {
@@ -280,12 +276,12 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
         {
             long mask = Export.MinimumBlock - 1;
             long start = offset & ~mask;
-            int room = Part * Math.Max(1, _settings.Depth);
+            int room = _requests.Room;
             long end = Math.Min(start + room, (offset + buffer.Length + mask) & ~mask);
             byte[] blocks = ArrayPool<byte>.Shared.Rent((int)(end - start));
             try
             {
-                ReadBlocks(start, blocks.AsMemory(0, (int)(end - start)));
+                _requests.Read(start, blocks.AsMemory(0, (int)(end - start)));
                 int part = (int)Math.Min(buffer.Length, end - offset);
                 blocks.AsSpan((int)(offset - start), part).CopyTo(buffer);
                 offset += part;
@@ -298,51 +294,28 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
         }
     }
 
-    private void ReadBlocks(long offset, Memory<byte> target)
+    private void WriteBlocks(long offset, ReadOnlySpan<byte> data)
     {
-        if (target.Length <= Part)
+        try
         {
-            Perform(NbdCommand.Read, NbdCommandFlags.None, offset, (uint)target.Length, target);
-            return;
+            _requests.Write(offset, data, WriteFlags);
         }
-
-        var pipeline = new NbdPipeline(_session, _settings.Depth);
-        for (int done = 0; done < target.Length;)
+        finally
         {
-            Memory<byte> part = target.Slice(done, Math.Min(Part, target.Length - done));
-            pipeline.Add(new NbdRequest(NbdCommand.Read, NbdCommandFlags.None, offset + done, (uint)part.Length) { Target = part }, []);
-            done += part.Length;
-        }
-
-        pipeline.Finish();
-        ThrowIfRefused(pipeline);
-        foreach ((NbdRequest request, NbdConnectionException reason) in pipeline.Broken)
-        {
-            if (!reason.MayRetry)
-            {
-                throw Lost(request, reason);
-            }
-
-            Perform(NbdCommand.Read, NbdCommandFlags.None, request.Offset, request.Length, request.Target);
+            _extents?.Clear();
         }
     }
 
-    private void WriteBlocks(long offset, ReadOnlySpan<byte> data)
+    private NbdRequest? SendRange(NbdCommand command, NbdCommandFlags flags, long offset, long length, uint most)
     {
-        _session.MarkWritten();
-        var pipeline = new NbdPipeline(_session, _settings.Depth);
-        while (data.Length > 0)
+        try
         {
-            ReadOnlySpan<byte> part = data[..Math.Min(Part, data.Length)];
-            pipeline.Add(new NbdRequest(NbdCommand.Write, WriteFlags, offset, (uint)part.Length), part);
-            offset += part.Length;
-            data = data[part.Length..];
+            return _requests.SendRange(command, flags, offset, length, most);
         }
-
-        pipeline.Finish();
-        _extents?.Clear();
-        ThrowIfRefused(pipeline);
-        ThrowIfBroken(pipeline);
+        finally
+        {
+            _extents?.Clear();
+        }
     }
 
     // A write that covers no whole block: the rest of the block is read first, and nobody else does the same with it meanwhile.
@@ -382,30 +355,6 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
         }
     }
 
-    // Sends a command without a payload over a long range. The first part alone, so that a server that cannot says so before it did anything.
-    private NbdRequest? SendRange(NbdCommand command, NbdCommandFlags flags, long offset, long length, uint most)
-    {
-        _session.MarkWritten();
-        var pipeline = new NbdPipeline(_session, _settings.Depth);
-        for (bool isFirst = true; length > 0 && pipeline.Refused is null && pipeline.Broken.Count == 0; isFirst = false)
-        {
-            var part = (uint)Math.Min(length, most);
-            pipeline.Add(new NbdRequest(command, flags, offset, part), []);
-            if (isFirst)
-            {
-                pipeline.Finish();
-            }
-
-            offset += part;
-            length -= part;
-        }
-
-        pipeline.Finish();
-        _extents?.Clear();
-        ThrowIfBroken(pipeline);
-        return pipeline.Refused;
-    }
-
     private void FlushAfterWrite()
     {
         if (IsDurable && !Export.Has(NbdExportFlags.SendFua))
@@ -413,9 +362,6 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
             Flush();
         }
     }
-
-    private List<NbdExtent> AskForStatus(long offset, uint length) =>
-        Perform(NbdCommand.BlockStatus, NbdCommandFlags.None, offset, length, default).Extents!;
 
     // The offset itself where nothing is known of a hole there.
     private long NextData(long offset)
@@ -426,83 +372,5 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
         }
 
         return offset;
-    }
-
-    private PendingRead StartRead(long offset, Memory<byte> target)
-    {
-        var request = new NbdRequest(NbdCommand.Read, NbdCommandFlags.None, offset, (uint)target.Length) { Target = target };
-        try
-        {
-            NbdConnection connection = _session.Acquire();
-            connection.Submit(request, []);
-            return new PendingRead(this, connection, request);
-        }
-        catch (NbdConnectionException e)
-        {
-            throw Lost(request, e);
-        }
-    }
-
-    // One request, and where it is a question that a broken connection took with it, again.
-    private NbdRequest Perform(NbdCommand command, NbdCommandFlags flags, long offset, uint length, Memory<byte> target)
-    {
-        for (int retry = 0; ; retry++)
-        {
-            var request = new NbdRequest(command, flags, offset, length) { Target = target };
-            try
-            {
-                NbdConnection connection = _session.Acquire();
-                connection.Submit(request, []);
-                connection.Wait(request);
-                return request.Error == 0 ? request : throw NbdErrors.Refused(request, Name);
-            }
-            catch (NbdConnectionException e)
-            {
-                bool isQuestion = command is NbdCommand.Read or NbdCommand.BlockStatus;
-                if (!isQuestion || !e.MayRetry || !_session.PauseBeforeRetry(retry))
-                {
-                    throw Lost(request, e);
-                }
-            }
-        }
-    }
-
-    private void ThrowIfRefused(NbdPipeline pipeline)
-    {
-        if (pipeline.Refused is not null)
-        {
-            throw NbdErrors.Refused(pipeline.Refused, Name);
-        }
-    }
-
-    private void ThrowIfBroken(NbdPipeline pipeline)
-    {
-        if (pipeline.Broken.Count > 0)
-        {
-            throw Lost(pipeline.Broken[0].Request, pipeline.Broken[0].Reason);
-        }
-    }
-
-    private ImageException Lost(NbdRequest request, NbdConnectionException reason) =>
-        new(ImageErrorKind.Io, Name, $"{request.Describe()}: {reason.Message}", reason) { Errno = Errno.IO };
-
-    private sealed class PendingRead(NbdFile file, NbdConnection connection, NbdRequest request) : IPendingRead
-    {
-        public void Wait()
-        {
-            try
-            {
-                connection.Wait(request);
-            }
-            catch (NbdConnectionException e)
-            {
-                throw file.Lost(request, e);
-            }
-
-            if (request.Error != 0)
-            {
-                throw NbdErrors.Refused(request, file.Name);
-            }
-        }
     }
 }
