@@ -83,9 +83,9 @@ public static class NodeSettings
 
     public static TypedSetting<string> HttpCertificatePasswordFile { get; } = Text("http.certificatePasswordFile", "file", "", "A file with that password.");
 
-    public static TypedSetting<IReadOnlyDictionary<string, string>> WorkerRoots { get; } = Map("worker.roots", "map of names to directories",
-        "The roots that this node reaches, by the names that the whole cluster calls them by. A worker gets only work all of whose roots it has; coordinators that shall " +
-        "look for the images of a manifest need them too.", Text("directory", "directory", "", ""));
+    public static TypedSetting<IReadOnlyDictionary<string, string>> WorkerRoots { get; } = Map("worker.roots", "map of names to directories or URLs",
+        "The roots that this node's worker reaches, by the names that the whole cluster calls them by: directories, or URLs (docs/protocols.md). It gets only work all of " +
+        "whose roots it has.", Text("directory", "directory", "", ""));
 
     public static TypedSetting<int> WorkerSlots { get; } = Number("worker.slots", 0, 0, 1024, "Shards at a time, each with a thread of its own; 0: as many as cores.");
 
