@@ -42,7 +42,7 @@ public sealed partial class Sandbox : IDisposable
         foreach (string step in test.Steps)
         {
             string[] arguments = CommandLineText.Split(step.Replace("{web}", web?.Address, StringComparison.Ordinal));
-            ToolResult expected = Programs.Execute(theirs, Programs.QemuImg, arguments);
+            ToolResult expected = test.NeedsWeb ? Programs.ExecuteOnWeb(theirs, arguments) : Programs.Execute(theirs, Programs.QemuImg, arguments);
             ToolResult actual = Programs.RunOurs(ours, arguments);
             Compare(differences, $"qemu-img {step}", Text(test, expected), Text(test, actual));
         }
