@@ -21,5 +21,6 @@ internal static class AllCases
         .. WebCases.List,
         .. NbdCases.List,
         .. DamageCases.List,
+        .. OptionCases.List,
     ];
 }
