@@ -34,7 +34,7 @@ public sealed partial class JobActor
                 });
                 return;
             case JobStep.Take take when !_state.Paused || !_state.Uses.IsEmpty:
-                Step(step, _images.TakeAsync(take.Wanted, _state.Uses, take.Chains, _state.Spec.Operation));
+                Step(step, _images.TakeAsync(take.Wanted, _state.Uses, _state.Plan is not null, take.Chains, _state.Spec.Operation));
                 break;
             case JobStep.StartFill start:
                 Step(step, _images.StartFillAsync(start.Target, start.Layout));
@@ -109,6 +109,11 @@ public sealed partial class JobActor
     {
         if (tried.Refusal is { } refusal)
         {
+            if (_state.Plan is null)
+            {
+                _leases.Set([]);
+            }
+
             NotTaken(refusal);
             return;
         }

@@ -263,7 +263,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         Assignment? assignment = _state.Assignments.GetValueOrDefault(complete.Assignment);
         int stage = _state.StageIndex;
         bool fills = _state.Stage is StageKind.Copy or StageKind.Merge;
-        if (JobSteps.FindingProblem(_state.Stage, complete.Results) is { } problem)
+        if (assignment is not null && JobSteps.FindingProblem(_state.Stage, complete.Results) is { } problem)
         {
             sender.Tell(new JobRefused(complete.JobId, new Refusal(RefusalKind.Invalid, problem)));
             return;

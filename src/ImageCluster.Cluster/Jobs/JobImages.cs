@@ -19,11 +19,13 @@ internal sealed class JobImages(string jobId, RecordKeepers keepers, ImageCluste
     private const int ManifestsInMessage = 500;
 
     /// <summary>
-    /// Takes images, base first, and notes who stands on whom. Where one cannot be had, what was not held before is given back, so that no two jobs
-    /// wait for each other.
+    /// Takes images, base first, and notes who stands on whom. Where one cannot be had, all are given back, so that no two jobs wait for each other.
     /// </summary>
+    /// <param name="wanted">All that the job needs.</param>
+    /// <param name="held">What it has noted.</param>
+    /// <param name="isAtWork">It is planned already: what it has noted is not given back.</param>
     public async Task<UsesTried> TakeAsync(
-        IReadOnlyList<PlannedUse> wanted, IReadOnlyList<JobUse> held, IReadOnlyList<(ImageName Base, ImageName Overlay)> chains, string detail)
+        IReadOnlyList<PlannedUse> wanted, IReadOnlyList<JobUse> held, bool isAtWork, IReadOnlyList<(ImageName Base, ImageName Overlay)> chains, string detail)
     {
         var taken = new List<HeldLease>();
         foreach (PlannedUse use in wanted)
@@ -32,7 +34,8 @@ internal sealed class JobImages(string jobId, RecordKeepers keepers, ImageCluste
             ImageReply reply = await AskAsync(new TakeUse(use.Image, default, jobId, use.Purpose, settings.LeaseDuration, detail, use.Via)).ConfigureAwait(false);
             if (reply is not UseGranted granted)
             {
-                await GiveBackAsync([.. taken.Select(lease => lease.Use).Except(held)]).ConfigureAwait(false);
+                IEnumerable<JobUse> mine = taken.Select(lease => lease.Use);
+                await GiveBackAsync([.. isAtWork ? mine.Except(held) : mine.Union(held)]).ConfigureAwait(false);
                 return new UsesTried(wanted, [], Refused(reply));
             }
 

@@ -82,6 +82,67 @@ public sealed class SimulatedJobTests : IDisposable
         Assert.Equal("succeeded", (await coordinator.JobEndAsync("j")).Summary.State);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Jobs_go_on_at_another_coordinator_when_theirs_is_killed_or_leaves(bool killed)
+    {
+        using var goOn = new ManualResetEventSlim();
+        _runner.Before = (task, shard, scope) =>
+        {
+            if (task.Stage == StageKind.Copy && shard > 5)
+            {
+                goOn.Wait(scope.Cancel);
+            }
+        };
+        TestNode first = await TestNode.StartAsync(_directory["journal.db"]);
+        await using TestNode second = await TestNode.StartAsync(_directory["journal.db"], first);
+        await using TestNode worker = await TestNode.StartAsync(_directory["journal.db"], first, coordinator: false, Roots, _runner, slots: 8);
+        string[] jobs = [.. Enumerable.Range(0, 5).Select(job => $"j{job}")];
+        foreach (string job in jobs)
+        {
+            // No job takes the slots that another needs to come so far.
+            await second.SubmitAsync(job, Convert(new ImageName("kvm", $"{job}.a"), new ImageName("kvm", $"{job}.b")), new JobSettings { MaxShards = 1 });
+        }
+
+        await second.JobAsync(jobs[0], job => job.Summary is { Stage: StageKind.Copy, ShardsInWork: > 0 });
+        var cluster = Akka.Cluster.Cluster.Get(second.System);
+        Akka.Actor.Address gone = Akka.Cluster.Cluster.Get(first.System).SelfAddress;
+        if (killed)
+        {
+            await first.KillAsync();
+            // As the split-brain resolver decides when it is sure.
+            cluster.Down(gone);
+        }
+        else
+        {
+            await Akka.Actor.CoordinatedShutdown.Get(first.System).Run(Akka.Actor.CoordinatedShutdown.ClusterLeavingReason.Instance);
+            await first.DisposeAsync();
+        }
+
+        goOn.Set();
+        foreach (string job in jobs)
+        {
+            Assert.Equal("succeeded", (await second.JobEndAsync(job)).Summary.State);
+        }
+
+        Assert.Equal(jobs.Length, _runner.Done.Count(done => done.Stage == StageKind.Install));
+    }
+
+    [Fact]
+    public async Task The_journal_grows_by_less_than_300_bytes_a_shard()
+    {
+        const int Shards = 2048;
+        var runner = new SimulatedRunner { Shards = Shards };
+        await using TestNode node = await TestNode.StartAsync(
+            _directory["journal.db"], roots: Roots, runner: runner, settings: TestNode.Fast with { TaskTime = TimeSpan.FromHours(1) });
+        await TestNode.AskAsync<ImageDescription>(node.Images, new DescribeImage(A));
+        long before = JournalBytes();
+        await node.SubmitAsync("j", Convert(A, B));
+        Assert.Equal("succeeded", (await node.JobEndAsync("j")).Summary.State);
+        Assert.InRange((JournalBytes() - before) / (double)Shards, 50, 300);
+    }
+
     [Fact]
     public async Task A_comparison_stops_at_the_first_difference_and_reports_the_lowest()
     {
@@ -263,6 +324,8 @@ public sealed class SimulatedJobTests : IDisposable
         await TestNode.AskAsync<JobDone>(node.Jobs, new CancelJob("one", default, "test"));
         await node.JobEndAsync("one");
     }
+
+    private long JournalBytes() => System.IO.Directory.EnumerateFiles(_directory.Path, "journal.db*").Sum(file => new FileInfo(file).Length);
 
     // So that the second job meets the first on A alone.
     private static JobSpec Other(JobSpec spec) => spec switch

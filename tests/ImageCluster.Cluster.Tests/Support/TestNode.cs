@@ -31,9 +31,7 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     /// <summary>Everything that is waited for comes far sooner.</summary>
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(Debugging ? 12 : 60);
-
-    private static bool Debugging => Environment.GetEnvironmentVariable("IC_DEBUG") is not null;
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(120);
 
     public static ImageClusterSettings Fast { get; } = new()
     {
@@ -79,6 +77,10 @@ internal sealed class TestNode : IAsyncDisposable
                       coordinated-shutdown.run-by-actor-system-terminate = off
                       cluster.sharding.waiting-for-state-timeout = 1s
                       cluster.gossip-interval = 200ms
+                      cluster.down-removal-margin = 1s
+                      cluster.split-brain-resolver.stable-after = 2s
+                      cluster.singleton.hand-over-retry-interval = 200ms
+                      cluster.sharding.retry-interval = 500ms
                       cluster.leader-actions-interval = 200ms
                       cluster.failure-detector.acceptable-heartbeat-pause = 10s
                       remote.dot-netty.tcp.maximum-frame-size = 4 MiB
