@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Diagnostics;
+using ImageCluster.Faults;
+using ImageCluster.Faults.Cases;
+
+FaultCase[] all = [.. Losses.All, .. BadInput.All];
+
+var names = new Argument<string[]>("case") { Description = $"Only these: {string.Join(", ", all.Select(known => known.Name))}", Arity = ArgumentArity.ZeroOrMore };
+var rounds = new Option<int>("--rounds") { Description = "How often each", DefaultValueFactory = _ => 1 };
+var seed = new Option<int>("--seed") { Description = "Of the first round", DefaultValueFactory = _ => Environment.TickCount };
+var node = new Option<string>("--node") { Description = "The node's program (built by ./imagecluster build)", DefaultValueFactory = _ => "out/node/imagecluster-node.dll" };
+var root = new RootCommand("Lets clusters of real processes go wrong in every way, and checks every image afterwards.") { names, rounds, seed, node };
+root.SetAction(async parsed =>
+{
+    string[] wanted = parsed.GetValue(names)!;
+    if (wanted.FirstOrDefault(name => all.All(known => known.Name != name)) is { } unknown)
+    {
+        Console.Error.WriteLine($"faults: there is no case '{unknown}'");
+        return 2;
+    }
+
+    string program = Path.GetFullPath(parsed.GetValue(node)!);
+    if (!File.Exists(program))
+    {
+        Console.Error.WriteLine($"faults: there is no {program}; run ./imagecluster build");
+        return 2;
+    }
+
+    int failed = 0;
+    foreach (FaultCase fault in all.Where(known => wanted.Length == 0 || wanted.Contains(known.Name)))
+    {
+        if (Missing(fault.Needs) is { } missing)
+        {
+            Console.WriteLine($"{fault.Name,-18} left out: {missing}");
+            continue;
+        }
+
+        for (int round = 0; round < parsed.GetValue(rounds); round++)
+        {
+            failed += await RunAsync(fault, unchecked(parsed.GetValue(seed) + round), program) ? 0 : 1;
+        }
+    }
+
+    Console.WriteLine(failed == 0 ? "Every image came out right." : $"{failed} runs went wrong.");
+    return failed == 0 ? 0 : 1;
+});
+return await root.Parse(args).InvokeAsync();
+
+static async Task<bool> RunAsync(FaultCase fault, int seed, string program)
+{
+    var passed = Stopwatch.StartNew();
+    using var cluster = new FaultCluster(Directory.CreateTempSubdirectory("imagecluster-faults-").FullName, program);
+    try
+    {
+        await fault.Run(cluster, new Random(seed));
+        Console.WriteLine($"{fault.Name,-18} seed {seed,11}  well, {passed.Elapsed.TotalSeconds:0} s");
+        return true;
+    }
+    catch (Exception e) when (e is FaultException or ImageCluster.Api.OperationRefusedException or HttpRequestException)
+    {
+        Console.WriteLine($"{fault.Name,-18} seed {seed,11}  WRONG after {passed.Elapsed.TotalSeconds:0} s: {e.Message}\n{cluster.Logs()}");
+        return false;
+    }
+}
+
+static string? Missing(string? needs) => needs switch
+{
+    null => null,
+    "root" => Environment.UserName == "root" ? null : "it needs root",
+    "postgresql" => PostgreSqlServer.Programs is null ? "PostgreSQL is not installed" : Environment.UserName == "root" ? null : "it needs root",
+    _ => Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(place => File.Exists(Path.Join(place, needs))) ? null : $"{needs} is not installed",
+};
