@@ -1,6 +1,7 @@
 using ImageCluster.Api;
 using ImageCluster.Api.Client;
 using ImageCluster.Api.Documents;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Faults;
 
@@ -59,23 +60,24 @@ internal sealed class FaultCluster : IDisposable
         await Until.ItIsSo("both workers are known", Patience, async () => (await Client.ListWorkersAsync()).Items.Count == 2);
     }
 
-    /// <summary>Disks of some MiB with data in places, so that a migration has many small shards.</summary>
-    public void MakeDisks(int count, Random random, int mebibytes = 24)
+    /// <summary>Sparse disks of some GiB with data in places: several shards of 512 MiB each.</summary>
+    public void MakeDisks(int count, Random random, int mebibytesOfData = 24)
     {
+        byte[] data = new byte[1 << 20];
         for (int i = 0; i < count; i++)
         {
-            byte[] content = new byte[mebibytes << 20];
-            for (int piece = 0; piece < mebibytes; piece++)
+            const long Size = 2L << 30;
+            using SafeFileHandle disk = File.OpenHandle(Path.Join(Disks, $"{i}.img"), FileMode.CreateNew, FileAccess.Write);
+            RandomAccess.SetLength(disk, Size);
+            for (int piece = 0; piece < mebibytesOfData; piece++)
             {
-                int start = random.Next(content.Length - (1 << 20));
-                random.NextBytes(content.AsSpan(start, random.Next(1 << 20)));
+                random.NextBytes(data);
+                RandomAccess.Write(disk, data, random.NextInt64(Size - data.Length) & -512);
             }
-
-            File.WriteAllBytes(Path.Join(Disks, $"{i}.img"), content);
         }
     }
 
-    public Task<MigrationDocument> SubmitAsync(string id = "faults", string rate = "6MiB/s", string more = "") => Client.SubmitMigrationAsync(new MigrationSubmission
+    public Task<MigrationDocument> SubmitAsync(string id = "faults", string rate = "24MiB/s", string more = "") => Client.SubmitMigrationAsync(new MigrationSubmission
     {
         Id = id,
         Manifest = $$"""
@@ -86,7 +88,6 @@ internal sealed class FaultCluster : IDisposable
             target:
               root: targets
               format: qcow2
-              options: {cluster_size: 4k}
             rate: {{rate}}
             {{more}}
 
@@ -97,7 +98,7 @@ internal sealed class FaultCluster : IDisposable
     public Task InTheMiddleAsync(string id = "faults") => Until.ItIsSo("the migration writes", Patience, async () =>
     {
         MigrationDocument migration = await Client.GetMigrationAsync(id);
-        return migration.IsOver ? throw new FaultException($"the migration was {migration.State} before anything could go wrong: {string.Join("; ", migration.Reasons)}") : migration.Running.Any(image => image.Stage == "copy" && image.ShardsDone > 0);
+        return migration.IsOver ? throw new FaultException($"the migration was {migration.State} before anything could go wrong: {string.Join("; ", migration.Reasons)}") : migration.Running.Any(image => image.Stage == "copy");
     });
 
     public async Task<MigrationDocument> EndAsync(string id = "faults")

@@ -62,7 +62,7 @@ internal static class BadInput
 
     private static async Task HeldByQemu(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(2, random, mebibytes: 4);
+        cluster.MakeDisks(2, random, mebibytesOfData: 4);
         using Process guest = Process.Start(new ProcessStartInfo("qemu-io", ["-f", "raw", Path.Join(cluster.Disks, "0.img")])
         {
             RedirectStandardInput = true,
@@ -97,14 +97,14 @@ internal static class BadInput
 
     private static async Task NoSuchRoot(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(1, random, mebibytes: 2);
+        cluster.MakeDisks(1, random, mebibytesOfData: 2);
         await cluster.StartAsync();
         await MustFailAsync(cluster, new ConvertSpecDocument { Source = "nowhere:0.img", Target = "targets:0.qcow2", TargetFormat = "qcow2" }, mayWait: true);
     }
 
     private static async Task OutOfRoot(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(1, random, mebibytes: 2);
+        cluster.MakeDisks(1, random, mebibytesOfData: 2);
         string secret = Path.Join(cluster.Disks, "..", "secret.img");
         File.WriteAllBytes(secret, new byte[1 << 20]);
         Shell.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "../secret.img", "-F", "raw", Path.Join(cluster.Disks, "overlay.qcow2"));
@@ -119,7 +119,7 @@ internal static class BadInput
     // Every pairing of operations on one image: one waits for the other or is refused, and all images stay sound.
     private static async Task TwoJobs(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(1, random, mebibytes: 8);
+        cluster.MakeDisks(1, random, mebibytesOfData: 8);
         string disk = Path.Join(cluster.Disks, "0.img");
         Shell.Run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, Path.Join(cluster.Targets, "base.qcow2"));
         foreach (string name in new[] { "top", "other" })

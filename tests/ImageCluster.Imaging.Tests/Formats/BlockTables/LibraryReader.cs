@@ -29,11 +29,22 @@ public sealed record LibraryReader(string Library)
 
         try
         {
-            return Directory.GetFiles(directory) is [var only] ? File.ReadAllBytes(only) : null;
+            // The program goes on in the background; the file is there a moment later.
+            string[] files = [];
+            Until(() => (files = Directory.GetFiles(directory)).Length > 0);
+            return files is [var only] ? File.ReadAllBytes(only) : null;
         }
         finally
         {
-            Run("umount", directory);
+            Until(() => Run("umount", directory).ExitCode == 0);
+        }
+    }
+
+    private static void Until(Func<bool> isSo)
+    {
+        for (var passed = Stopwatch.StartNew(); !isSo() && passed.Elapsed < TimeSpan.FromSeconds(30);)
+        {
+            Run("sleep", "0.05");
         }
     }
 
