@@ -19,7 +19,7 @@ internal static class JobSummaries
         Phase = state.Phase,
         IsPaused = state.Paused,
         Outcome = state.HasEnded ? state.End!.Outcome : null,
-        Reason = state.End is { Reason.Length: > 0 } end ? end.Reason : state.Paused ? $"paused by {state.PausedBy}" : status,
+        Reason = state.End is { Reason.Length: > 0 } end ? end.Reason : state.HasEnded ? "" : state.Paused ? $"paused by {state.PausedBy}" : status,
         Priority = state.Settings.Priority,
         SubmittedAt = state.SubmittedAt,
         EndedAt = state.HasEnded ? state.End!.At : null,
