@@ -31,6 +31,7 @@ internal sealed class NodeProcess : IDisposable
     public async Task StartAsync()
     {
         _process?.Dispose();
+        _process = null;
         _starts++;
         string addresses = Path.Join(_directory, $"{_name}.{_starts}.json");
         // The shell opens the log, so that nothing of the node's goes through this process.
