@@ -77,7 +77,7 @@ internal sealed class FaultCluster : IDisposable
         }
     }
 
-    public Task<MigrationDocument> SubmitAsync(string id = "faults", string rate = "24MiB/s", string more = "") => Client.SubmitMigrationAsync(new MigrationSubmission
+    public Task<MigrationDocument> SubmitAsync(string id = "faults", string rate = "96MiB/s", string more = "") => Client.SubmitMigrationAsync(new MigrationSubmission
     {
         Id = id,
         Manifest = $$"""
