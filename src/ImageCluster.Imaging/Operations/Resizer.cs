@@ -10,22 +10,25 @@ public static class Resizer
     /// <param name="disk">Its top is open for writing.</param>
     /// <param name="newSize">Bytes.</param>
     /// <param name="preallocation">off, metadata, falloc or full.</param>
+    /// <param name="oldSize">
+    /// Bytes that the guest knew before; null for the disk's size. Less than that where an earlier attempt has grown the disk and may have got no further.
+    /// </param>
     /// <exception cref="ImageException"><see cref="ImageErrorKind.Unsupported"/>: the format cannot be resized.</exception>
-    public static void Resize(LayeredDisk disk, long newSize, string preallocation)
+    public static void Resize(LayeredDisk disk, long newSize, string preallocation, long? oldSize = null)
     {
         if (disk.Top is not IResizable resizable)
         {
             throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, "Image format driver does not support resize");
         }
 
-        long oldSize = disk.VirtualSize;
+        long shownSize = oldSize ?? disk.VirtualSize;
         resizable.Resize(newSize, preallocation);
 
         // Where the disk grows over a longer backing file, the guest must find zeros, not what the backing file has there.
         long hidden = disk.Layers.Count > 1 ? Math.Min(newSize, disk.Layers[1].VirtualSize) : 0;
-        if (hidden > oldSize)
+        if (hidden > shownSize)
         {
-            disk.WriteZeroes(oldSize, hidden - oldSize, ZeroMode.MayUnmap);
+            disk.WriteZeroes(shownSize, hidden - shownSize, ZeroMode.MayUnmap);
         }
 
         disk.Flush();

@@ -22,6 +22,7 @@ public static class FindingsCodec
         ShardsIndependent = findings.Geometry.ShardsIndependent,
         DataBytes = (ulong)findings.DataBytes,
         Fingerprint = findings.Fingerprint,
+        Subject = findings.Subject,
         Chains = { findings.Chains.Select(chain => new P.ProbedChain { Image = ValueMapping.ToMessage(chain.Image), Layers = { chain.Layers.Select(ToMessage) } }) },
     });
 
@@ -38,6 +39,7 @@ public static class FindingsCodec
         Geometry = new JobGeometry(ToLong(message.VirtualSize), ToLong(message.ShardLength), message.ShardsIndependent),
         DataBytes = ToLong(message.DataBytes),
         Fingerprint = message.Fingerprint,
+        Subject = message.Subject,
         Chains = [.. message.Chains.Select(chain => new ProbedChain(ValueMapping.ToDomain(chain.Image), [.. chain.Layers.Select(ToDomain)]))],
     });
 

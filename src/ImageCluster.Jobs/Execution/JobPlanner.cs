@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Operations;
+using ImageCluster.Jobs.Images;
 using ImageCluster.Jobs.Manifests;
 
 namespace ImageCluster.Jobs.Execution;
@@ -27,9 +28,16 @@ public static class JobPlanner
             new StagePlan(StageKind.Relink, 1),
         ]),
         GatherSpec => Cut(0, ReadShardLength, _ => [new StagePlan(StageKind.Gather, 1)]),
+        ChangeSpec { Change: UsePurpose.Create } => Creation(geometry),
         ChangeSpec => Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Change, 1)]),
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Operation, "Not an operation that has a plan."),
     };
+
+    private static JobPlan Creation(JobGeometry geometry)
+    {
+        JobPlan plan = Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Create, 1), new StagePlan(StageKind.Install, 1)]);
+        return plan with { CleanUp = true };
+    }
 
     private static JobPlan Convert(ConvertSpec convert, JobGeometry geometry)
     {

@@ -20,6 +20,9 @@ public sealed record ProbeFindings
     /// </summary>
     public string Fingerprint { get; init; } = "";
 
+    /// <summary>What in the image a change is about, as it was before (of an internal snapshot: which one); empty where that needs no saying.</summary>
+    public string Subject { get; init; } = "";
+
     /// <summary>For <see cref="JobUses.Of"/>.</summary>
     public IReadOnlyDictionary<ImageName, IReadOnlyList<ImageName>> ChainsByImage => Chains.ToDictionary(
         chain => chain.Image, chain => (IReadOnlyList<ImageName>)[.. chain.Layers.Select(layer => layer.Name)]);

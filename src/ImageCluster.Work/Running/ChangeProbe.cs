@@ -16,15 +16,9 @@ internal sealed class ChangeProbe(JobFiles files) : IShardRunner
     {
         var spec = (ChangeSpec)task.Spec;
         files.RequireOwnName(spec.Image);
-        return new ShardResult
-        {
-            Shard = shard,
-            Detail = FindingsCodec.Encode(new ProbeFindings
-            {
-                Geometry = new JobGeometry(spec.Size ?? 0, JobPlanner.ReadShardLength, ShardsIndependent: false),
-                Chains = spec.Change == UsePurpose.Create ? BackingOfNew(spec) : [Existing(spec)],
-            }),
-        };
+        var findings = new ProbeFindings { Geometry = new JobGeometry(spec.Size ?? 0, JobPlanner.ReadShardLength, ShardsIndependent: false) };
+        findings = spec.Change == UsePurpose.Create ? findings with { Chains = BackingOfNew(spec) } : OfExisting(spec, findings);
+        return new ShardResult { Shard = shard, Detail = FindingsCodec.Encode(findings) };
     }
 
     private ImmutableList<ProbedChain> BackingOfNew(ChangeSpec spec)
@@ -45,7 +39,7 @@ internal sealed class ChangeProbe(JobFiles files) : IShardRunner
     }
 
     // What it stands on need not be there.
-    private ProbedChain Existing(ChangeSpec spec)
+    private ProbeFindings OfExisting(ChangeSpec spec, ProbeFindings findings)
     {
         using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
         {
@@ -54,6 +48,21 @@ internal sealed class ChangeProbe(JobFiles files) : IShardRunner
             ForCheck = spec.Change == UsePurpose.Repair,
             Mode = OpenMode.ReadOnly,
         });
-        return files.ChainOf(spec.Image, disk);
+        return findings with { Chains = [files.ChainOf(spec.Image, disk)], Subject = SubjectOf(spec, disk) };
+    }
+
+    // What the image is now is what a change that is done again is to be held against.
+    private static string SubjectOf(ChangeSpec spec, LayeredDisk disk)
+    {
+        switch (spec.Change)
+        {
+            case UsePurpose.SnapshotCreate:
+                SnapshotIdentity.RequireNew(disk, spec.Snapshot);
+                return "";
+            case UsePurpose.SnapshotApply or UsePurpose.SnapshotDelete:
+                return SnapshotIdentity.Of(SnapshotIdentity.Find(disk, spec.Snapshot));
+            default:
+                return "";
+        }
     }
 }

@@ -1,19 +1,19 @@
 using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
-using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
-using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
-using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Running;
 
-/// <summary>Changes an image as a whole, by one command. What came of it is said in words where there is something to say.</summary>
+/// <summary>
+/// Changes an image as a whole, by one command. What came of it is said in words where there is something to say. Every change can be done again when
+/// nobody heard of the first time, in full or in part: what the image was before, <see cref="ChangeProbe"/> has noted.
+/// </summary>
 /// <param name="files">The job's images.</param>
 /// <param name="time">Says when a snapshot was taken.</param>
 internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRunner
@@ -22,48 +22,42 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
     {
         var spec = (ChangeSpec)task.Spec;
         scope.Pass(0);
-        string found = "";
-        if (spec.Change == UsePurpose.Create)
+        using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
+        using LayeredDisk disk = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
         {
-            Create(task, spec, scope);
-        }
-        else
-        {
-            using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-            using LayeredDisk disk = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
-            {
-                Format = JobFiles.Stated(spec.Format),
-                Mode = OpenMode.ReadWrite,
-                // Only a disk that grows may have to hide what its backing file has there.
-                FollowBacking = spec.Change == UsePurpose.Resize,
-                ForCheck = spec.Change == UsePurpose.Repair,
-            });
-            found = Change(spec, disk);
-        }
-
-        return new ShardResult { Shard = shard, Detail = found };
+            Format = JobFiles.Stated(spec.Format),
+            Mode = OpenMode.ReadWrite,
+            // Only a disk that grows may have to hide what its backing file has there.
+            FollowBacking = spec.Change == UsePurpose.Resize,
+            ForCheck = spec.Change == UsePurpose.Repair,
+        });
+        return new ShardResult { Shard = shard, Detail = Change(task, spec, disk) };
     }
 
-    private string Change(ChangeSpec spec, LayeredDisk disk)
+    private string Change(WorkTask task, ChangeSpec spec, LayeredDisk disk)
     {
         switch (spec.Change)
         {
             case UsePurpose.Resize:
-                Resize(spec, disk);
+                Resize(task, spec, disk);
                 return "";
             case UsePurpose.Amend:
                 Capability<IAmendable>(disk, "option amendment").Amend(new AmendRequest { Options = spec.Options, Force = spec.Force });
                 disk.Flush();
                 return "";
             case UsePurpose.SnapshotCreate:
-                TakeSnapshot(spec, disk);
+                TakeSnapshot(task, spec, disk);
                 return "";
             case UsePurpose.SnapshotApply:
-                Snapshots(disk).ApplySnapshot(FindSnapshot(spec, disk));
+                Snapshots(disk).ApplySnapshot(FindSnapshot(task, spec, disk) ?? throw SnapshotIdentity.NotFound(disk, spec.Snapshot));
                 disk.Flush();
                 return "";
             case UsePurpose.SnapshotDelete:
-                Snapshots(disk).DeleteSnapshot(FindSnapshot(spec, disk));
+                if (FindSnapshot(task, spec, disk) is { } id)
+                {
+                    Snapshots(disk).DeleteSnapshot(id);
+                }
+
                 disk.Flush();
                 return "";
             case UsePurpose.Repair:
@@ -73,45 +67,7 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
         }
     }
 
-    // Made beside its place and then given its name: whoever looks finds the old file, nothing, or a whole image.
-    private void Create(WorkTask task, ChangeSpec spec, TaskScope scope)
-    {
-        StagingArea staging = files.Staging(spec.Image, task.JobId);
-        ImageFormat format = FormatRegistry.Find(spec.Format)
-            ?? throw new ImageException(ImageErrorKind.Unsupported, staging.FinalPath, $"Unknown file format '{spec.Format}'");
-        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
-        var options = new Dictionary<string, string>(spec.Options, StringComparer.Ordinal);
-        if (backing is not null)
-        {
-            options["backing_file"] = files.ReferenceTo(spec.Backing!, spec.Image);
-            options["backing_fmt"] = spec.BackingFormat.Length > 0 ? spec.BackingFormat : backing.Top.FormatName;
-        }
-
-        using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        scope.Lease.Require();
-        staging.StartAnew();
-        try
-        {
-            format.Create(new CreateRequest
-            {
-                FileName = staging.FinalPath,
-                Locator = staging.Locator(locator),
-                VirtualSize = spec.Size ?? backing?.Disk.VirtualSize ??
-                    throw new ImageException(ImageErrorKind.InvalidArgument, staging.FinalPath, "Image creation needs a size parameter"),
-                Options = options,
-            });
-            files.RequireUnused(spec.Image);
-            scope.Lease.Require();
-            staging.Publish(spec.Force);
-        }
-        catch (ImageException)
-        {
-            staging.Remove();
-            throw;
-        }
-    }
-
-    private static void Resize(ChangeSpec spec, LayeredDisk disk)
+    private static void Resize(WorkTask task, ChangeSpec spec, LayeredDisk disk)
     {
         long size = spec.Size is > 0 and var wanted
             ? wanted
@@ -124,25 +80,30 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
             };
         }
 
-        Resizer.Resize(disk, size, spec.Options.GetValueOrDefault("preallocation", "off"));
+        // Where an attempt of which nobody heard has grown the disk already, what it may not have hidden is hidden now.
+        long before = task.Probed?.Chains.FirstOrDefault()?.Layers.FirstOrDefault()?.VirtualSize ?? disk.VirtualSize;
+        Resizer.Resize(disk, size, spec.Options.GetValueOrDefault("preallocation", "off"), Math.Min(before, disk.VirtualSize));
     }
 
-    private void TakeSnapshot(ChangeSpec spec, LayeredDisk disk)
+    private void TakeSnapshot(WorkTask task, ChangeSpec spec, LayeredDisk disk)
     {
         ISnapshotEditor editor = Snapshots(disk);
-        if (spec.Snapshot.Length == 0 || editor.ListSnapshots().Any(snapshot => snapshot.Name == spec.Snapshot))
+        DateTimeOffset now = time.GetUtcNow();
+        int mark = SnapshotIdentity.MarkOf(task.JobId);
+        ImageSnapshot? there = editor.ListSnapshots().FirstOrDefault(snapshot => snapshot.Name == spec.Snapshot);
+        if (spec.Snapshot.Length > 0 && there?.DateNanoseconds == mark)
         {
-            throw new ImageException(ImageErrorKind.Exists, disk.Top.FileName,
-                spec.Snapshot.Length == 0 ? "A snapshot needs a name" : $"A snapshot '{spec.Snapshot}' is there already");
+            // Taken by this job: nobody heard of it.
+            return;
         }
 
-        DateTimeOffset now = time.GetUtcNow();
+        SnapshotIdentity.RequireNew(disk, spec.Snapshot);
         editor.CreateSnapshot(new ImageSnapshot
         {
             Id = "",
             Name = spec.Snapshot,
             DateSeconds = now.ToUnixTimeSeconds(),
-            DateNanoseconds = (int)(now.Ticks % TimeSpan.TicksPerSecond * 100),
+            DateNanoseconds = mark,
             InstructionCount = 0,
         });
         disk.Flush();
@@ -150,13 +111,10 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
 
     private static ISnapshotEditor Snapshots(LayeredDisk disk) => Capability<ISnapshotEditor>(disk, "internal snapshots");
 
-    private static string FindSnapshot(ChangeSpec spec, LayeredDisk disk)
-    {
-        IReadOnlyList<ImageSnapshot> snapshots = Snapshots(disk).ListSnapshots();
-        ImageSnapshot? found = snapshots.FirstOrDefault(snapshot => snapshot.Id == spec.Snapshot) ??
-            snapshots.FirstOrDefault(snapshot => snapshot.Name == spec.Snapshot);
-        return found?.Id ?? throw new ImageException(ImageErrorKind.NotFound, disk.Top.FileName, $"There is no snapshot '{spec.Snapshot}'");
-    }
+    // The very one that was there when the job looked. Null where it is gone: this job has removed it, and nobody heard of that.
+    private static string? FindSnapshot(WorkTask task, ChangeSpec spec, LayeredDisk disk) => task.Probed is { Subject.Length: > 0 } probed
+        ? Snapshots(disk).ListSnapshots().FirstOrDefault(snapshot => SnapshotIdentity.Of(snapshot) == probed.Subject)?.Id
+        : SnapshotIdentity.Find(disk, spec.Snapshot).Id;
 
     private static string Repair(ChangeSpec spec, LayeredDisk disk)
     {

@@ -18,6 +18,7 @@ public sealed class ShardRunner : IShardRunner
         int threads = wholeThreads > 0 ? wholeThreads : Math.Clamp(Environment.ProcessorCount, 1, 8);
         var commit = new CommitRunner(files, threads);
         var rebase = new RebaseRunner(files, threads);
+        var newImage = new NewImageRunner(files);
         _runners = new Dictionary<(Type, StageKind), IShardRunner>
         {
             [(typeof(ConvertSpec), StageKind.Probe)] = new ConvertProbe(files),
@@ -39,6 +40,9 @@ public sealed class ShardRunner : IShardRunner
             [(typeof(RebaseSpec), StageKind.Relink)] = rebase,
             [(typeof(GatherSpec), StageKind.Gather)] = new GatherRunner(roots),
             [(typeof(ChangeSpec), StageKind.Probe)] = new ChangeProbe(files),
+            [(typeof(ChangeSpec), StageKind.Create)] = newImage,
+            [(typeof(ChangeSpec), StageKind.Install)] = newImage,
+            [(typeof(ChangeSpec), StageKind.CleanUp)] = new CleanUpRunner(files),
             [(typeof(ChangeSpec), StageKind.Change)] = new ChangeRunner(files, time ?? TimeProvider.System),
         };
     }

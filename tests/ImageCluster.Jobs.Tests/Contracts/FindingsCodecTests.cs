@@ -12,6 +12,7 @@ public class FindingsCodecTests
         Geometry = new JobGeometry(5L << 40, 512L << 20, ShardsIndependent: true),
         DataBytes = 123,
         Fingerprint = "1 2\tvms:top.qcow2",
+        Subject = "12.5\t1\tbefore",
         Chains =
         [
             new ProbedChain(new ImageName("vms", "link.qcow2"),
@@ -30,6 +31,7 @@ public class FindingsCodecTests
         Assert.Equal(Probe.Geometry, read.Geometry);
         Assert.Equal(Probe.DataBytes, read.DataBytes);
         Assert.Equal(Probe.Fingerprint, read.Fingerprint);
+        Assert.Equal(Probe.Subject, read.Subject);
         Assert.Equal(Probe.Chains.Select(chain => chain.Image), read.Chains.Select(chain => chain.Image));
         Assert.Equal(Probe.Chains.SelectMany(chain => chain.Layers), read.Chains.SelectMany(chain => chain.Layers));
         Assert.Equal([new ImageName("vms", "top.qcow2"), new ImageName("golden", "base.raw")], read.ChainsByImage[new ImageName("vms", "link.qcow2")]);

@@ -1,4 +1,5 @@
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
 using ImageCluster.Jobs.Manifests;
 
 namespace ImageCluster.Jobs.Tests.Execution;
@@ -38,6 +39,10 @@ public class JobPlannerTests
         AssertSteps("Merge 17, Finish 1, Empty 1", JobPlanner.Plan(new CommitSpec { Top = A }, geometry));
         AssertSteps("Merge 17, Finish 1", JobPlanner.Plan(new CommitSpec { Top = A, KeepTop = true }, geometry));
         AssertSteps("Merge 17, Finish 1, Relink 1", JobPlanner.Plan(new RebaseSpec { Image = A, Backing = B }, geometry));
+        AssertSteps("Change 1", JobPlanner.Plan(new ChangeSpec { Image = A, Change = UsePurpose.Resize }, geometry));
+        JobPlan create = JobPlanner.Plan(new ChangeSpec { Image = A, Change = UsePurpose.Create }, geometry);
+        AssertSteps("Create 1, Install 1", create);
+        Assert.True(create.CleanUp);
         AssertSteps("Relink 1", JobPlanner.Plan(new RebaseSpec { Image = A, Backing = B, Unsafe = true }, geometry));
     }
 

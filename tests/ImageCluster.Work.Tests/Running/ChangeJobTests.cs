@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
 using ImageCluster.Testing.Qemu;
+using ImageCluster.Work.Leases;
 using ImageCluster.Work.Tests.Support;
 
 namespace ImageCluster.Work.Tests.Running;
@@ -127,6 +130,93 @@ public sealed class ChangeJobTests : IDisposable
         Assert.Contains("lock", Failure(new ChangeSpec { Image = WorkLab.In("a.qcow2"), Change = UsePurpose.Resize, Size = 20 << 20 }), StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData(UsePurpose.Create, StageKind.Create)]
+    [InlineData(UsePurpose.Create, StageKind.Install)]
+    [InlineData(UsePurpose.Resize, StageKind.Change)]
+    [InlineData(UsePurpose.Amend, StageKind.Change)]
+    [InlineData(UsePurpose.SnapshotCreate, StageKind.Change)]
+    [InlineData(UsePurpose.SnapshotApply, StageKind.Change)]
+    [InlineData(UsePurpose.SnapshotDelete, StageKind.Change)]
+    [InlineData(UsePurpose.Repair, StageKind.Change)]
+    public void AChangeOfWhichNobodyHeardIsDoneAgainWithoutHarm(UsePurpose change, StageKind stage)
+    {
+        QemuTools.Require();
+        string image = _lab["in/a.qcow2"];
+        if (change != UsePurpose.Create)
+        {
+            QemuTools.Img("create", "-f", "qcow2", "-o", change == UsePurpose.Amend ? "compat=0.10" : "compat=1.1", image, "10M");
+            QemuTools.Io(image, "qcow2", "write -P 1 0 1M");
+            // Two of one name: only the first is meant.
+            QemuTools.Img("snapshot", "-c", "there", image);
+            QemuTools.Img("snapshot", "-c", "there", image);
+            QemuTools.Io(image, "qcow2", "write -P 2 0 1M");
+        }
+
+        bool isNew = change is UsePurpose.SnapshotCreate;
+        int times = 0;
+        JobDriver driver = new(
+            new ChangeSpec
+            {
+                Image = WorkLab.In("a.qcow2"),
+                Format = "qcow2",
+                Change = change,
+                Size = 20 << 20,
+                Snapshot = isNew ? "new" : "there",
+                Options = change == UsePurpose.Amend ? ImmutableSortedDictionary<string, string>.Empty.Add("compat", "1.1") : ImmutableSortedDictionary<string, string>.Empty,
+            },
+            _lab.Roots)
+        {
+            Workers = 1,
+            Around = (runner, task, shard, scope) =>
+            {
+                ShardResult result = runner.Run(task, shard, scope);
+                return task.Stage == stage && ++times == 1 ? throw new LeaseLostException() : result;
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+        Assert.Equal(2, times);
+        string info = QemuTools.Img("info", "--output=json", image);
+        Assert.Contains($"\"virtual-size\": {(change is UsePurpose.Create or UsePurpose.Resize ? 20 : 10) << 20}", info, StringComparison.Ordinal);
+        Assert.Contains("\"compat\": \"1.1\"", info, StringComparison.Ordinal);
+        string[] snapshots = QemuTools.Img("snapshot", "-l", image).Split('\n');
+        Assert.Equal(isNew ? 1 : 0, snapshots.Count(line => line.Contains(" new ", StringComparison.Ordinal)));
+        Assert.Equal(change switch { UsePurpose.Create => 0, UsePurpose.SnapshotDelete => 1, _ => 2 }, snapshots.Count(line => line.Contains(" there ", StringComparison.Ordinal)));
+        QemuTools.Io(image, "qcow2", $"read -P {change switch { UsePurpose.Create => 0, UsePurpose.SnapshotApply => 1, _ => 2 }} 0 1M");
+        QemuTools.Img("check", image);
+        _lab.AssertClean("in");
+    }
+
+    [SkippableFact]
+    public void ADiskThatGrewAndWasLeftSoHidesWhatItsBackingFileHasThere()
+    {
+        QemuTools.Require();
+        WorkLab.Write(_lab["in/base.raw"], 20 << 20, [(15 << 20, GuestContent.Make(1 << 20, 5))]);
+        QemuTools.Img("create", "-f", "qcow2", "-b", "base.raw", "-F", "raw", _lab["in/a.qcow2"], "10M");
+        int times = 0;
+        JobDriver driver = new(new ChangeSpec { Image = WorkLab.In("a.qcow2"), Format = "qcow2", Change = UsePurpose.Resize, Size = 20 << 20 }, _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage != StageKind.Change || ++times > 1)
+                {
+                    return runner.Run(task, shard, scope);
+                }
+
+                // Killed between the two halves.
+                using LayeredDisk disk = new ChainOpener(new LocalFileLocator()).Open(_lab["in/a.qcow2"], new ChainOptions { Mode = OpenMode.ReadWrite, FollowBacking = false });
+                ((IResizable)disk.Top).Resize(20 << 20, "off");
+                disk.Flush();
+                throw new LeaseLostException();
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
+        QemuTools.Io(_lab["in/a.qcow2"], "qcow2", "read -P 0 10M 10M");
+        QemuTools.Img("check", _lab["in/a.qcow2"]);
+    }
+
     private static void Refcount(string image, int cluster, byte count)
     {
         using IBlockFile file = new LocalFileLocator().Open(image, OpenMode.ReadWrite);
@@ -150,7 +240,7 @@ public sealed class ChangeJobTests : IDisposable
 
     private string Failure(ChangeSpec spec)
     {
-        JobEnd end = _lab.Driver(spec).Run();
+        JobEnd end = new JobDriver(spec, _lab.Roots) { JobId = "another" }.Run();
         Assert.Equal(JobOutcome.Failed, end.Outcome);
         return end.Reason;
     }

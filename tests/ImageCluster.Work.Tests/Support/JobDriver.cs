@@ -19,8 +19,6 @@ namespace ImageCluster.Work.Tests.Support;
 /// </summary>
 internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string> roots)
 {
-    private const string JobId = "job-1";
-
     private readonly object _gate = new();
     private readonly List<(long Assignment, TaskScope Scope)> _tasks = [];
     private long _now = 1_000_000;
@@ -28,6 +26,8 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
     private FillLayout? _layout;
     private ImageKeeper? _target;
     private Exception? _defect;
+
+    public string JobId { get; init; } = "job-1";
 
     public int Workers { get; init; } = 2;
 
@@ -170,7 +170,7 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
             case StageKind.Probe:
                 _findings = FindingsCodec.DecodeProbe(result.Detail);
                 break;
-            case StageKind.Create:
+            case StageKind.Create when spec is ConvertSpec:
                 _layout = FindingsCodec.DecodeLayout(result.Detail);
                 _target = new ImageKeeper(((ConvertSpec)spec).Target, JobId, UsePurpose.Fill, _layout);
                 break;
