@@ -19,12 +19,12 @@ public sealed class RateLimiter(long bytesPerSecond, TimeProvider time)
         TimeSpan wait = Reserve(bytes);
         if (wait > TimeSpan.Zero)
         {
-            Wait(wait, cancel);
+            Wait(time, wait, cancel);
         }
     }
 
     /// <summary>Takes <paramref name="bytes"/> and says how long to wait before using them.</summary>
-    internal TimeSpan Reserve(int bytes)
+    public TimeSpan Reserve(long bytes)
     {
         lock (_lock)
         {
@@ -34,7 +34,9 @@ public sealed class RateLimiter(long bytesPerSecond, TimeProvider time)
         }
     }
 
-    private void Wait(TimeSpan wait, CancellationToken cancel)
+    /// <summary>Returns after some time.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting.</exception>
+    public static void Wait(TimeProvider time, TimeSpan wait, CancellationToken cancel)
     {
         using ManualResetEventSlim elapsed = new();
         using ITimer timer = time.CreateTimer(_ => elapsed.Set(), null, wait, Timeout.InfiniteTimeSpan);

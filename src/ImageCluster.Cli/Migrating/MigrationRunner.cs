@@ -21,7 +21,6 @@ internal sealed class MigrationRunner
     private readonly MigrationContext _context;
     private readonly GatheredPlan _gathered;
     private readonly IReadOnlyList<ImageProgress> _images;
-    private readonly int _parallel;
     private readonly string _runId;
     private readonly SortedDictionary<string, SemaphoreSlim> _rootSlots = new(StringComparer.Ordinal);
     private readonly object _gate = new();
@@ -32,17 +31,15 @@ internal sealed class MigrationRunner
     /// <param name="context">What images share.</param>
     /// <param name="gathered">The plan.</param>
     /// <param name="images">The plan's images, in its order.</param>
-    /// <param name="parallel">Images at a time.</param>
-    public MigrationRunner(MigrationContext context, GatheredPlan gathered, IReadOnlyList<ImageProgress> images, int parallel)
+    public MigrationRunner(MigrationContext context, GatheredPlan gathered, IReadOnlyList<ImageProgress> images)
     {
         _context = context;
         _gathered = gathered;
         _images = images;
-        _parallel = parallel;
         _runId = $"run-{context.Journal.State.Runs.Count + 1}";
-        foreach ((string root, RootLimit limit) in context.Manifest.Limits.Roots)
+        foreach (string root in context.Manifest.Limits.Roots.Keys)
         {
-            if (limit.Shards is { } slots)
+            if (context.ImagesOn(root) is { } slots)
             {
                 _rootSlots.Add(root, new SemaphoreSlim(slots));
             }
@@ -98,12 +95,12 @@ internal sealed class MigrationRunner
     private bool StartMore(CancellationTokenSource cancel)
     {
         MigrationState before = _context.Journal.State.Run(_runId);
-        if (before.HasEnded || before.Waiting.IsEmpty || before.Running.Count >= _parallel)
+        if (before.HasEnded || before.Waiting.IsEmpty || before.Running.Count >= _context.Images)
         {
             return false;
         }
 
-        MigrationState after = _context.Journal.Do(batch => batch.Do(new StartImages(_runId, batch.Now, _parallel))).Run(_runId);
+        MigrationState after = _context.Journal.Do(batch => batch.Do(new StartImages(_runId, batch.Now, _context.Images))).Run(_runId);
         long[] started = [.. after.Running.Except(before.Running).Values()];
         foreach (long index in started)
         {

@@ -129,8 +129,9 @@ internal sealed class MigrationSession
             RootLimiters = _manifest.Limits.Roots.Where(root => root.Value.Rate is not null)
                 .ToDictionary(root => root.Key, root => new RateLimiter(root.Value.Rate!.Value.BytesPerSecond, _host.Time)),
             Threads = threads,
+            Images = parallel,
         };
-        var runner = new MigrationRunner(context, gathered, images, parallel);
+        var runner = new MigrationRunner(context, gathered, images);
         Task work = Displays.For(_form, _host.Console, _host.Out).Follow(board, () => Task.Factory.StartNew(
             () => Start(runner, board, images), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
         work.GetAwaiter().GetResult();
@@ -264,6 +265,7 @@ internal sealed class MigrationSession
     {
         int cores = Environment.ProcessorCount;
         int parallel = Math.Max(1, Math.Min(images, _manifest.Parallel.Images ?? Math.Clamp(cores / 2, 2, 8)));
+        parallel = Math.Min(parallel, _manifest.Limits.Shards ?? parallel);
         int threads = _manifest.Parallel.Threads ?? Math.Clamp((cores + parallel - 1) / parallel, 2, 16);
         return (parallel, threads);
     }

@@ -29,6 +29,7 @@ internal sealed class TargetWork : IDisposable
     private readonly StagingArea _staging;
     private readonly ConvertTarget _files;
     private readonly CancellationToken _cancel;
+    private readonly ConvertSpec _spec;
     private readonly bool _keepsChain;
     private readonly int _threads;
     private IFillTarget? _target;
@@ -37,11 +38,12 @@ internal sealed class TargetWork : IDisposable
     {
         _context = context;
         _progress = progress;
+        _spec = spec;
         _source = source;
         _staging = staging;
         _cancel = cancel;
         _keepsChain = spec.Backing is not null;
-        _threads = source.IsRemote ? Math.Max(context.Threads, ThreadsForServers) : context.Threads;
+        _threads = context.ThreadsFor(spec.Source.Root, source.IsRemote ? Math.Max(context.Threads, ThreadsForServers) : context.Threads);
         _files = new ConvertTarget(spec, source.Disk.VirtualSize, staging, context.Roots.Files,
             spec.Backing is null ? null : context.Roots.PathOf(spec.Backing), OpenMode.ReadWrite);
     }
@@ -91,7 +93,7 @@ internal sealed class TargetWork : IDisposable
             KeepsChain = _keepsChain,
             // Comparing takes the digest by itself, from what is read back.
             TakesDigest = _context.Manifest.Verify != VerifyMode.Compare,
-            Throttle = Throttle,
+            Throttle = ThrottleOf(StageKind.Copy),
             BytesRead = bytes => _progress.AddConverted(bytes),
             IsShardDone = job.Completed.ContainsKey,
         });
@@ -151,7 +153,7 @@ internal sealed class TargetWork : IDisposable
         var verifier = new DiskVerifier(target, compares ? _source.Disk : null, new VerifyOptions
         {
             Threads = _threads,
-            Throttle = compares ? Throttle : bytes => ThrottleRoot(_context.Manifest.Target.Root.Text, bytes),
+            Throttle = ThrottleOf(StageKind.Verify),
             Progress = bytes => _progress.AddVerified(bytes),
             ShardLength = job.Plan!.ShardLength,
             IsShardDone = job.Completed.ContainsKey,
@@ -210,19 +212,15 @@ internal sealed class TargetWork : IDisposable
         }
     }
 
-    private void Throttle(int bytes)
+    private Action<int> ThrottleOf(StageKind stage)
     {
-        _context.Limiter?.Take(bytes, _cancel);
-        ThrottleRoot(_progress.Source.Root, bytes);
-        ThrottleRoot(_context.Manifest.Target.Root.Text, bytes);
-    }
-
-    private void ThrottleRoot(string root, int bytes)
-    {
-        if (_context.RootLimiters.TryGetValue(root, out RateLimiter? limiter))
-        {
-            limiter.Take(bytes, _cancel);
-        }
+        StageTraffic traffic = StageTraffic.Of(_spec, stage);
+        RateLimiter[] limiters =
+        [
+            .. traffic.ReadsSource && _context.Limiter is { } whole ? [whole] : Array.Empty<RateLimiter>(),
+            .. traffic.Roots.Select(root => _context.RootLimiters.GetValueOrDefault(root)).OfType<RateLimiter>(),
+        ];
+        return bytes => Array.ForEach(limiters, limiter => limiter.Take(bytes, _cancel));
     }
 
     private void CloseTarget()

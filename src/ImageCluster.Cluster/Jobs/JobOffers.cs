@@ -10,7 +10,7 @@ namespace ImageCluster.Cluster.Jobs;
 /// <summary>What a job has to give to workers, in tasks, and what it told the scheduler of that.</summary>
 internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings settings)
 {
-    // Tasks that share a job's rate.
+    // Tasks at a time of a job that keeps to a rate: more would each take long, and much be lost with a worker.
     private const int TasksAtRate = 4;
 
     private readonly TaskPace _pace = new(settings.TaskTime, settings.MaxShardsInTask);
@@ -31,13 +31,18 @@ internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings sett
         long shards = job.MaxShards == 0 ? state.Pending.Count : Math.Min(state.Pending.Count, Math.Max(0, job.MaxShards - state.ShardsInWork));
         int batch = _pace.Shards(state);
         long tasks = (shards + batch - 1) / batch;
-        return job.BytesPerSecond == 0 ? tasks : Math.Min(tasks, Math.Max(0, TasksAtRate - state.Assignments.Count));
+        return job.BytesPerSecond == 0 && job.SharedRates.IsEmpty ? tasks : Math.Min(tasks, Math.Max(0, TasksAtRate - state.Assignments.Count));
     }
 
-    /// <summary>What one task may read, bytes a second; 0 for no limit.</summary>
-    private static long RateOf(JobState state) => state.Settings.BytesPerSecond == 0
-        ? 0
-        : Math.Max(1, state.Settings.BytesPerSecond / Math.Min(TasksAtRate, state.StageShards));
+    // The job's own, and those that it shares.
+    private static IEnumerable<TaskRate> RatesOf(JobState state)
+    {
+        StageTraffic traffic = StageTraffic.Of(state.Spec!, state.Stage);
+        IEnumerable<KeyValuePair<string, SharedRate>> rates = state.Settings.BytesPerSecond == 0
+            ? state.Settings.SharedRates
+            : state.Settings.SharedRates.Prepend(new($"job {state.Id}", new SharedRate(state.Settings.BytesPerSecond)));
+        return rates.Select(rate => new TaskRate(rate.Key, rate.Value.BytesPerSecond, traffic.Times(rate.Value))).Where(rate => rate.Times > 0);
+    }
 
     /// <summary>What the worker of an assignment must know.</summary>
     public static ShardTask TaskOf(JobState state, Assignment assignment)
@@ -47,7 +52,7 @@ internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings sett
         return new ShardTask(state.Id, assignment.Token, state.Stage, assignment.Shards, state.Spec!, state.Plan,
             hasLayout ? JobSteps.LayoutOf(state) : null, target?.Token ?? 0)
         {
-            BytesPerSecond = RateOf(state),
+            Rates = [.. RatesOf(state)],
             // A convert's target keeps a note of its own.
             Probed = state.Spec is ConvertSpec ? "" : state.Probed,
         };

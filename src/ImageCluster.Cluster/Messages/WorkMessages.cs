@@ -43,12 +43,28 @@ public sealed record GiveWork(string JobId, string Worker, long Number);
 public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, RangeSet Shards, JobSpec Spec, JobPlan? Plan, FillLayout? Layout,
     long TargetToken)
 {
-    /// <summary>What this task may read, so that the job keeps to its rate: bytes a second, 0 for no limit.</summary>
-    public long BytesPerSecond { get; init; }
+    /// <summary>Rates that what this task reads and writes counts for.</summary>
+    public ImmutableList<TaskRate> Rates { get; init; } = [];
 
     /// <summary>What <see cref="StageKind.Probe"/> found (<see cref="ImageCluster.Jobs.Contracts.FindingsCodec"/>), where the step needs it; else empty.</summary>
     public string Probed { get; init; } = "";
 }
+
+/// <summary>A rate that a task keeps to, together with all others that name it.</summary>
+/// <param name="Name">The scheduler keeps the rates apart by their names.</param>
+/// <param name="BytesPerSecond">1 or more.</param>
+/// <param name="Times">How many bytes of it a byte takes: 2 where a root is read from and written to.</param>
+public sealed record TaskRate(string Name, long BytesPerSecond, int Times);
+
+/// <summary>A worker to the scheduler: it wants to use so many bytes of a rate. Answered by <see cref="BytesReserved"/>.</summary>
+/// <param name="Worker">One request of a worker at a time for each rate.</param>
+/// <param name="Bytes">1 or more.</param>
+public sealed record ReserveBytes(string Rate, long BytesPerSecond, string Worker, long Bytes);
+
+/// <summary>The scheduler's answer: these bytes may be used, after some time.</summary>
+/// <param name="Bytes">As many as were wanted, or fewer.</param>
+/// <param name="Wait">From when the answer comes.</param>
+public sealed record BytesReserved(string Rate, long Bytes, TimeSpan Wait);
 
 /// <summary>
 /// A worker to a job that is at <see cref="StageKind.Finish"/>: which shards were copied, and what lies where? Answered by <see cref="CopiedShards"/>, part

@@ -65,11 +65,22 @@ internal sealed class MigrationJobs(string migrationId, MigrationManifest manife
             limits.Add(migrationId, shards);
         }
 
+        ImmutableSortedDictionary<string, SharedRate>.Builder rates = ImmutableSortedDictionary.CreateBuilder<string, SharedRate>(StringComparer.Ordinal);
+        if (manifest.Rate is { } whole)
+        {
+            rates.Add(migrationId, new SharedRate(whole.BytesPerSecond));
+        }
+
         foreach ((string root, RootLimit limit) in manifest.Limits.Roots)
         {
             if (limit.Shards is { } tasks)
             {
                 limits.Add($"{migrationId}/{root}", tasks);
+            }
+
+            if (limit.Rate is { } rate)
+            {
+                rates.Add($"{migrationId}/{root}", new SharedRate(rate.BytesPerSecond, root));
             }
         }
 
@@ -77,10 +88,9 @@ internal sealed class MigrationJobs(string migrationId, MigrationManifest manife
         {
             Priority = manifest.Priority,
             MaxShards = manifest.Limits.ShardsPerImage ?? 0,
-            // Each image has its part of the migration's rate, so that all together keep to it.
-            BytesPerSecond = manifest.Rate is { } rate ? Math.Max(1, rate.BytesPerSecond / MaxRunning) : 0,
             Migration = migrationId,
             SharedLimits = limits.ToImmutable(),
+            SharedRates = rates.ToImmutable(),
         };
     }
 }

@@ -12,17 +12,24 @@ namespace ImageCluster.Cluster.Scheduling;
 public sealed class SchedulerActor : ReceiveActor, IWithTimers
 {
     private readonly WorkQueue _queue;
+    private readonly RateBook _rates;
     private readonly Dictionary<string, IActorRef> _jobs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IActorRef> _workers = new(StringComparer.Ordinal);
 
     public SchedulerActor(ImageClusterSettings settings, TimeProvider time)
     {
         _queue = new WorkQueue(settings.RootLimits, time);
+        _rates = new RateBook(time);
         Receive<WorkOffered>(Offer);
         Receive<WorkWanted>(Want);
         Receive<DescribeQueue>(_ => Sender.Tell(_queue.Describe(AddressOf)));
         Receive<Terminated>(gone => Forget(gone.ActorRef));
-        Receive<Tick>(_ => Match());
+        Receive<ReserveBytes>(Reserve);
+        Receive<Tick>(_ =>
+        {
+            _rates.Forget();
+            Match();
+        });
         Receive<StopRecord>(_ => Context.Stop(Self));
     }
 
@@ -62,6 +69,12 @@ public sealed class SchedulerActor : ReceiveActor, IWithTimers
 
         _queue.Want(wanted);
         Match();
+    }
+
+    private void Reserve(ReserveBytes wanted)
+    {
+        (long bytes, TimeSpan wait) = _rates.Reserve(wanted.Rate, Math.Max(1, wanted.BytesPerSecond), wanted.Worker, wanted.Bytes);
+        Sender.Tell(new BytesReserved(wanted.Rate, bytes, wait));
     }
 
     private void Match()

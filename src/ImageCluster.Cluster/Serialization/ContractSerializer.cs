@@ -42,7 +42,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
         typeof(ImageEvent), typeof(JobEvent), typeof(MigrationEvent), typeof(ImageCommand), typeof(JobCommand), typeof(MigrationCommand),
         typeof(Refusal), typeof(ImageReply), typeof(DescribeImage),
         typeof(JobReply), typeof(WorkWanted), typeof(WorkOffered), typeof(GiveWork), typeof(ShardTask), typeof(AbandonTask),
-        typeof(ListCopied),
+        typeof(ListCopied), typeof(ReserveBytes), typeof(BytesReserved),
         typeof(DescribeQueue), typeof(QueueDescription),
         typeof(DescribeJob), typeof(ReportJob), typeof(MigrationReply), typeof(DescribeMigration), typeof(ListMigrationImages), typeof(GatheredImages),
         typeof(IDirectoryMessage), typeof(EntryNoted), typeof(JobPage), typeof(MigrationPage), typeof(ImagePage),

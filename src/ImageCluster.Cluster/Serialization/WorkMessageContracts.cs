@@ -38,6 +38,12 @@ internal static class WorkMessageContracts
             c => new() { JobId = c.JobId, Worker = c.Worker, Number = c.Number },
             m => new(m.JobId, m.Worker, m.Number)),
         Contract.Of<ShardTask, P.ShardTask>("work.task.v1", Task, Task),
+        Contract.Of<ReserveBytes, P.ReserveBytes>("work.reserve-bytes.v1",
+            c => new() { Rate = c.Rate, BytesPerSecond = c.BytesPerSecond, Worker = c.Worker, Bytes = c.Bytes },
+            m => new(m.Rate, m.BytesPerSecond, m.Worker, m.Bytes)),
+        Contract.Of<BytesReserved, P.BytesReserved>("work.bytes-reserved.v1",
+            r => new() { Rate = r.Rate, Bytes = r.Bytes, Wait = (long)r.Wait.TotalMicroseconds },
+            m => new(m.Rate, m.Bytes, TimeSpan.FromMicroseconds(m.Wait))),
         Contract.Of<AbandonTask, P.AbandonTask>("work.abandon.v1",
             c => new() { JobId = c.JobId, Assignment = c.Assignment },
             m => new(m.JobId, m.Assignment)),
@@ -78,7 +84,7 @@ internal static class WorkMessageContracts
             Shards = ToMessage(c.Shards),
             Spec = JobValueMapping.ToMessage(c.Spec),
             TargetToken = c.TargetToken,
-            BytesPerSecond = c.BytesPerSecond,
+            Rates = { c.Rates.Select(rate => new P.TaskRate { Name = rate.Name, BytesPerSecond = rate.BytesPerSecond, Times = rate.Times }) },
             Probed = c.Probed,
         };
         if (c.Plan is not null)
@@ -98,7 +104,11 @@ internal static class WorkMessageContracts
         m.JobId, m.Assignment, ToEnum<StageKind>(m.Stage), ToDomain(m.Shards), JobValueMapping.ToDomain(m.Spec),
         m.Plan is null ? null : JobValueMapping.ToDomain(m.Plan), m.Layout is null ? null : ToDomain(m.Layout), m.TargetToken)
     {
-        BytesPerSecond = m.BytesPerSecond,
+        Rates =
+        [
+            .. m.Rates.Select(rate => new TaskRate(rate.Name, rate.BytesPerSecond, rate.Times)),
+            .. m.BytesPerSecond > 0 ? [new TaskRate($"task {m.JobId}/{m.Assignment}", m.BytesPerSecond, 1)] : Array.Empty<TaskRate>(),
+        ],
         Probed = m.Probed,
     };
 

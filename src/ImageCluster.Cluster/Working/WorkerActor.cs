@@ -8,7 +8,6 @@ using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
-using ImageCluster.Work;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
 using ImageCluster.Work.Running;
@@ -32,6 +31,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     private readonly ImmutableSortedSet<string> _roots;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<(string JobId, long Assignment), RunningTask> _tasks = [];
+    private readonly Dictionary<string, ReservedRate> _rates = new(StringComparer.Ordinal);
     private bool _stopping;
 
     /// <param name="id">Its name in assignments; another one after a restart of the node.</param>
@@ -143,14 +143,31 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
 
     private TaskScope ScopeOf(RunningTask task)
     {
-        long rate = task.Task.BytesPerSecond;
-        RateLimiter? limiter = rate > 0 ? new RateLimiter(rate, _time) : null;
+        (TaskRate Rate, ReservedRate Reserved)[] rates = [.. task.Task.Rates.Select(rate => (rate, ReservedRateOf(rate)))];
         return new TaskScope(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled)
         {
             AskManifests = () => AskManifests(task),
             TellImages = part => TellImages(task, part),
-            Throttle = limiter is null ? null : bytes => limiter.Take(bytes, task.Cancelled),
+            Throttle = rates.Length == 0 ? null : bytes => Array.ForEach(rates, each =>
+                each.Reserved.Take((long)bytes * each.Rate.Times, wanted => Reserve(task, each.Rate, wanted), task.Cancelled)),
         };
+    }
+
+    private ReservedRate ReservedRateOf(TaskRate rate)
+    {
+        if (!_rates.TryGetValue(rate.Name, out ReservedRate? reserved))
+        {
+            _rates.Add(rate.Name, reserved = new ReservedRate(_time));
+        }
+
+        return reserved;
+    }
+
+    // On the task's thread.
+    private (long Bytes, TimeSpan Wait) Reserve(RunningTask task, TaskRate rate, long bytes)
+    {
+        BytesReserved reserved = AskUntilAnswered<BytesReserved>(task, _scheduler, new ReserveBytes(rate.Name, rate.BytesPerSecond, _id, bytes));
+        return (reserved.Bytes, reserved.Wait);
     }
 
     // On the task's thread. The same request may be asked again and again: it gets the same room.
@@ -331,6 +348,11 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     {
         _tasks.Remove(task.Key);
         task.Dispose();
+        foreach (string unused in _rates.Keys.Where(name => !_tasks.Values.Any(other => other.Task.Rates.Exists(rate => rate.Name == name))).ToList())
+        {
+            _rates.Remove(unused);
+        }
+
         if (_stopping && _tasks.Count == 0)
         {
             Context.Stop(Self);

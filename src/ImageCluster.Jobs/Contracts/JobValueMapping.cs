@@ -99,6 +99,7 @@ internal static class JobValueMapping
         BytesPerSecond = settings.BytesPerSecond,
         Migration = settings.Migration,
         SharedLimits = { settings.SharedLimits },
+        SharedRates = { settings.SharedRates.ToDictionary(rate => rate.Key, rate => new P.SharedRate { BytesPerSecond = rate.Value.BytesPerSecond, Root = rate.Value.Root }) },
     };
 
     public static JobSettings ToDomain(P.JobSettings? settings) => settings is null ? JobSettings.Default : new JobSettings
@@ -110,6 +111,7 @@ internal static class JobValueMapping
         BytesPerSecond = settings.BytesPerSecond,
         Migration = settings.Migration,
         SharedLimits = settings.SharedLimits.ToImmutableSortedDictionary(StringComparer.Ordinal),
+        SharedRates = settings.SharedRates.ToImmutableSortedDictionary(rate => rate.Key, rate => new SharedRate(rate.Value.BytesPerSecond, rate.Value.Root), StringComparer.Ordinal),
     };
 
     public static P.JobPlan ToMessage(JobPlan plan) => new()

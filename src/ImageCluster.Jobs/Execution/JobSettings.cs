@@ -27,6 +27,9 @@ public sealed record JobSettings
     /// </summary>
     public ImmutableSortedDictionary<string, int> SharedLimits { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
+    /// <summary>Bytes a second over all jobs that name the same rate, by its name, in the same way.</summary>
+    public ImmutableSortedDictionary<string, SharedRate> SharedRates { get; init; } = ImmutableSortedDictionary<string, SharedRate>.Empty;
+
     /// <summary>What the migration that the job belongs to is called by; empty for none.</summary>
     public string Migration { get; init; } = "";
 
@@ -35,6 +38,7 @@ public sealed record JobSettings
         Priority is < 0 or > 100 ? "a priority is from 0 to 100"
         : MaxShards < 0 || BytesPerSecond < 0 ? "a limit is not below 0"
         : SharedLimits.Values.Any(limit => limit < 1) ? "a limit that jobs share is 1 or more"
+        : SharedRates.Values.Any(rate => rate.BytesPerSecond < 1) ? "a rate that jobs share is a byte a second or more"
         : MaxFailures < 1 || MaxLosses < 1 ? "a shard may fail and be lost once at least"
         : null;
 }

@@ -146,6 +146,29 @@ public sealed class MigrationActorTests : IDisposable
         Assert.Equal(RefusalKind.Unknown, (await RefusedAsync(node, new DescribeMigration("n"))).Kind);
     }
 
+    [Fact]
+    public async Task Its_rates_are_shared_by_all_of_its_jobs_and_kept()
+    {
+        int passed = 0;
+        _runner.Before = (task, _, scope) =>
+        {
+            if (task.Stage == StageKind.Copy)
+            {
+                scope.Throttle!(1 << 20);
+                Interlocked.Increment(ref passed);
+            }
+        };
+        await using TestNode node = await StartAsync();
+        string manifest = Manifest.Replace("limits: { shards: 3 }", "rate: 1GiB/s\nlimits: { roots: { kvm: { rate: 2GiB/s }, vmware: { shards: 7 } } }", StringComparison.Ordinal);
+        await TestNode.AskAsync<MigrationDone>(node.Migrations, new SubmitMigration("m", default, "west", manifest, "ann"));
+        MigrationDescription end = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
+        Assert.Equal((MigrationPhase.Succeeded, 4), (end.Overview.Phase, end.Overview.Numbers.Succeeded));
+        Assert.Equal(16, passed);
+        JobSettings settings = (await TestNode.AskAsync<JobDescription>(node.Jobs, new DescribeJob("m.1.1"))).Settings;
+        Assert.Equal([new("m", new SharedRate(1L << 30)), new("m/kvm", new SharedRate(2L << 30, "kvm"))], settings.SharedRates);
+        Assert.Equal([new("m/vmware", 7)], settings.SharedLimits);
+    }
+
     private static async Task<Refusal> RefusedAsync(TestNode node, object message) =>
         (await TestNode.AskAsync<MigrationRefused>(node.Migrations, message)).Refusal;
 

@@ -204,6 +204,35 @@ public sealed class WorkerActorTests : ActorTest
         Assert.Equal([0, 2, 7], seen);
     }
 
+    [Fact]
+    public async Task Bytes_of_a_rate_are_reserved_before_they_are_used()
+    {
+        _runner.Do = (_, scope) =>
+        {
+            scope.Throttle!(1000);
+            return 0;
+        };
+        IActorRef worker = Start();
+        worker.Tell(TaskOf(1, RangeSet.Of(0, 1)) with { Rates = [new TaskRate("m", 5000, 1), new TaskRate("m/kvm", 700, 2)] });
+        await Hold(1);
+        ReserveBytes first = await ExpectReservation();
+        Assert.Equal(("m", 5000, "w/1"), (first.Rate, first.BytesPerSecond, first.Worker));
+        Assert.InRange(first.Bytes, 1000, 1001);
+        // Not answered: it asks again.
+        Assert.Equal("m", (await ExpectReservation()).Rate);
+        _scheduler.Reply(new BytesReserved("m", 1000, TimeSpan.Zero));
+        ReserveBytes second = await ExpectReservation();
+        Assert.Equal("m/kvm", second.Rate);
+        Assert.InRange(second.Bytes, 2000, 2001);
+        _scheduler.Reply(new BytesReserved("m/kvm", 1500, TimeSpan.FromMilliseconds(1)));
+        Assert.InRange((await ExpectReservation()).Bytes, 500, 501);
+        Assert.Single(_runner.Shards);
+        _scheduler.Reply(new BytesReserved("m/kvm", 500, TimeSpan.Zero));
+        await ExpectJob<CompleteShards>();
+
+        async Task<ReserveBytes> ExpectReservation() => (ReserveBytes)await _scheduler.FishForMessageAsync(message => message is ReserveBytes, Soon);
+    }
+
     private static ShardTask TaskOf(long assignment, RangeSet shards) => new("j", assignment, StageKind.Copy, shards,
         new ConvertSpec { Source = new ImageName("kvm", "a.raw"), Target = Target, TargetFormat = "qcow2" },
         new JobPlan { VirtualSize = 8 << 20, ShardLength = 2 << 20, Stages = [new StagePlan(StageKind.Copy, 4)] },

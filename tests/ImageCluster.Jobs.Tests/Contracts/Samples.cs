@@ -163,7 +163,11 @@ internal static class Samples
         new SubmitJob("m1.0.5", T, Change, Settings),
         new NoteUses("m1.0.1", T, [new JobUse(A, UsePurpose.Read, 9)]),
         new ProbeAgain("m1.0.1", T, [new JobUse(A, UsePurpose.Read, 9)]),
-        new SubmitJob("m1.0.2", T, Convert, Settings with { SharedLimits = ImmutableSortedDictionary<string, int>.Empty.Add("m1", 8) }),
+        new SubmitJob("m1.0.2", T, Convert, Settings with
+        {
+            SharedLimits = ImmutableSortedDictionary<string, int>.Empty.Add("m1", 8),
+            SharedRates = ImmutableSortedDictionary<string, SharedRate>.Empty.Add("m1", new SharedRate(1L << 40)).Add("m1/vms", new SharedRate(5, "vms")),
+        }),
         new PlanJob("m1.0.1", T, Plan),
         new StartShards("m1.0.1", T, "worker-3/1", 8, TimeSpan.FromSeconds(20), T + TimeSpan.FromSeconds(15)),
         new RenewAssignment("m1.0.1", T, 77, T + TimeSpan.FromSeconds(15)),
