@@ -1,30 +1,47 @@
 using ImageCluster.Api;
 using ImageCluster.Api.Client;
 using ImageCluster.Api.Documents;
-using Microsoft.Win32.SafeHandles;
+using ImageCluster.Faults.Networks;
 
 namespace ImageCluster.Faults;
 
 /// <summary>A cluster for one run of one case: three coordinators and two workers, processes on this machine, with roots of their own.</summary>
 internal sealed class FaultCluster : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
+    private const int Coordinating = 3;
+    private const string Token = "the-campaigns-own-token";
 
     private readonly string _directory;
     private readonly string _nodeProgram;
-    private readonly List<ClusterClient> _clients = [];
+    private readonly NodeNetwork _network;
+    private readonly Dictionary<NodeProcess, ClusterClient> _clients = [];
     private PostgreSqlServer? _database;
+    private int _asked;
 
-    public FaultCluster(string directory, string nodeProgram)
+    /// <param name="directory">Of its own; removed afterwards, but for <see cref="KeepsFiles"/>.</param>
+    /// <param name="nodeProgram">imagecluster-node.dll.</param>
+    /// <param name="network">Of its own; disposed with it.</param>
+    public FaultCluster(string directory, string nodeProgram, NodeNetwork network)
     {
-        (_directory, _nodeProgram) = (directory, nodeProgram);
-        Directory.CreateDirectory(Disks);
-        Directory.CreateDirectory(Targets);
+        (_directory, _nodeProgram, _network) = (directory, nodeProgram, network);
+        foreach (string place in new[] { Disks, Targets, JournalDirectory })
+        {
+            Directory.CreateDirectory(place);
+        }
+
+        File.WriteAllText(Path.Join(_directory, "token"), Token);
     }
 
     public string Disks => Path.Join(_directory, "disks");
 
     public string Targets => Path.Join(_directory, "targets");
+
+    /// <summary>Where SQLite's file is.</summary>
+    public string JournalDirectory => Path.Join(_directory, "journal");
+
+    public NodeNetwork Network => _network;
 
     public List<NodeProcess> Coordinators { get; } = [];
 
@@ -35,49 +52,59 @@ internal sealed class FaultCluster : IDisposable
     /// <summary>The journal's server, where <see cref="StartAsync"/> was told to have one.</summary>
     public PostgreSqlServer Database => _database!;
 
-    /// <summary>A way in through any coordinator that runs.</summary>
-    public ClusterClient Client
-    {
-        get
-        {
-            var client = new ClusterClient(Coordinators.First(node => node.IsRunning).Url, null);
-            _clients.Add(client);
-            return client;
-        }
-    }
+    /// <summary>What a case says of what it did.</summary>
+    public string Told { get; set; } = "";
+
+    public bool KeepsFiles { get; set; }
 
     public async Task StartAsync(bool postgreSql = false)
     {
-        _database = postgreSql ? new PostgreSqlServer(_directory) : null;
-        for (int i = 1; i <= 3; i++)
+        _database = postgreSql ? new PostgreSqlServer(_directory, _network.Host) : null;
+        for (int number = 1; number <= Coordinating; number++)
         {
-            Coordinators.Add(New($"coordinator{i}", "coordinator"));
+            Coordinators.Add(New($"coordinator{number}", "coordinator", number));
         }
 
-        Workers.AddRange([New("worker1", "worker"), New("worker2", "worker")]);
-        await Coordinators[0].StartAsync();
-        await Task.WhenAll(Nodes.Skip(1).Select(node => node.StartAsync()));
-        await Until.ItIsSo("both workers are known", Patience, async () => (await Client.ListWorkersAsync()).Items.Count == 2);
+        Workers.AddRange([New("worker1", "worker", Coordinating + 1), New("worker2", "worker", Coordinating + 2)]);
+        await Task.WhenAll(Nodes.Select(node => node.StartAsync()));
+        await this.AllMustBeTogetherAsync();
     }
 
-    /// <summary>Sparse disks of some GiB with data in places: several shards of 512 MiB each.</summary>
-    public void MakeDisks(int count, Random random, int mebibytesOfData = 24)
+    /// <summary>What a node is in the network.</summary>
+    public int NumberOf(NodeProcess node) => Nodes.ToList().IndexOf(node) + 1;
+
+    public ClusterClient ClientOf(NodeProcess node)
     {
-        byte[] data = new byte[1 << 20];
-        for (int i = 0; i < count; i++)
+        lock (_clients)
         {
-            const long Size = 2L << 30;
-            using SafeFileHandle disk = File.OpenHandle(Path.Join(Disks, $"{i}.img"), FileMode.CreateNew, FileAccess.Write);
-            RandomAccess.SetLength(disk, Size);
-            for (int piece = 0; piece < mebibytesOfData; piece++)
-            {
-                random.NextBytes(data);
-                RandomAccess.Write(disk, data, random.NextInt64(Size - data.Length) & -512);
-            }
+            return _clients.TryGetValue(node, out ClusterClient? known) ? known : _clients[node] = new ClusterClient(node.Url, Token);
         }
     }
 
-    public Task<MigrationDocument> SubmitAsync(string id = "faults", string rate = "96MiB/s", string more = "") => Client.SubmitMigrationAsync(new MigrationSubmission
+    /// <summary>Asks any coordinator, and another one where that does not answer: every command may come twice.</summary>
+    public async Task<T> AskAsync<T>(Func<ClusterClient, Task<T>> ask)
+    {
+        DateTime end = DateTime.UtcNow + Patience;
+        while (true)
+        {
+            try
+            {
+                NodeProcess[] running = [.. Coordinators.Where(node => node is { IsRunning: true, IsFrozen: false })];
+                if (running.Length > 0)
+                {
+                    return await ask(ClientOf(running[_asked++ % running.Length]));
+                }
+            }
+            catch (OperationRefusedException e) when (e.Reason == RefusalReason.Unavailable && DateTime.UtcNow < end)
+            {
+                // Another one may know.
+            }
+
+            await Task.Delay(500);
+        }
+    }
+
+    public Task<MigrationDocument> SubmitAsync(string id = "faults", string rate = "64MiB/s") => AskAsync(client => client.SubmitMigrationAsync(new MigrationSubmission
     {
         Id = id,
         Manifest = $$"""
@@ -89,65 +116,58 @@ internal sealed class FaultCluster : IDisposable
               root: targets
               format: qcow2
             rate: {{rate}}
-            {{more}}
+            parallel: {images: 4}
 
             """,
-    });
+    }));
+
+    public Task<JobDocument> SubmitJobAsync(string id, JobSpecDocument spec) => AskAsync(client => client.SubmitJobAsync(new JobSubmission { Id = id, Spec = spec }));
+
+    public Task<MigrationDocument> MigrationAsync(string id = "faults") => AskAsync(client => client.GetMigrationAsync(id));
+
+    public Task<MigrationImageList> ImagesAsync(string id = "faults") => AskAsync(client => client.ListMigrationImagesAsync(id, new ListQuery()));
 
     /// <summary>Waits for the migration's shards to be copied, so that what comes next comes in the middle.</summary>
     public Task InTheMiddleAsync(string id = "faults") => Until.ItIsSo("the migration writes", Patience, async () =>
     {
-        MigrationDocument migration = await Client.GetMigrationAsync(id);
-        return migration.IsOver ? throw new FaultException($"the migration was {migration.State} before anything could go wrong: {string.Join("; ", migration.Reasons)}") : migration.Running.Any(image => image.Stage == "copy");
+        MigrationDocument migration = await MigrationAsync(id);
+        return migration.IsOver
+            ? throw new FaultException($"the migration was {migration.State} before anything could go wrong: {string.Join("; ", migration.Reasons)}")
+            : migration.Running.Any(image => image.Stage == "copy");
     });
 
     public async Task<MigrationDocument> EndAsync(string id = "faults")
     {
         MigrationDocument? migration = null;
-        await Until.ItIsSo($"migration {id} ends", Patience, async () => (migration = await Client.GetMigrationAsync(id)).IsOver);
+        await Until.ItIsSo($"migration {id} ends", Patience, async () => (migration = await MigrationAsync(id)).IsOver);
         return migration!;
     }
 
     public async Task<JobDocument> JobEndAsync(string id)
     {
         JobDocument? job = null;
-        await Until.ItIsSo($"job {id} ends", Patience, async () => (job = await Client.GetJobAsync(id)).IsOver);
+        await Until.ItIsSo($"job {id} ends", Patience, async () => (job = await AskAsync(client => client.GetJobAsync(id))).IsOver);
         return job!;
     }
 
-    /// <summary>All went well in the end: every disk has its sound and equal target, and nobody holds anything.</summary>
-    public async Task AllMustBeWellAsync(string id = "faults")
+    /// <summary>True where the node is a member that is up and reaches the journal.</summary>
+    public async Task<bool> IsReadyAsync(NodeProcess node)
     {
-        MigrationDocument migration = await EndAsync(id);
-        if (migration.State != "succeeded")
+        if (!node.IsRunning || node.IsFrozen)
         {
-            MigrationImageList images = await Client.ListMigrationImagesAsync(id, new ListQuery());
-            throw new FaultException($"the migration {migration.State}: {string.Join("; ", migration.Reasons.Concat(images.Items.Where(image => image.Reason is not null).Select(image => $"{image.Source}: {image.Reason}")))}");
+            return false;
         }
 
-        foreach (string disk in Directory.EnumerateFiles(Disks, "*.img"))
+        try
         {
-            MustBeEqual(disk, Path.Join(Targets, Path.GetFileNameWithoutExtension(disk) + ".qcow2"));
+            using var http = new HttpClient { BaseAddress = node.Url, Timeout = TimeSpan.FromSeconds(5) };
+            using HttpResponseMessage answer = await http.GetAsync(new Uri(ApiPaths.Ready, UriKind.Relative));
+            return answer.IsSuccessStatusCode;
         }
-
-        await NothingIsHeldAsync();
-    }
-
-    public Task NothingIsHeldAsync() => Until.ItIsSo("nobody holds an image", Patience, async () => (await Client.ListImagesAsync(new ListQuery())).Total == 0);
-
-    /// <summary>Whatever targets there are under their final names are whole and equal to their sources.</summary>
-    public void WhatIsThereMustBeWhole()
-    {
-        foreach (string target in Directory.EnumerateFiles(Targets, "*.qcow2"))
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
         {
-            MustBeEqual(Path.Join(Disks, Path.GetFileNameWithoutExtension(target) + ".img"), target);
+            return false;
         }
-    }
-
-    public static void MustBeEqual(string disk, string target)
-    {
-        Shell.Run("qemu-img", "check", "-q", target);
-        Shell.Run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", disk, target);
     }
 
     public string Logs() => string.Join("\n\n", Nodes.Select(node => $"== {node.Name}\n{node.Tail()}"));
@@ -159,35 +179,44 @@ internal sealed class FaultCluster : IDisposable
             node.Dispose();
         }
 
-        _clients.ForEach(client => client.Dispose());
+        foreach (ClusterClient client in _clients.Values)
+        {
+            client.Dispose();
+        }
+
         _database?.Dispose();
-        Shell.Try("umount", Targets);
-        Directory.Delete(_directory, recursive: true);
+        _network.Dispose();
+        if (!KeepsFiles)
+        {
+            Shell.Try("umount", Targets);
+            Shell.Try("umount", JournalDirectory);
+            Directory.Delete(_directory, recursive: true);
+        }
     }
 
-    private NodeProcess New(string name, string role) => new(name, _directory, ["dotnet", _nodeProgram], () =>
+    private NodeProcess New(string name, string role, int number) => new(name, _directory, () => CommandLine(role, number), new Uri($"http://{_network.AddressOf(number)}:8080"));
+
+    // As on machines of their own: the same addresses at each start, and all coordinators as seeds.
+    private List<string> CommandLine(string role, int number)
     {
-        List<string> settings =
+        string address = _network.AddressOf(number);
+        List<string> words =
         [
-            "--roles", role, "--cluster.port", "0", "--http.listen", "http://127.0.0.1:0", "--console.port", "0", "--worker.slots", "1",
-            "--downing.stableAfter", "3s", "--worker.roots", $"disks={Disks},targets={Targets}",
+            .. _network.Enter(number), "dotnet", _nodeProgram, "--roles", role, "--cluster.bind", address, "--cluster.port", "4053", "--cluster.trustedNetwork", "true",
+            "--cluster.seeds", string.Join(',', Enumerable.Range(1, Coordinating).Select(coordinator => $"{_network.AddressOf(coordinator)}:4053")),
+            "--http.listen", $"http://{address}:8080", "--http.tokenFile", Path.Join(_directory, "token"), "--console.port", "0", "--worker.slots", "2",
+            "--downing.stableAfter", "4s", "--worker.roots", $"disks={Disks},targets={Targets}",
         ];
         if (_database is { } database)
         {
-            File.WriteAllText(Path.Join(_directory, "connection"), database.Connection);
-            settings.AddRange(["--journal.provider", "postgresql", "--journal.connectionFile", Path.Join(_directory, "connection")]);
+            File.WriteAllText(Path.Join(_directory, $"connection{number}"), database.Connection);
+            words.AddRange(["--journal.provider", "postgresql", "--journal.connectionFile", Path.Join(_directory, $"connection{number}")]);
         }
         else
         {
-            settings.AddRange(["--journal.file", Path.Join(_directory, "journal.db")]);
+            words.AddRange(["--journal.file", Path.Join(JournalDirectory, "journal.db")]);
         }
 
-        // Any that runs is a way in; the first of all forms the cluster.
-        if (Nodes.Where(node => node.IsRunning && node.ClusterAddress.Length > 0 && node.Name != name).Select(node => node.ClusterAddress).ToArray() is { Length: > 0 } seeds)
-        {
-            settings.AddRange(["--cluster.seeds", string.Join(',', seeds)]);
-        }
-
-        return settings;
-    });
+        return words;
+    }
 }

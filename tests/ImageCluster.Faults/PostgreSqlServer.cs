@@ -1,41 +1,39 @@
-using System.Net;
-using System.Net.Sockets;
-
 namespace ImageCluster.Faults;
 
 /// <summary>A PostgreSQL of Debian's, for one run, which can be stopped at once and started again.</summary>
 internal sealed class PostgreSqlServer : IDisposable
 {
+    // Of addresses of its own.
+    private const int Port = 5432;
+
     private readonly string _directory;
     private readonly string _programs;
-    private readonly int _port;
+    private readonly string _host;
 
-    public PostgreSqlServer(string directory)
+    /// <param name="directory">What it may make a directory of its own in.</param>
+    /// <param name="host">The address that it listens at; it asks nobody for a password.</param>
+    public PostgreSqlServer(string directory, string host)
     {
+        _host = host;
         _directory = Path.Join(directory, "postgresql");
         _programs = Programs ?? throw new FaultException("PostgreSQL is not installed (Debian: postgresql)");
-        using (var listener = new TcpListener(IPAddress.Loopback, 0))
-        {
-            listener.Start();
-            _port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        }
-
         Directory.CreateDirectory(_directory);
         // It refuses to run as root.
         Shell.Run("chmod", "711", directory);
         Shell.Run("chown", "postgres", _directory);
         As("initdb", "-D", $"{_directory}/data", "-A", "trust", "-U", "imagecluster");
+        File.AppendAllText(Path.Join(_directory, "data", "pg_hba.conf"), "host all all 0.0.0.0/0 trust\n");
         Start();
-        As("createdb", "-h", "127.0.0.1", "-p", $"{_port}", "-U", "imagecluster", "imagecluster");
+        As("createdb", "-h", _host, "-p", $"{Port}", "-U", "imagecluster", "imagecluster");
     }
 
     public static string? Programs { get; } =
         Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateFiles("/usr/lib/postgresql", "initdb", SearchOption.AllDirectories).Select(Path.GetDirectoryName).FirstOrDefault() : null;
 
-    public string Connection => $"Host=127.0.0.1;Port={_port};Database=imagecluster;Username=imagecluster;Timeout=5";
+    public string Connection => $"Host={_host};Port={Port};Database=imagecluster;Username=imagecluster;Timeout=5";
 
     public void Start() =>
-        As("pg_ctl", "-D", $"{_directory}/data", "-w", "-l", $"{_directory}/log", "-o", $"-p {_port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={_directory}", "start");
+        As("pg_ctl", "-D", $"{_directory}/data", "-w", "-l", $"{_directory}/log", "-o", $"-p {Port} -c listen_addresses={_host} -c unix_socket_directories={_directory}", "start");
 
     /// <summary>As if it had crashed.</summary>
     public void Stop() => As("pg_ctl", "-D", $"{_directory}/data", "-m", "immediate", "-w", "stop");

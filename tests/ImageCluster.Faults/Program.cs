@@ -2,8 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using ImageCluster.Faults;
 using ImageCluster.Faults.Cases;
+using ImageCluster.Faults.Networks;
 
-FaultCase[] all = [.. Losses.All, .. BadInput.All];
+FaultCase[] all = [.. Losses.All, .. Cuts.All, .. Journals.All, .. BadInput.All, Pairings.Case];
 
 var names = new Argument<string[]>("case") { Description = $"Only these: {string.Join(", ", all.Select(known => known.Name))}", Arity = ArgumentArity.ZeroOrMore };
 var rounds = new Option<int>("--rounds") { Description = "How often each", DefaultValueFactory = _ => 1 };
@@ -49,16 +50,20 @@ return await root.Parse(args).InvokeAsync();
 static async Task<bool> RunAsync(FaultCase fault, int seed, string program)
 {
     var passed = Stopwatch.StartNew();
-    using var cluster = new FaultCluster(Directory.CreateTempSubdirectory("imagecluster-faults-").FullName, program);
+    string directory = Directory.CreateTempSubdirectory("imagecluster-faults-").FullName;
+    using var cluster = new FaultCluster(directory, program, fault.CutsNetworks ? new NamespaceNetwork() : new LoopbackNetwork());
     try
     {
         await fault.Run(cluster, new Random(seed));
-        Console.WriteLine($"{fault.Name,-18} seed {seed,11}  well, {passed.Elapsed.TotalSeconds:0} s");
+        Console.WriteLine($"{fault.Name,-18} seed {seed,11}  well, {passed.Elapsed.TotalSeconds:0} s{(cluster.Told.Length > 0 ? $" ({cluster.Told})" : "")}");
         return true;
     }
-    catch (Exception e) when (e is FaultException or ImageCluster.Api.OperationRefusedException or HttpRequestException)
+    catch (Exception e)
     {
-        Console.WriteLine($"{fault.Name,-18} seed {seed,11}  WRONG after {passed.Elapsed.TotalSeconds:0} s: {e.Message}\n{cluster.Logs()}");
+        // Whatever it was: the others have their turn.
+        cluster.KeepsFiles = true;
+        string what = e is FaultException or ImageCluster.Api.OperationRefusedException ? e.Message : e.ToString();
+        Console.WriteLine($"{fault.Name,-18} seed {seed,11}  WRONG after {passed.Elapsed.TotalSeconds:0} s ({cluster.Told}): {what}\nAll of it is in {directory}\n{cluster.Logs()}");
         return false;
     }
 }

@@ -4,6 +4,8 @@ namespace ImageCluster.Faults;
 
 internal static class Until
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Looks again and again. A cluster that has no answer yet is asked again.</summary>
     public static async Task ItIsSo(string what, TimeSpan patience, Func<Task<bool>> look)
     {
@@ -18,7 +20,7 @@ internal static class Until
                     return;
                 }
             }
-            catch (Exception e) when (e is OperationRefusedException { Reason: RefusalReason.Unavailable } or HttpRequestException or TaskCanceledException)
+            catch (OperationRefusedException e) when (e.Reason == RefusalReason.Unavailable)
             {
                 last = $" ({e.Message})";
             }
@@ -28,7 +30,7 @@ internal static class Until
                 throw new FaultException($"It did not happen in {patience.TotalSeconds:0} s: {what}{last}");
             }
 
-            await Task.Delay(200);
+            await Task.Delay(Look);
         }
     }
 }

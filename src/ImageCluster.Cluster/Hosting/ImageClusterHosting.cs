@@ -74,7 +74,9 @@ public static class ImageClusterHosting
             JobRegion,
             (_, registry, _) => id => Props.Create(() => new JobActor(id, settings, KeepersOf(registry), time)),
             RecordExtractor.ForJobs(settings.Partitions),
-            Options(remember: true));
+            Options(remember: true))
+        .WithActors((system, _) => system.ActorOf(
+            Props.Create(() => new ShardCoordinatorWatch(new[] { MigrationRegion, JobRegion }, settings.RestartAfter)), ShardCoordinatorWatch.Name));
 
     /// <summary>
     /// A node that reaches the records and the scheduler without keeping any: for workers that are no coordinators, and for whoever only asks.

@@ -1,9 +1,11 @@
+using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Cluster.Hosting.SBR;
 using Akka.Hosting;
 using Akka.Persistence.Sql.Hosting;
 using Akka.Remote.Hosting;
 using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Membership;
 using ImageCluster.Node.Configuration;
 using LinqToDB;
 
@@ -31,7 +33,6 @@ internal static class ActorSetup
         .WithClustering(new ClusterOptions
         {
             Roles = [.. options.Roles],
-            SeedNodes = [.. options.Seeds.Select(seed => $"{Protocol(options)}://{SystemName}@{seed.Host}:{seed.Port}")],
             // Only coordinators count: workers come and go, and where records are kept decides which part can go on.
             SplitBrainResolver = options.Quorum is { } quorum
                 ? new StaticQuorumOption { QuorumSize = quorum, Role = ImageClusterSettings.CoordinatorRole }
@@ -41,15 +42,8 @@ internal static class ActorSetup
             connectionString: options.Journal.ConnectionString,
             providerName: options.Journal.IsPostgreSql ? ProviderName.PostgreSQL15 : ProviderName.SQLiteMS,
             autoInitialize: options.Journal.CreateTables)
-        .AddStartup((system, _) =>
-        {
-            if (options.Seeds.Count == 0)
-            {
-                // A cluster of its own, also where the system chose the port, which no list of seeds could name.
-                var cluster = Akka.Cluster.Cluster.Get(system);
-                cluster.Join(cluster.SelfAddress);
-            }
-        });
+        // Without seeds a cluster of its own, also where the system chose the port, which no list could name.
+        .AddStartup((system, _) => ClusterEntry.Enter(system, [.. options.Seeds.Select(seed => new Address(Protocol(options), SystemName, seed.Host, seed.Port))]));
 
     public static string Protocol(NodeOptions options) => options.ClusterCertificate is null ? "akka.tcp" : "akka.ssl.tcp";
 

@@ -14,15 +14,20 @@ internal static class BadInput
         new("held-by-qemu", "qemu-io", HeldByQemu),
         new("no-such-root", null, NoSuchRoot),
         new("out-of-root", null, OutOfRoot),
-        new("two-jobs", null, TwoJobs),
+        new("source-modified", "qemu-io", SourceModified),
     ];
 
     private static async Task SubmittedTwice(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(2, random);
+        Disks.Make(cluster, 2, random);
         await cluster.StartAsync();
-        await cluster.SubmitAsync();
-        await cluster.SubmitAsync();
+        // At once, to different coordinators.
+        MigrationDocument[] answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => cluster.SubmitAsync()));
+        if (answers.Any(answer => answer.Id != "faults" || answer.SubmittedAt != answers[0].SubmittedAt))
+        {
+            throw new FaultException("the same migration was taken more than once");
+        }
+
         try
         {
             await cluster.SubmitAsync(rate: "1MiB/s");
@@ -34,12 +39,17 @@ internal static class BadInput
         }
 
         await cluster.AllMustBeWellAsync();
+        MigrationDocument again = await cluster.SubmitAsync();
+        if (again.State != "succeeded" || (await cluster.AskAsync(client => client.ListMigrationsAsync(new ListQuery()))).Total != 1)
+        {
+            throw new FaultException($"submitted again when it was over it was {again.State}");
+        }
     }
 
     private static async Task FullDisk(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(2, random);
-        Shell.Run("mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", cluster.Targets);
+        Disks.Make(cluster, 2, random);
+        Shell.Run("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", cluster.Targets);
         await cluster.StartAsync();
         await cluster.SubmitAsync();
         await cluster.InTheMiddleAsync();
@@ -47,7 +57,7 @@ internal static class BadInput
         string other = Path.Join(cluster.Targets, "somebody-elses");
         Shell.Try("dd", "if=/dev/zero", $"of={other}", "bs=1M");
         MigrationDocument end = await cluster.EndAsync();
-        MigrationImageList images = await cluster.Client.ListMigrationImagesAsync("faults", new ListQuery());
+        MigrationImageList images = await cluster.ImagesAsync();
         if (end.State != "failed" || !images.Items.Any(image => image.Reason?.Contains("space", StringComparison.Ordinal) == true))
         {
             throw new FaultException($"{end.State}, and no image says that there is no space: {string.Join("; ", images.Items.Select(image => $"{image.State} {image.Reason}"))}");
@@ -55,14 +65,14 @@ internal static class BadInput
 
         cluster.WhatIsThereMustBeWhole();
         File.Delete(other);
-        Shell.Run("mount", "-o", "remount,size=200m", cluster.Targets);
-        await cluster.Client.ActOnMigrationAsync("faults", ActionKind.Retry, new ActionRequest());
+        Shell.Run("mount", "-o", "remount,size=256m", cluster.Targets);
+        await cluster.AskAsync(client => client.ActOnMigrationAsync("faults", ActionKind.Retry, new ActionRequest()));
         await cluster.AllMustBeWellAsync();
     }
 
     private static async Task HeldByQemu(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(2, random, mebibytesOfData: 4);
+        Disks.Make(cluster, 2, random, mebibytesOfData: 4);
         using Process guest = Process.Start(new ProcessStartInfo("qemu-io", ["-f", "raw", Path.Join(cluster.Disks, "0.img")])
         {
             RedirectStandardInput = true,
@@ -73,7 +83,7 @@ internal static class BadInput
         await cluster.StartAsync();
         await cluster.SubmitAsync();
         MigrationDocument end = await cluster.EndAsync();
-        MigrationImageList images = await cluster.Client.ListMigrationImagesAsync("faults", new ListQuery());
+        MigrationImageList images = await cluster.ImagesAsync();
         MigrationImageDocument? held = images.Items.FirstOrDefault(image => image.Source.EndsWith("0.img", StringComparison.Ordinal));
         if (end.State == "succeeded" || held?.State is not ("failed" or "refused" or null) || (held is null && end.Reasons.Count == 0))
         {
@@ -90,21 +100,57 @@ internal static class BadInput
         await guest.WaitForExitAsync();
         if (end.Reasons.Count == 0 && held?.State == "failed")
         {
-            await cluster.Client.ActOnMigrationAsync("faults", ActionKind.Retry, new ActionRequest());
+            await cluster.AskAsync(client => client.ActOnMigrationAsync("faults", ActionKind.Retry, new ActionRequest()));
             await cluster.AllMustBeWellAsync();
         }
     }
 
+    // Somebody writes to a disk that is being read, between two looks at it: what was read is of no moment in time.
+    private static async Task SourceModified(FaultCluster cluster, Random random)
+    {
+        Disks.Make(cluster, 2, random);
+        await cluster.StartAsync();
+        await cluster.SubmitAsync();
+        await cluster.InTheMiddleAsync();
+        await Task.Delay(random.Next(3000));
+        string disk = Path.Join(cluster.Disks, "0.img");
+        // As a program does that knows no locks.
+        Shell.Run("dd", "if=/dev/urandom", $"of={disk}", "bs=4096", "count=1", $"seek={random.Next(500_000)}", "conv=notrunc");
+        MigrationDocument end = await cluster.EndAsync();
+        MigrationImageDocument image = (await cluster.ImagesAsync()).Items.First(found => found.Source.EndsWith("0.img", StringComparison.Ordinal));
+        cluster.Told = $"{image.State}: {image.Reason}";
+        if (end.State != "failed" || image.State != "failed" || image.Reason?.Contains("changed", StringComparison.Ordinal) != true)
+        {
+            throw new FaultException($"a disk that was written to while it was read: {image.State}, {image.Reason}");
+        }
+
+        cluster.WhatIsThereMustBeWhole();
+        await cluster.AskAsync(client => client.ActOnMigrationAsync("faults", ActionKind.Retry, new ActionRequest()));
+        await cluster.AllMustBeWellAsync();
+    }
+
     private static async Task NoSuchRoot(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(1, random, mebibytesOfData: 2);
+        Disks.Make(cluster, 1, random, mebibytesOfData: 2);
         await cluster.StartAsync();
         await MustFailAsync(cluster, new ConvertSpecDocument { Source = "nowhere:0.img", Target = "targets:0.qcow2", TargetFormat = "qcow2" }, mayWait: true);
+        await cluster.AskAsync(client => client.SubmitMigrationAsync(new MigrationSubmission
+        {
+            Id = "nowhere",
+            Manifest = "version: 1\nname: nowhere\nsources:\n  - {root: nowhere, include: \"*.img\"}\ntarget: {root: targets, format: qcow2}\n",
+        }));
+        await Until.ItIsSo("the migration says what it waits for", TimeSpan.FromMinutes(2), async () =>
+            (await cluster.MigrationAsync("nowhere")).Reasons.Any(reason => reason.Contains("nowhere", StringComparison.Ordinal)));
+        await cluster.AskAsync(client => client.ActOnMigrationAsync("nowhere", ActionKind.Cancel, new ActionRequest()));
+        if ((await cluster.EndAsync("nowhere")).State != "cancelled")
+        {
+            throw new FaultException("a migration that waits cannot be cancelled");
+        }
     }
 
     private static async Task OutOfRoot(FaultCluster cluster, Random random)
     {
-        cluster.MakeDisks(1, random, mebibytesOfData: 2);
+        Disks.Make(cluster, 1, random, mebibytesOfData: 2);
         string secret = Path.Join(cluster.Disks, "..", "secret.img");
         File.WriteAllBytes(secret, new byte[1 << 20]);
         Shell.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "../secret.img", "-F", "raw", Path.Join(cluster.Disks, "overlay.qcow2"));
@@ -116,59 +162,12 @@ internal static class BadInput
         }
     }
 
-    // Every pairing of operations on one image: one waits for the other or is refused, and all images stay sound.
-    private static async Task TwoJobs(FaultCluster cluster, Random random)
-    {
-        cluster.MakeDisks(1, random, mebibytesOfData: 8);
-        string disk = Path.Join(cluster.Disks, "0.img");
-        Shell.Run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, Path.Join(cluster.Targets, "base.qcow2"));
-        foreach (string name in new[] { "top", "other" })
-        {
-            Shell.Run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", Path.Join(cluster.Targets, $"{name}.qcow2"));
-        }
-
-        Shell.Run("qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 3M", Path.Join(cluster.Targets, "top.qcow2"));
-        await cluster.StartAsync();
-        Func<int, JobSpecDocument>[] operations =
-        [
-            n => new ConvertSpecDocument { Source = "targets:top.qcow2", Target = $"targets:copy{n}.qcow2", TargetFormat = "qcow2" },
-            _ => new CompareSpecDocument { First = "targets:top.qcow2", Second = "targets:base.qcow2" },
-            _ => new RebaseSpecDocument { Image = "targets:top.qcow2", Backing = "targets:base.qcow2", BackingFormat = "qcow2" },
-            _ => new CommitSpecDocument { Top = "targets:top.qcow2" },
-        ];
-        int number = 0;
-        for (int a = 0; a < operations.Length; a++)
-        {
-            for (int b = a; b < operations.Length; b++)
-            {
-                string[] ids = [$"pair{number++}", $"pair{number++}"];
-                await Task.WhenAll(
-                    cluster.Client.SubmitJobAsync(new JobSubmission { Id = ids[0], Spec = operations[a](number) }),
-                    cluster.Client.SubmitJobAsync(new JobSubmission { Id = ids[1], Spec = operations[b](number + 100) }));
-                foreach (string id in ids)
-                {
-                    JobDocument job = await cluster.JobEndAsync(id);
-                    if (job.State != "succeeded" && string.IsNullOrEmpty(job.Reason))
-                    {
-                        throw new FaultException($"{job.Operation} {job.State} without a reason");
-                    }
-                }
-            }
-        }
-
-        await cluster.NothingIsHeldAsync();
-        foreach (string image in Directory.EnumerateFiles(cluster.Targets, "*.qcow2"))
-        {
-            Shell.Run("qemu-img", "check", "-q", image);
-        }
-    }
-
     private static async Task MustFailAsync(FaultCluster cluster, JobSpecDocument spec, bool mayWait)
     {
         JobDocument job;
         try
         {
-            job = await cluster.Client.SubmitJobAsync(new JobSubmission { Spec = spec });
+            job = await cluster.SubmitJobAsync($"bad{Guid.NewGuid():n}", spec);
         }
         catch (OperationRefusedException)
         {
@@ -177,7 +176,7 @@ internal static class BadInput
 
         string id = job.Id;
         await Until.ItIsSo($"{spec} says why it cannot be done", TimeSpan.FromMinutes(2), async () =>
-            (job = await cluster.Client.GetJobAsync(id)).IsOver || (mayWait && !string.IsNullOrEmpty(job.Reason)));
+            (job = await cluster.AskAsync(client => client.GetJobAsync(id))).IsOver || (mayWait && !string.IsNullOrEmpty(job.Reason)));
         if (job.State == "succeeded" || string.IsNullOrEmpty(job.Reason))
         {
             throw new FaultException($"{spec}: {job.State}, reason '{job.Reason}'");

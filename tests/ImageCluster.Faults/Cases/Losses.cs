@@ -9,84 +9,136 @@ internal static class Losses
         new("kill-coordinator", null, KillCoordinator),
         new("kill-all", null, KillAll),
         new("freeze-worker", null, FreezeWorker),
-        new("journal-down", "postgresql", JournalDown),
+        new("freeze-coordinator", null, FreezeCoordinator),
     ];
 
     private static async Task KillWorker(FaultCluster cluster, Random random)
     {
-        await BeginAsync(cluster, random);
-        NodeProcess worker = cluster.Workers[random.Next(2)];
+        await using Chatter chatter = await BeginAsync(cluster, random);
         for (int i = 0; i < 2; i++)
         {
-            await Task.Delay(random.Next(2000));
+            NodeProcess worker = cluster.Workers[random.Next(2)];
+            await Task.Delay(random.Next(4000));
             worker.Kill();
-            await Task.Delay(random.Next(2000));
+            await Task.Delay(random.Next(4000));
             await worker.StartAsync();
         }
 
-        await cluster.AllMustBeWellAsync();
+        await EndAsync(cluster, chatter);
     }
 
     private static async Task KillCoordinator(FaultCluster cluster, Random random)
     {
-        await BeginAsync(cluster, random);
-        NodeProcess coordinator = cluster.Coordinators[random.Next(3)];
-        await Task.Delay(random.Next(2000));
-        coordinator.Kill();
-        await Task.Delay(random.Next(4000));
-        await coordinator.StartAsync();
-        await cluster.AllMustBeWellAsync();
+        await using Chatter chatter = await BeginAsync(cluster, random);
+        for (int i = 0; i < 2; i++)
+        {
+            NodeProcess coordinator = cluster.Coordinators[random.Next(3)];
+            await Task.Delay(random.Next(4000));
+            coordinator.Kill();
+            // Back before the others have noticed, or long after.
+            await Task.Delay(random.Next(2) == 0 ? random.Next(1500) : random.Next(5000, 25_000));
+            await coordinator.StartAsync();
+        }
+
+        await EndAsync(cluster, chatter);
     }
 
     private static async Task KillAll(FaultCluster cluster, Random random)
     {
-        await BeginAsync(cluster, random);
-        await Task.Delay(random.Next(3000));
-        foreach (NodeProcess node in cluster.Nodes)
+        await using Chatter chatter = await BeginAsync(cluster, random);
+        await Task.Delay(random.Next(15_000));
+        NodeProcess[] nodes = [.. cluster.Nodes];
+        random.Shuffle(nodes);
+        foreach (NodeProcess node in nodes)
         {
             node.Kill();
         }
 
-        await cluster.Coordinators[0].StartAsync();
-        await Task.WhenAll(cluster.Nodes.Skip(1).Select(node => node.StartAsync()));
-        await cluster.AllMustBeWellAsync();
+        random.Shuffle(nodes);
+        foreach (NodeProcess node in nodes)
+        {
+            node.Begin();
+            await Task.Delay(random.Next(3000));
+        }
+
+        await EndAsync(cluster, chatter);
     }
 
     // Longer than any lease: its shards are given out again, and when it wakes it writes nothing.
     private static async Task FreezeWorker(FaultCluster cluster, Random random)
     {
-        await BeginAsync(cluster, random);
+        await using Chatter chatter = await BeginAsync(cluster, random);
         NodeProcess worker = cluster.Workers[random.Next(2)];
-        await Task.Delay(random.Next(2000));
+        await Task.Delay(random.Next(5000));
         worker.Freeze();
+        bool untilTheEnd = random.Next(2) == 0;
         try
         {
-            await cluster.EndAsync();
+            if (untilTheEnd)
+            {
+                await cluster.EndAsync();
+            }
+            else
+            {
+                await Task.Delay(random.Next(33_000, 45_000));
+            }
+
+            string before = untilTheEnd ? Snapshot(cluster.Targets) : "";
+            worker.Thaw();
+            if (untilTheEnd)
+            {
+                await Task.Delay(10_000);
+                string after = Snapshot(cluster.Targets);
+                if (after != before)
+                {
+                    throw new FaultException($"the woken worker wrote.\nBefore:\n{before}\nAfter:\n{after}");
+                }
+            }
         }
         finally
         {
-            worker.Thaw();
+            if (worker.IsFrozen)
+            {
+                worker.Thaw();
+            }
         }
 
-        await Task.Delay(5000);
-        await cluster.AllMustBeWellAsync();
+        cluster.Told = untilTheEnd ? "frozen to the end" : "woken in the middle";
+        await EndAsync(cluster, chatter);
     }
 
-    private static async Task JournalDown(FaultCluster cluster, Random random)
+    // Its records start elsewhere. When it wakes it must not take itself for the one who keeps them.
+    private static async Task FreezeCoordinator(FaultCluster cluster, Random random)
     {
-        await BeginAsync(cluster, random, postgreSql: true);
-        await Task.Delay(random.Next(2000));
-        cluster.Database.Stop();
-        await Task.Delay(random.Next(5000, 15_000));
-        cluster.Database.Start();
-        await cluster.AllMustBeWellAsync();
+        await using Chatter chatter = await BeginAsync(cluster, random);
+        NodeProcess coordinator = cluster.Coordinators[random.Next(3)];
+        await Task.Delay(random.Next(4000));
+        coordinator.Freeze();
+        await Task.Delay(random.Next(2) == 0 ? random.Next(1000, 8000) : random.Next(15_000, 40_000));
+        coordinator.Thaw();
+        await EndAsync(cluster, chatter);
     }
 
-    private static async Task BeginAsync(FaultCluster cluster, Random random, bool postgreSql = false)
+    /// <summary>A migration in the middle of copying, and somebody who submits jobs all the while.</summary>
+    public static async Task<Chatter> BeginAsync(FaultCluster cluster, Random random, bool postgreSql = false)
     {
-        cluster.MakeDisks(4, random);
+        Disks.Make(cluster, 4, random);
         await cluster.StartAsync(postgreSql);
+        var chatter = new Chatter(cluster);
         await cluster.SubmitAsync();
         await cluster.InTheMiddleAsync();
+        return chatter;
     }
+
+    public static async Task EndAsync(FaultCluster cluster, Chatter chatter)
+    {
+        await cluster.EndAsync();
+        await chatter.NothingMustBeLostAsync();
+        await cluster.AllMustBeWellAsync();
+        await cluster.AllMustBeTogetherAsync();
+    }
+
+    // Every file with its length and the time when it was changed last, to the tick.
+    private static string Snapshot(string directory) => string.Join('\n', new DirectoryInfo(directory).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+        .Select(entry => $"{entry.FullName} {(entry as FileInfo)?.Length} {entry.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal));
 }
