@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using ImageCluster.Faults;
 using ImageCluster.Faults.Cases;
 using ImageCluster.Faults.Networks;
@@ -52,6 +53,15 @@ static async Task<bool> RunAsync(FaultCase fault, int seed, string program)
     var passed = Stopwatch.StartNew();
     string directory = Directory.CreateTempSubdirectory("imagecluster-faults-").FullName;
     using var cluster = new FaultCluster(directory, program, fault.CutsNetworks ? new NamespaceNetwork() : new LoopbackNetwork());
+    void Stop(PosixSignalContext signal)
+    {
+        cluster.Dispose();
+        Environment.Exit(130);
+    }
+
+    // Nothing of it is left on the machine, whoever ends it.
+    using PosixSignalRegistration interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    using PosixSignalRegistration terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     try
     {
         await fault.Run(cluster, new Random(seed));

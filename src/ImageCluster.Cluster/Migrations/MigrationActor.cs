@@ -253,7 +253,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
         if (job.Outcome is { } outcome)
         {
             _told.Remove(job.JobId);
-            _progress.Remove(isImage ? index : -1);
+            _progress.Remove(isImage ? index : MigrationOverviews.Gathering);
             Over(job.JobId, new ImageResult(outcome, job.Reason, job.Digest, job.BytesRead, job.BytesWritten), () =>
             {
                 sender.Tell(new MigrationDone(_id));
@@ -262,9 +262,9 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        if (isImage && _state.JobIdOf(_state.Images[index]) == job.JobId)
+        if (isImage ? _state.JobIdOf(_state.Images[index]) == job.JobId : !_state.IsPlanned)
         {
-            _progress[index] = job;
+            _progress[isImage ? index : MigrationOverviews.Gathering] = job;
             _hasNews = true;
         }
 

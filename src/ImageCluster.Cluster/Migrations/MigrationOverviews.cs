@@ -7,6 +7,9 @@ namespace ImageCluster.Cluster.Migrations;
 /// <summary>What a migration's record looks like to others.</summary>
 internal static class MigrationOverviews
 {
+    /// <summary>The place of the job that gathers among the jobs of images.</summary>
+    public const int Gathering = -1;
+
     private const int MaxRunning = 100;
 
     /// <param name="progress">What jobs in work said last, by image.</param>
@@ -28,7 +31,9 @@ internal static class MigrationOverviews
                 BytesRead = numbers.BytesRead + running.Sum(entry => entry.Job.BytesRead),
                 BytesWritten = numbers.BytesWritten + running.Sum(entry => entry.Job.BytesWritten),
             },
-            Reasons = state.CancelledBy.Length > 0 ? [.. state.Refusals, $"cancelled by {state.CancelledBy}"] : state.Refusals,
+            Reasons = state.CancelledBy.Length > 0 ? [.. state.Refusals, $"cancelled by {state.CancelledBy}"]
+                : state.Phase == MigrationPhase.Planning && progress.GetValueOrDefault(Gathering) is { Reason.Length: > 0 } gathering ? [.. state.Refusals, gathering.Reason]
+                : state.Refusals,
         };
     }
 

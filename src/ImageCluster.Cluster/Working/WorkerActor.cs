@@ -303,6 +303,16 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         if (reported.Reply is JobRefused refused)
         {
             _log.Warning("Job {0} did not take the end of assignment {1}: {2}", task.Task.JobId, task.Task.Assignment, refused.Refusal.Message);
+            if (refused.Refusal.Kind == RefusalKind.Invalid && task.Reports.Peek() is CompleteShards { Results: [var first, ..] } complete)
+            {
+                // It would not take them from anybody else either: it is to know why it gets no others.
+                task.Reports.Clear();
+                task.Reports.Enqueue(new FailShard(complete.JobId, default, complete.Assignment, first.Shard, refused.Refusal.Message, Permanent: false));
+                task.Reports.Enqueue(new HandBack(complete.JobId, default, complete.Assignment));
+                Report(task);
+                return;
+            }
+
             Remove(task);
             return;
         }

@@ -23,7 +23,7 @@ public sealed record ProbeFindings
     /// <summary>What in the image a change is about, as it was before (of an internal snapshot: which one); empty where that needs no saying.</summary>
     public string Subject { get; init; } = "";
 
-    /// <summary>For <see cref="JobUses.Of"/>.</summary>
-    public IReadOnlyDictionary<ImageName, IReadOnlyList<ImageName>> ChainsByImage => Chains.ToDictionary(
-        chain => chain.Image, chain => (IReadOnlyList<ImageName>)[.. chain.Layers.Select(layer => layer.Name)]);
+    /// <summary>For <see cref="JobUses.Of"/>. An image that the job names twice, in two formats perhaps, has the longer of its chains.</summary>
+    public IReadOnlyDictionary<ImageName, IReadOnlyList<ImageName>> ChainsByImage => Chains.GroupBy(chain => chain.Image).ToDictionary(
+        chains => chains.Key, chains => (IReadOnlyList<ImageName>)[.. chains.MaxBy(chain => chain.Layers.Count)!.Layers.Select(layer => layer.Name)]);
 }

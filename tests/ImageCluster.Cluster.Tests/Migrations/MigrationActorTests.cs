@@ -169,6 +169,16 @@ public sealed class MigrationActorTests : IDisposable
         Assert.Equal([new("m/vmware", 7)], settings.SharedLimits);
     }
 
+    [Fact]
+    public async Task Where_no_worker_reaches_the_sources_it_says_so()
+    {
+        await using TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: _runner);
+        await SubmitAsync(node, "m");
+        MigrationDescription waiting = await node.MigrationAsync("m", migration => !migration.Overview.Reasons.IsEmpty);
+        Assert.Equal(MigrationPhase.Planning, waiting.Overview.Phase);
+        Assert.Contains("vmware", Assert.Single(waiting.Overview.Reasons), StringComparison.Ordinal);
+    }
+
     private static async Task<Refusal> RefusedAsync(TestNode node, object message) =>
         (await TestNode.AskAsync<MigrationRefused>(node.Migrations, message)).Refusal;
 

@@ -88,6 +88,22 @@ public sealed class WorkerActorTests : ActorTest
     }
 
     [Fact]
+    public async Task What_the_job_cannot_take_is_reported_as_a_failure_with_its_reason()
+    {
+        IActorRef worker = Start();
+        worker.Tell(TaskOf(1, RangeSet.Of(3, 5)));
+        await Hold(1);
+        await ExpectJob<CompleteShards>();
+        _jobs.Reply(new JobRefused("j", new Refusal(RefusalKind.Invalid, "the result makes no sense")));
+        FailShard failed = await ExpectJob<FailShard>();
+        Assert.Equal((1, 3, "the result makes no sense"), (failed.Assignment, failed.Shard, failed.Reason));
+        _jobs.Reply(new JobDone("j"));
+        Assert.Equal(1, (await ExpectJob<HandBack>()).Assignment);
+        _jobs.Reply(new JobDone("j"));
+        await _scheduler.FishForMessageAsync<WorkWanted>(wanted => wanted.FreeSlots == 2, Soon);
+    }
+
+    [Fact]
     public async Task A_task_stops_when_its_lease_ends_by_the_workers_own_clock_and_is_not_reported()
     {
         IActorRef worker = Start();

@@ -82,4 +82,22 @@ public class JobUsesTests
         [Base] = [Base],
         [NewBase] = [NewBase],
     };
+
+    [Fact]
+    public void An_image_that_a_job_names_twice_has_the_longer_of_its_chains()
+    {
+        // Compared with itself, as raw and as what it is.
+        var image = new ImageName("kvm", "a.qcow2");
+        var below = new ImageName("kvm", "base.qcow2");
+        var findings = new ProbeFindings
+        {
+            Geometry = new JobGeometry(1 << 20, 1 << 20, ShardsIndependent: true),
+            Chains =
+            [
+                new ProbedChain(image, [new ProbedImage(image, "raw", 1 << 20)]),
+                new ProbedChain(image, [new ProbedImage(image, "qcow2", 1 << 20), new ProbedImage(below, "qcow2", 1 << 20)]),
+            ],
+        };
+        Assert.Equal([image, below], Assert.Single(findings.ChainsByImage).Value);
+    }
 }
