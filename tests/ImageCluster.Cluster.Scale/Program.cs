@@ -1,16 +1,33 @@
 using System.CommandLine;
-using ImageCluster.Cluster.Scale;
 
-var images = new Option<int>("--images") { Description = "Images of the migration.", DefaultValueFactory = _ => 2000 };
-var shards = new Option<int>("--shards") { Description = "Shards of 512 MiB of each: 2,048 are 1 TiB.", DefaultValueFactory = _ => 2048 };
-var atATime = new Option<int>("--at-a-time") { Description = "Images at a time.", DefaultValueFactory = _ => 64 };
-var workers = new Option<int>("--workers") { Description = "Workers with one slot each.", DefaultValueFactory = _ => 64 };
-var shardTime = new Option<double>("--shard-ms") { Description = "How long a worker takes for a shard.", DefaultValueFactory = _ => 0 };
-var command = new RootCommand("Runs a migration with simulated payload through one coordinator with its journal in SQLite, and prints what it cost.")
+namespace ImageCluster.Cluster.Scale;
+
+internal static class Program
 {
-    images, shards, atATime, workers, shardTime,
-};
-command.SetAction((result, _) => new ScaleRun(
-    result.GetValue(images), result.GetValue(shards), result.GetValue(atATime), result.GetValue(workers),
-    TimeSpan.FromMilliseconds(result.GetValue(shardTime))).RunAsync(Console.Out));
-return await command.Parse(args).InvokeAsync();
+    public static Task<int> Main(string[] args) =>
+        new RootCommand("Measures the cluster against the limits that it is to keep to.") { Load(), Speedup() }.Parse(args).InvokeAsync();
+
+    private static Command Load()
+    {
+        Option<int> images = new("--images") { Description = "Images of the migration.", DefaultValueFactory = _ => 2000 };
+        Option<int> shards = new("--shards") { Description = "Shards of 512 MiB of each: 2,048 are 1 TiB.", DefaultValueFactory = _ => 2048 };
+        Option<int> atATime = new("--at-a-time") { Description = "Images at a time.", DefaultValueFactory = _ => 64 };
+        Option<int> workers = new("--workers") { Description = "Workers with one slot each.", DefaultValueFactory = _ => 64 };
+        Command command = new("load", "A migration of many large images through one coordinator; workers take no time for a shard.") { images, shards, atATime, workers };
+        command.SetAction((result, _) => new LoadMeasurement(
+            result.GetValue(images), result.GetValue(shards), result.GetValue(atATime), result.GetValue(workers)).RunAsync(Console.Out));
+        return command;
+    }
+
+    private static Command Speedup()
+    {
+        Option<int> images = new("--images") { Description = "Images of the migration, all at a time.", DefaultValueFactory = _ => 16 };
+        Option<int> shards = new("--shards") { Description = "Shards of each.", DefaultValueFactory = _ => 1024 };
+        Option<int> workers = new("--workers") { Description = "Workers with one slot each.", DefaultValueFactory = _ => 64 };
+        Option<double> shardTime = new("--shard-ms") { Description = "How long a worker takes for a shard.", DefaultValueFactory = _ => 50 };
+        Command command = new("speedup", "The same migration by one worker and by many of the same fixed speed.") { images, shards, workers, shardTime };
+        command.SetAction((result, _) => new SpeedupMeasurement(
+            result.GetValue(images), result.GetValue(shards), result.GetValue(workers), TimeSpan.FromMilliseconds(result.GetValue(shardTime))).RunAsync(Console.Out));
+        return command;
+    }
+}

@@ -31,6 +31,9 @@ public sealed class DirectoryActor : ReceivePersistentActor
 
     public override string PersistenceId => "directory";
 
+    // There are no snapshots: nobody needs to look for one.
+    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
+
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
         Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
 

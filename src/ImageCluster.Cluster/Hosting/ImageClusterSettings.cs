@@ -33,7 +33,7 @@ public sealed record ImageClusterSettings
     public TimeSpan TaskTime { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>A task never has more shards; 1 or more.</summary>
-    public int MaxShardsInTask { get; init; } = 64;
+    public int MaxShardsInTask { get; init; } = 256;
 
     /// <summary>Images of a migration that are converted at a time, where its manifest does not say (<c>parallel.images</c>).</summary>
     public int ImagesAtATime { get; init; } = 16;

@@ -40,6 +40,9 @@ public sealed class ImageActor : ReceivePersistentActor, IWithTimers
 
     public override string PersistenceId { get; }
 
+    // There are no snapshots: nobody needs to look for one.
+    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
+
     public ITimerScheduler Timers { get; set; } = null!;
 
     public static string PersistenceIdOf(string key) => $"image-{key}";

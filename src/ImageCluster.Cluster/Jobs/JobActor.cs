@@ -79,6 +79,9 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
 
     public override string PersistenceId { get; }
 
+    // There are no snapshots: nobody needs to look for one.
+    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
+
     public ITimerScheduler Timers { get; set; } = null!;
 
     private string Id => _state.Id;
@@ -218,6 +221,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     {
         IActorRef worker = Sender;
         _offers.LastGiven = Math.Max(_offers.LastGiven, gift.Number);
+        _offers.Pace.NoteShare(gift.Share);
         _offeredSince = _clock.Now;
         if (TasksToGive() == 0)
         {

@@ -30,7 +30,11 @@ public sealed record WorkOffered(string JobId, int Priority, long Waiting, long 
 
 /// <summary>The scheduler to a job: give one task to the worker that is the message's sender.</summary>
 /// <param name="Number">Rises with each that a job gets.</param>
-public sealed record GiveWork(string JobId, string Worker, long Number);
+public sealed record GiveWork(string JobId, string Worker, long Number)
+{
+    /// <summary>Tasks that the job can count on at a time, by the workers' slots and the jobs that wait for them; 0 where nobody counted.</summary>
+    public int Share { get; init; }
+}
 
 /// <summary>
 /// A job to a worker: shards of a step. The worker first renews the assignment, since only from its own asking on does it know how long

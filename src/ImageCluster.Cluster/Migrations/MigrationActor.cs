@@ -64,6 +64,9 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
 
     public override string PersistenceId { get; }
 
+    // There are no snapshots: nobody needs to look for one.
+    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
+
     public ITimerScheduler Timers { get; set; } = null!;
 
     private string Pauser => $"migration {_id}";

@@ -11,6 +11,9 @@ internal sealed class WorkLane(ImmutableSortedSet<string> roots, ImmutableSorted
 
     public ImmutableSortedDictionary<string, int> Limits => limits;
 
+    /// <summary>Of the workers that reach its roots; null where it has to be counted again.</summary>
+    public long? Slots { get; set; }
+
     public QueuedJob? First => _jobs.Min;
 
     public void Add(QueuedJob job) => _jobs.Add(job);

@@ -23,6 +23,9 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
     private readonly Dictionary<string, WorkLane> _lanes = new(StringComparer.Ordinal);
     private readonly SharedLimits _limits = new(rootLimits);
 
+    // Jobs in lanes, by priority.
+    private readonly Dictionary<int, long> _waiting = [];
+
     // Jobs in the order of their last gifts: the first to count theirs as lost.
     private readonly Queue<(QueuedJob Job, long GivenAt)> _gifts = new();
     private long _turn;
@@ -53,8 +56,15 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
         Put(job);
     }
 
-    public void Want(WorkWanted wanted) =>
+    public void Want(WorkWanted wanted)
+    {
+        bool isKnown = _workers.TryGetValue(wanted.Worker, out QueuedWorker? known) && known.Slots == wanted.Slots && known.Roots.SetEquals(wanted.Roots);
         _workers[wanted.Worker] = new QueuedWorker { Id = wanted.Worker, Roots = wanted.Roots, Slots = wanted.Slots, Free = wanted.FreeSlots };
+        if (!isKnown)
+        {
+            ForgetSlots();
+        }
+    }
 
     public void ForgetJob(string jobId)
     {
@@ -64,7 +74,11 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
         }
     }
 
-    public void ForgetWorker(string worker) => _workers.Remove(worker);
+    public void ForgetWorker(string worker)
+    {
+        _workers.Remove(worker);
+        ForgetSlots();
+    }
 
     /// <summary>What is known of workers and jobs.</summary>
     /// <param name="addressOf">Where a worker's node is.</param>
@@ -105,12 +119,30 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
 
     private GiveWork Give(QueuedJob job, QueuedWorker worker)
     {
+        int share = ShareOf(job);
         Take(job);
         worker.Free--;
         long number = job.Give(time.GetTimestamp(), ++_turn);
         _gifts.Enqueue((job, job.GivenAt));
         Put(job);
-        return new GiveWork(job.Id, worker.Id, number);
+        return new GiveWork(job.Id, worker.Id, number) { Share = share };
+    }
+
+    // The slots that reach its roots, among the jobs that wait and are not behind it.
+    private int ShareOf(QueuedJob job)
+    {
+        WorkLane lane = _lanes[job.LaneKey];
+        lane.Slots ??= _workers.Values.Where(worker => worker.Reaches(lane)).Sum(worker => (long)Math.Max(worker.Slots, 1));
+        long jobs = _waiting.Where(pair => pair.Key >= job.Offer.Priority).Sum(pair => pair.Value);
+        return (int)Math.Clamp((lane.Slots.Value + jobs - 1) / jobs, 1, int.MaxValue);
+    }
+
+    private void ForgetSlots()
+    {
+        foreach (WorkLane lane in _lanes.Values)
+        {
+            lane.Slots = null;
+        }
     }
 
     // Gifts that nothing was heard of do not count any more.
@@ -139,13 +171,24 @@ public sealed class WorkQueue(IReadOnlyDictionary<string, int> rootLimits, TimeP
             }
 
             lane.Add(job);
+            _waiting[job.Offer.Priority] = _waiting.GetValueOrDefault(job.Offer.Priority) + 1;
         }
     }
 
     private void Take(QueuedJob job)
     {
         _limits.Add(job.Offer, -job.InWork);
-        if (_lanes.TryGetValue(job.LaneKey, out WorkLane? lane) && lane.Remove(job) && lane.First is null)
+        if (!_lanes.TryGetValue(job.LaneKey, out WorkLane? lane) || !lane.Remove(job))
+        {
+            return;
+        }
+
+        if (--_waiting[job.Offer.Priority] == 0)
+        {
+            _waiting.Remove(job.Offer.Priority);
+        }
+
+        if (lane.First is null)
         {
             _lanes.Remove(job.LaneKey);
         }

@@ -80,7 +80,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
             return;
         }
 
-        if (_stopping || _tasks.Count >= _settings.Slots)
+        if (_stopping || FreeSlots == 0)
         {
             _jobs.Tell(new HandBack(task.JobId, default, task.Assignment));
             return;
@@ -244,6 +244,8 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     {
         (RunningTask task, TaskEnd end) = ended;
         task.End = end;
+        // While it is reported, its slot does the next.
+        WantWork();
         if (end.IsLost)
         {
             _log.Warning("Assignment {0} of job {1} ran out while it was worked on; it was stopped", task.Task.Assignment, task.Task.JobId);
@@ -356,6 +358,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
 
     private void Remove(RunningTask task)
     {
+        int before = FreeSlots;
         _tasks.Remove(task.Key);
         task.Dispose();
         foreach (string unused in _rates.Keys.Where(name => !_tasks.Values.Any(other => other.Task.Rates.Exists(rate => rate.Name == name))).ToList())
@@ -366,14 +369,19 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         if (_stopping && _tasks.Count == 0)
         {
             Context.Stop(Self);
-            return;
         }
-
-        WantWork();
+        else if (FreeSlots > before)
+        {
+            WantWork();
+        }
     }
 
-    private void WantWork() =>
-        _scheduler.Tell(new WorkWanted(_id, _stopping ? 0 : _settings.Slots - _tasks.Count, _roots) { Slots = _settings.Slots });
+    // A task that is only to be reported takes no slot, unless nobody takes the reports.
+    private int FreeSlots => Math.Max(0, Math.Min(_settings.Slots - _tasks.Values.Count(task => task.End is null), MostTasks - _tasks.Count));
+
+    private int MostTasks => _settings.Slots * 2;
+
+    private void WantWork() => _scheduler.Tell(new WorkWanted(_id, _stopping ? 0 : FreeSlots, _roots) { Slots = _settings.Slots });
 
     private void Stop()
     {

@@ -39,8 +39,9 @@ internal static class ActorSetup
                 : new KeepMajorityOption { Role = ImageClusterSettings.CoordinatorRole },
         })
         .WithSqlPersistence(
-            connectionString: options.Journal.ConnectionString,
-            providerName: options.Journal.IsPostgreSql ? ProviderName.PostgreSQL15 : ProviderName.SQLiteMS,
+            options.Journal.IsPostgreSql
+                ? new DataOptions().UseConnectionString(ProviderName.PostgreSQL15, options.Journal.ConnectionString)
+                : SqliteJournal.Options(options.Journal.ConnectionString),
             autoInitialize: options.Journal.CreateTables)
         // Without seeds a cluster of its own, also where the system chose the port, which no list could name.
         .AddStartup((system, _) => ClusterEntry.Enter(system, [.. options.Seeds.Select(seed => new Address(Protocol(options), SystemName, seed.Host, seed.Port))]));
@@ -62,7 +63,17 @@ internal static class ActorSetup
           }
           remote.dot-netty.tcp.maximum-frame-size = 4 MiB
         }
+        {{Journal(options.Journal)}}
         {{Tls(options)}}
+        """;
+
+    // What many records store at one time is one transaction. SQLite has one writer: others would only wait for it, and look again now and then.
+    private static string Journal(JournalOptions journal) => $$"""
+        akka.persistence.journal.sql {
+          batch-size = 400
+          prefer-parameters-on-multirow-insert = on
+          {{(journal.IsPostgreSql ? "" : "parallelism = 1")}}
+        }
         """;
 
     private static string Tls(NodeOptions options) => options.ClusterCertificate is not { } certificate ? "" : $$"""

@@ -34,7 +34,7 @@ public class HostedClusterTests
         IActorRef scheduler = await host.Services.GetRequiredService<IRequiredActor<SchedulerActor>>().GetAsync();
         Task<GiveWork> gift = scheduler.Ask<GiveWork>(new WorkOffered("j", 50, 1, 0, ["kvm"], 0), Patience);
         scheduler.Tell(new WorkWanted("w/1", 1, ["kvm"]));
-        Assert.Equal(new GiveWork("j", "w/1", 1), await gift);
+        Assert.Equal(new GiveWork("j", "w/1", 1) { Share = 1 }, await gift);
     });
 
     private static async Task OnCoordinator(Func<IHost, Task> test)

@@ -19,7 +19,7 @@ public sealed class SchedulerActorTests(ITestOutputHelper output) : ActorTest(ou
         TestProbe job = CreateTestProbe(), worker = CreateTestProbe();
         scheduler.Tell(Offer, job);
         scheduler.Tell(new WorkWanted("w/1", 1, ["kvm"]), worker);
-        Assert.Equal(new GiveWork("j", "w/1", 1), await job.ExpectMsgAsync<GiveWork>(Soon));
+        Assert.Equal(new GiveWork("j", "w/1", 1) { Share = 1 }, await job.ExpectMsgAsync<GiveWork>(Soon));
         job.Reply("task");
         await worker.ExpectMsgAsync("task", Soon);
     }

@@ -27,9 +27,9 @@ public class WorkQueueTests
         queue.Offer(new WorkOffered("far", 90, 5, 0, ["kvm", "vmware"], 0));
         queue.Offer(new WorkOffered("near", 10, 5, 0, ["kvm"], 0));
         queue.Want(new WorkWanted("kvm-only", 1, ["kvm"]));
-        Assert.Equal(new GiveWork("near", "kvm-only", 1), Assert.Single(Drain(queue)));
+        Assert.Equal(new GiveWork("near", "kvm-only", 1) { Share = 1 }, Assert.Single(Drain(queue)));
         queue.Want(new WorkWanted("both", 1, ["kvm", "vmware"]));
-        Assert.Equal(new GiveWork("far", "both", 1), Assert.Single(Drain(queue)));
+        Assert.Equal(new GiveWork("far", "both", 1) { Share = 1 }, Assert.Single(Drain(queue)));
     }
 
     [Fact]
@@ -68,6 +68,28 @@ public class WorkQueueTests
         Assert.Single(Drain(queue));
         _time.Advance(WorkQueue.GiftTimeout);
         Assert.Single(Drain(queue));
+    }
+
+    [Fact]
+    public void A_gift_says_how_many_tasks_a_job_can_count_on_by_the_slots_that_reach_it_and_the_jobs_that_wait()
+    {
+        WorkQueue queue = Queue();
+        queue.Want(new WorkWanted("a", 3, ["kvm"]) { Slots = 16 });
+        queue.Want(new WorkWanted("b", 0, ["kvm", "vmware"]) { Slots = 4 });
+        queue.Want(new WorkWanted("c", 0, ["vmware"]) { Slots = 100 });
+        queue.Offer(new WorkOffered("first", 90, 1, 0, ["kvm"], 0));
+        queue.Offer(new WorkOffered("second", 50, 9, 0, ["kvm"], 0));
+        queue.Offer(new WorkOffered("third", 50, 9, 0, ["vmware"], 0));
+        queue.Offer(new WorkOffered("later", 10, 9, 0, ["kvm"], 0));
+        // The first stands alone before the others; when it waits no more, two share 20 slots.
+        Assert.Equal([("first", 20), ("second", 10), ("second", 10)], Drain(queue).Select(gift => (gift.JobId, gift.Share)));
+        queue.Offer(new WorkOffered("third", 50, 0, 0, ["vmware"], 0));
+        queue.Want(new WorkWanted("b", 0, ["kvm"]) { Slots = 5 });
+        queue.Want(new WorkWanted("a", 1, ["kvm"]) { Slots = 16 });
+        Assert.Equal(21, Assert.Single(Drain(queue)).Share);
+        queue.ForgetWorker("b");
+        queue.Want(new WorkWanted("a", 1, ["kvm"]) { Slots = 16 });
+        Assert.Equal(16, Assert.Single(Drain(queue)).Share);
     }
 
     [Fact]

@@ -60,6 +60,35 @@ public sealed class WorkerActorTests : ActorTest
     }
 
     [Fact]
+    public async Task While_a_task_is_reported_its_slot_is_free_for_another_but_not_for_more_and_more()
+    {
+        IActorRef worker = Start();
+        Assert.Equal(2, (await _scheduler.ExpectMsgAsync<WorkWanted>(Soon)).FreeSlots);
+        // Four that are done, and nobody takes their reports.
+        for (int assignment = 1; assignment <= 4; assignment++)
+        {
+            worker.Tell(TaskOf(assignment, RangeSet.Of(assignment, assignment + 1)));
+            await _jobs.FishForMessageAsync(message => message is RenewAssignment renew && renew.Assignment == assignment, Soon);
+            _jobs.Reply(new AssignmentHeld("j", assignment, TimeSpan.FromMinutes(1)));
+            int left = Math.Min(2, 4 - assignment);
+            await _scheduler.FishForMessageAsync<WorkWanted>(wanted => wanted.FreeSlots == left && _runner.Shards.Count == assignment, Soon);
+        }
+
+        worker.Tell(TaskOf(5, RangeSet.Of(5, 6)));
+        Assert.Equal(5, (await ExpectJob<HandBack>()).Assignment);
+        _jobs.SetAutoPilot(new DelegateAutoPilot((sender, message) =>
+        {
+            if (message is CompleteShards)
+            {
+                sender.Tell(new JobDone("j"));
+            }
+
+            return AutoPilot.KeepRunning;
+        }));
+        await _scheduler.FishForMessageAsync<WorkWanted>(wanted => wanted.FreeSlots == 2, Soon);
+    }
+
+    [Fact]
     public async Task What_is_more_than_it_has_slots_for_goes_back()
     {
         IActorRef worker = Start();
