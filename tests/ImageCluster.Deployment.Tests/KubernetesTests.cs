@@ -82,6 +82,8 @@ public class KubernetesTests
         YamlNode headless = Assert.Single(rendered.OfKind("Service"), s => s.Text("metadata/name") == service);
         Assert.Equal("None", headless.Text("spec/clusterIP"));
         Assert.Equal("true", headless.Text("spec/publishNotReadyAddresses"));
+        // The first one is ready when the cluster is formed, for which a majority must be up.
+        Assert.Equal("Parallel", set.Text("spec/podManagementPolicy"));
     }
 
     [SkippableTheory]

@@ -28,8 +28,8 @@ public static class NodeSettings
     public static TypedSetting<int> ClusterPort { get; } = Number("cluster.port", 4053, 0, 65535, "The port for other nodes; 0: the system chooses.");
 
     public static TypedSetting<IReadOnlyList<DnsEndPoint>> ClusterSeeds { get; } = Addresses("cluster.seeds",
-        "Coordinators to join by, the same list on every node. The first of them forms the cluster where none of the others answers. Without any the node is a " +
-        "cluster of its own, which others can join by its address.");
+        "Coordinators to join by, the same list on every node. Where there is no cluster yet, the first of them forms one as soon as a majority of the list is up, so " +
+        "that no second one comes up beside a first. Without any the node is a cluster of its own, which others can join by its address.");
 
     public static TypedSetting<int> ClusterPartitions { get; } = Number("cluster.partitions", 100, 1, 10_000,
         "Parts that records are divided into to be spread over coordinators: some ten for each. The same on every node; it must not change while any node runs.");
