@@ -90,6 +90,7 @@ public sealed class ChainOpener(IFileLocator locator)
             FileName = name,
             Locator = new ReferenceLocator(locator, options.References),
             Mode = options.Mode,
+            Room = options.Mode.Write ? options.Room : null,
             IsProbed = stated is null,
             DescribeOnly = options.DescribeOnly,
             ForCheck = options.ForCheck,
@@ -111,7 +112,7 @@ public sealed class ChainOpener(IFileLocator locator)
             throw new ImageException(ImageErrorKind.Limit, source.FileName, $"Images lie in each other more than {MaxNesting} deep");
         }
 
-        LayeredDisk disk = Open(container, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null }, nesting + 1);
+        LayeredDisk disk = Open(container, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null, Room = null }, nesting + 1);
         return new LayeredFile(disk, container.DisplayName ?? container.FileName!, options.Mode.Write);
     }
 

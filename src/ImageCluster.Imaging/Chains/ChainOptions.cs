@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 
@@ -22,6 +23,9 @@ public sealed record ChainOptions
 
     /// <summary>The place in the chain (1 for the top's own backing file) of one more image that is opened for writing; null for none (commit).</summary>
     public int? WritableBase { get; init; }
+
+    /// <inheritdoc cref="Formats.OpenContext.Room"/>
+    public IRoom? Room { get; init; }
 
     /// <summary>Images in a chain at the most, the top included.</summary>
     public int MaxDepth { get; init; } = 256;

@@ -17,6 +17,12 @@ public sealed record OpenContext
 
     public OpenMode Mode { get; init; } = OpenMode.ReadOnly;
 
+    /// <summary>
+    /// Where not null, a shard is to be merged into the image, beside other processes that merge others (<see cref="Capabilities.IMergeShard"/>): what is written
+    /// takes this room, and nothing that the file says of itself changes. A format that cannot do that ignores it.
+    /// </summary>
+    public Filling.IRoom? Room { get; init; }
+
     /// <summary>The format was not stated, but told by the file's first bytes.</summary>
     public bool IsProbed { get; init; }
 

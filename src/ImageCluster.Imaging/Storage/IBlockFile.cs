@@ -17,6 +17,9 @@ public interface IBlockFile : IDisposable
     /// <summary>True where extending writes and <see cref="SetLength"/> are possible (false for devices and fixed-size exports).</summary>
     bool CanResize { get; }
 
+    /// <summary>True for what never has another length, however it is opened: a device, an export.</summary>
+    bool HasFixedSize => false;
+
     /// <summary>
     /// Reads from <paramref name="offset"/> into <paramref name="buffer"/> and returns the number of bytes read, which is less than
     /// the buffer's length only where the file ends. Any alignment is accepted.

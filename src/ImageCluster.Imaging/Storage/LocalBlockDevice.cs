@@ -20,6 +20,8 @@ public sealed class LocalBlockDevice : LocalFile
 
     public override bool CanResize => false;
 
+    public override bool HasFixedSize => true;
+
     public override long Length => HostFile.DeviceLength(Handle);
 
     /// <summary>0: what a device occupies elsewhere is not known; qemu-img says the same.</summary>

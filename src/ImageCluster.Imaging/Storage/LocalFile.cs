@@ -34,6 +34,8 @@ public class LocalFile : IBlockFile, IRangeCopy
 
     public virtual bool CanResize => CanWrite;
 
+    public virtual bool HasFixedSize => false;
+
     public virtual long Length
     {
         get

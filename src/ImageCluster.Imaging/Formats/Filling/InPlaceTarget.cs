@@ -11,7 +11,8 @@ namespace ImageCluster.Imaging.Formats.Filling;
 /// <param name="disk">The image, open for writing.</param>
 /// <param name="compress">Store data compressed, where the layer can (<see cref="ICompressedWriter"/>).</param>
 /// <param name="length">Bytes that are filled, from the disk's start on; null for all. The rest is left as it is.</param>
-public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool compress = false) : IFillTarget
+/// <param name="shardLength">Bytes of a shard; null for <see cref="InPlaceShardLength"/>.</param>
+public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool compress = false, long? shardLength = null) : IFillTarget
 {
     public long VirtualSize { get; } = length ?? disk.VirtualSize;
 
@@ -20,7 +21,7 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
     /// <summary><see cref="ShardLength"/>, whatever the image.</summary>
     public const long InPlaceShardLength = 512L << 20;
 
-    public long ShardLength => InPlaceShardLength;
+    public long ShardLength { get; } = shardLength ?? InPlaceShardLength;
 
     public int PreferredRunLength => Math.Max(1 << 20, Granularity);
 

@@ -2,11 +2,13 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>
 /// Hands out room in the image's file and takes it back. A cluster that was published is taken back in two steps, so that a crash never leaves
-/// a table that points to a free cluster: <see cref="FreeLater"/> notes it, <see cref="FreeNoted"/>, called when no durable table
+/// a table that points to a free cluster: <see cref="FreeLater(long, long, bool)"/> notes it, <see cref="FreeNoted"/>, called when no durable table
 /// refers to it any more, frees it. For one thread at a time.
 /// </summary>
-internal sealed class Allocator(Metadata metadata, Refcounts refcounts)
+internal class Allocator(Metadata metadata, Refcounts refcounts)
 {
+    private const int SectorSize = 512;
+
     private readonly Layout _layout = metadata.Layout;
     private List<Range> _noted = [];
 
@@ -17,14 +19,14 @@ internal sealed class Allocator(Metadata metadata, Refcounts refcounts)
     public long NotedBytes { get; private set; }
 
     /// <summary>Takes <paramref name="clusters"/> contiguous clusters and returns their host offset in bytes.</summary>
-    public long Allocate(long clusters)
+    public virtual long Allocate(long clusters)
     {
         long first = refcounts.Allocate(clusters);
         return first != 0 ? first << _layout.ClusterBits : throw AtHeader("data cluster");
     }
 
     /// <summary>Takes room for one compressed cluster of <paramref name="length"/> bytes, 1 to the cluster size; behind the last one where it fits. Returns the host offset.</summary>
-    public long AllocateCompressed(int length)
+    public virtual long AllocateCompressed(int length)
     {
         long limit = 1L << (_layout.CompressedSectorsShift - _layout.ClusterBits);
         long offset = _nextCompressed;
@@ -71,7 +73,7 @@ internal sealed class Allocator(Metadata metadata, Refcounts refcounts)
     }
 
     /// <summary>Gives back room that no table ever pointed to.</summary>
-    public void Release(long offset, long length) => Free(new Range(offset, length, false), null);
+    public virtual void Release(long offset, long length) => Free(new Range(offset, length, false), null);
 
     /// <summary>
     /// Notes that one reference to each cluster that the range touches is gone, to be taken off by the next <see cref="FreeNoted"/>.
@@ -79,7 +81,7 @@ internal sealed class Allocator(Metadata metadata, Refcounts refcounts)
     /// <param name="offset">Host offset, bytes.</param>
     /// <param name="length">Bytes.</param>
     /// <param name="discard">Give the space back to the storage where no reference is left.</param>
-    public void FreeLater(long offset, long length, bool discard)
+    public virtual void FreeLater(long offset, long length, bool discard)
     {
         NotedBytes += length;
         if (_noted.Count > 0 && _noted[^1] is { } last && last.Discard == discard && last.Offset + last.Length == offset && _layout.IsClusterAligned(offset))
@@ -89,6 +91,20 @@ internal sealed class Allocator(Metadata metadata, Refcounts refcounts)
         else
         {
             _noted.Add(new Range(offset, length, discard));
+        }
+    }
+
+    /// <summary>As <see cref="FreeLater(long, long, bool)"/>, the room in the image's file that an L2 entry refers to, if any.</summary>
+    public void FreeLater(in ClusterEntry entry, bool discard)
+    {
+        if (entry.IsCompressed)
+        {
+            long offset = _layout.CompressedOffset(entry.Word) & -SectorSize;
+            FreeLater(offset, _layout.CompressedOffset(entry.Word) + _layout.CompressedLength(entry.Word) - offset, discard);
+        }
+        else if (entry.Host >= 0 && !metadata.HasDataFile)
+        {
+            FreeLater(entry.Host, _layout.ClusterSize, discard);
         }
     }
 

@@ -47,6 +47,12 @@ internal enum AutoclearFeatures : ulong
     DataFileRaw = 2,
 
     Known = Bitmaps | DataFileRaw,
+
+    /// <summary>
+    /// This engine's own, in no specification: shards are being merged into the image, and nobody has written to it otherwise since that began. Every other
+    /// writer clears a bit that it does not know (so does this engine's), which is how a foreign write between two shards is found out.
+    /// </summary>
+    Merging = 1UL << 62,
 }
 
 /// <summary>How compressed clusters are packed.</summary>

@@ -169,8 +169,12 @@ public sealed class Qcow2Format : ImageFormat
             return new Qcow2Image(metadata, context.FileName) { Unreadable = unreadable, Encryption = encryption };
         }
 
-        WritableQcow2Image image = new(metadata, context.FileName) { Unreadable = unreadable, Encryption = encryption };
-        if (!context.ForCheck)
+        WritableQcow2Image image = new(metadata, context.FileName, context.Room) { Unreadable = unreadable, Encryption = encryption };
+        if (context.Room is not null)
+        {
+            image.RequireMerging();
+        }
+        else if (!context.ForCheck)
         {
             image.Start();
         }

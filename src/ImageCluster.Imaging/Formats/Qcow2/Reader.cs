@@ -7,7 +7,7 @@ using ImageCluster.Imaging.Storage;
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>An open qcow2 image that answers for its own file: reading. The writable layer builds on it.</summary>
-internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, IBitmaps
+internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, IBitmaps, IMergeTarget
 {
     private const int SectorSize = 512;
 
@@ -64,6 +64,17 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, I
     public bool IsDirty => Metadata.Header.IsDirty;
 
     public bool IsEncrypted => Metadata.Header.CryptMethod != CryptMethod.None;
+
+    /// <summary>
+    /// 0 for what one process must write: version 2 (which has no mark that tells of foreign writes), an encrypted image, one with persistent bitmaps (which must
+    /// record what is written), and a file that cannot grow.
+    /// </summary>
+    public long MergeShardLength =>
+        Metadata.Header is { Version: >= 3, CryptMethod: CryptMethod.None, Bitmaps: null, HasStaleBitmaps: false } && !Metadata.File.HasFixedSize
+            ? FillShape.ShardLengthOf(Metadata.Layout)
+            : 0;
+
+    public bool IsMerging => Metadata.Header.Version >= 3 && (Metadata.Header.Autoclear & AutoclearFeatures.Merging) != 0;
 
     public IReadOnlyList<ImageSnapshot> ListSnapshots() =>
     [

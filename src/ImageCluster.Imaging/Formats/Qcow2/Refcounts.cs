@@ -24,6 +24,10 @@ internal sealed class Refcounts
     // No cluster below this one is free.
     private long _firstFree;
 
+    // Clusters that are handed out to nobody: see KeepOut.
+    private long _keptFirst;
+    private long _keptEnd;
+
     // Offsets of the blocks, made when it is first asked for.
     private HashSet<long>? _blockOffsets;
 
@@ -75,6 +79,59 @@ internal sealed class Refcounts
     {
         long offset = BlockOffset(index);
         return offset == 0 ? [] : _blocks.Get(offset);
+    }
+
+    /// <summary>One behind the last cluster, from <paramref name="from"/> on, that has references; <paramref name="from"/> where none has.</summary>
+    public long EndOfUsed(long from)
+    {
+        long end = from;
+        for (long index = from >> _blockBits; index < _table.Length; index++)
+        {
+            ReadOnlySpan<byte> block = Block(index);
+            int last = 1 << _blockBits;
+            int at = index == from >> _blockBits ? IndexInBlock(from) : 0;
+            while (!block.IsEmpty && at < last && (at = RefcountArray.IndexOfNonzero(block, _layout.RefcountOrder, at, last)) < last)
+            {
+                at = RefcountArray.IndexOfZero(block, _layout.RefcountOrder, at, last);
+                end = (index << _blockBits) + at;
+            }
+        }
+
+        return end;
+    }
+
+    /// <summary>From now on no cluster from <paramref name="first"/> to the one before <paramref name="end"/> is taken but by <see cref="Claim"/>.</summary>
+    public void KeepOut(long first, long end) => (_keptFirst, _keptEnd) = (first, end);
+
+    /// <summary>
+    /// Counts one reference to each of the clusters, which somebody else has chosen and nobody referred to. The same again changes nothing. Returns true where
+    /// one had been counted before.
+    /// </summary>
+    /// <exception cref="ImageException">A cluster has more references.</exception>
+    public bool Claim(long first, long count)
+    {
+        while (!Cover(first, count))
+        {
+            // Blocks were made; there may be more to make.
+        }
+
+        bool before = false;
+        for (long cluster = first; cluster < first + count; cluster++)
+        {
+            ulong references = Get(cluster);
+            if (references > 1)
+            {
+                throw Corrupt($"Cluster {cluster} was to be free and has {references} references");
+            }
+
+            before |= references == 1;
+            if (references == 0)
+            {
+                Set(cluster, 1);
+            }
+        }
+
+        return before;
     }
 
     /// <summary>Takes the first run of <paramref name="count"/> free clusters and counts one reference to each. Returns the first cluster's number.</summary>
@@ -198,6 +255,18 @@ internal sealed class Refcounts
 
     // The first run of free clusters, all of which count as taken for the next search.
     private long FindFree(long count, long limit)
+    {
+        long first = Search(count, limit);
+        if (first < _keptEnd && first + count > _keptFirst)
+        {
+            _firstFree = _keptEnd;
+            first = Search(count, limit);
+        }
+
+        return first;
+    }
+
+    private long Search(long count, long limit)
     {
         limit = Math.Min(limit, 1L << (OffsetBits - _layout.ClusterBits));
         long start = _firstFree;
@@ -324,7 +393,7 @@ internal sealed class Refcounts
     // A larger table, and blocks that describe it and themselves, behind everything that a block could describe so far; with room for half as much again.
     private void GrowTable(long newIndex, long cluster, long newBlock)
     {
-        long area = (Math.Max(cluster, newBlock) >> _blockBits) + 1;
+        long area = (Math.Max(Math.Max(cluster, newBlock), _keptEnd - 1) >> _blockBits) + 1;
         long start = area << _blockBits;
         long blocks = RefcountMath.Needed(_layout, start, generous: true).Blocks;
         int perTableCluster = _layout.ClusterSize / sizeof(ulong);

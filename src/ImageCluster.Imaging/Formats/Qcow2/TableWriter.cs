@@ -8,7 +8,7 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// they no longer point to is free. What a crash leaves at worst is room that nobody uses (leaks).
 /// For one thread at a time; readers see changes at once.
 /// </summary>
-internal sealed class TableWriter
+internal class TableWriter
 {
     /// <summary>Memory for tables that wait to be written, unless a few tables alone take more.</summary>
     private const long ChangedBudget = 8L << 20;
@@ -30,12 +30,17 @@ internal sealed class TableWriter
     private bool _isDirty;
 
     public TableWriter(Metadata metadata)
+        : this(metadata, static (image, refcounts) => new Allocator(image, refcounts))
+    {
+    }
+
+    protected TableWriter(Metadata metadata, Func<Metadata, Refcounts, Allocator> allocator)
     {
         _metadata = metadata;
         _layout = metadata.Layout;
         _maxChanged = (int)Math.Max(4, ChangedBudget >> _layout.ClusterBits);
         Refcounts = new Refcounts(metadata);
-        Allocator = new Allocator(metadata, Refcounts);
+        Allocator = allocator(metadata, Refcounts);
         _overlap = new MetadataOverlap(metadata, Refcounts);
         CompleteL1();
     }
@@ -50,6 +55,9 @@ internal sealed class TableWriter
 
     /// <summary>False while the disk's size changes: what is written then is no change of the guest's, and the bitmaps do not fit the disk.</summary>
     public bool RecordsWrites { get; set; } = true;
+
+    /// <summary>Indexes of L1 entries that changed and are not written, in order.</summary>
+    protected IReadOnlyCollection<int> ChangedEntries => _changedEntries;
 
     /// <summary>Something failed that leaves it open what the file holds; nothing more is written.</summary>
     public bool HasFailed => _failure is not null;
@@ -75,27 +83,27 @@ internal sealed class TableWriter
     private void Begin()
     {
         ThrowIfFailed();
-        if (_began)
+        if (!_began)
         {
-            return;
-        }
-
-        Guard(() =>
-        {
-            Header header = _metadata.Header;
-            AutoclearFeatures known = header.Autoclear & AutoclearFeatures.Known;
-            if (known != header.Autoclear)
-            {
-                HeaderPatch.WriteAutoclear(_metadata.File, known);
-                _metadata.Header = header with { Autoclear = known };
-            }
-
+            Guard(BeginWriting);
             _began = true;
-        });
+        }
+    }
+
+    /// <summary>Marks the image, the first time, as being written.</summary>
+    protected virtual void BeginWriting()
+    {
+        Header header = _metadata.Header;
+        AutoclearFeatures known = header.Autoclear & AutoclearFeatures.Known;
+        if (known != header.Autoclear)
+        {
+            HeaderPatch.WriteAutoclear(_metadata.File, known);
+            _metadata.Header = header with { Autoclear = known };
+        }
     }
 
     /// <summary>Before room is taken: with lazy refcounts the image is marked dirty first.</summary>
-    public void BeginAllocating()
+    public virtual void BeginAllocating()
     {
         if (IsLazy && !_isDirty)
         {
@@ -160,8 +168,7 @@ internal sealed class TableWriter
         if (shared is not null)
         {
             shared.Raw.CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(copy.Bytes));
-            Allocator.FreeLater(offset, _layout.ClusterSize, discard: false);
-            _overlap.RemoveTable(offset);
+            Replaced(offset);
         }
 
         _changedTables[copy] = (0, _layout.ClusterSize);
@@ -169,6 +176,13 @@ internal sealed class TableWriter
         Volatile.Write(ref _metadata.L1[l1Index], (ulong)newOffset | Layout.CopiedFlag);
         _changedEntries.Add(l1Index);
         return copy;
+    }
+
+    /// <summary>Notes that the active L1 table does not refer to the L2 table at this host offset any more.</summary>
+    protected virtual void Replaced(long offset)
+    {
+        Allocator.FreeLater(offset, _layout.ClusterSize, discard: false);
+        _overlap.RemoveTable(offset);
     }
 
     /// <summary>
@@ -283,7 +297,7 @@ internal sealed class TableWriter
     }
 
     /// <summary>Returns when everything is durable.</summary>
-    public void Flush()
+    public virtual void Flush()
     {
         Commit();
         Guard(() =>
@@ -302,7 +316,7 @@ internal sealed class TableWriter
     }
 
     /// <summary>As <see cref="Flush"/>, with refcounts that were postponed, and marks the image clean.</summary>
-    public void Finish()
+    public virtual void Finish()
     {
         if (!_began)
         {
@@ -381,7 +395,8 @@ internal sealed class TableWriter
         }
     }
 
-    private void CommitOrdered()
+    /// <summary>Writes what changed, in order.</summary>
+    protected virtual void CommitOrdered()
     {
         if (!IsLazy)
         {
@@ -407,7 +422,8 @@ internal sealed class TableWriter
         }
     }
 
-    private void WriteTables()
+    /// <summary>Writes the L2 tables that changed.</summary>
+    protected void WriteTables()
     {
         foreach ((L2Table table, (int from, int to)) in _changedTables)
         {
@@ -436,7 +452,8 @@ internal sealed class TableWriter
         _changedEntries.Clear();
     }
 
-    private void FlushFiles()
+    /// <summary>Makes what was written durable.</summary>
+    protected void FlushFiles()
     {
         if (_metadata.HasDataFile)
         {

@@ -32,6 +32,7 @@ internal sealed partial class WritableQcow2Image
     // Everything is in the file before; afterwards what was read of its metadata is read again.
     private T Exclusively<T>(Func<T> action)
     {
+        RequireWhole();
         _operations.EnterWriteLock();
         try
         {

@@ -55,6 +55,7 @@ internal sealed partial class WritableQcow2Image
     // Nobody else writes meanwhile; tables stay as they are in memory.
     private T Alone<T>(Func<T> action)
     {
+        RequireWhole();
         _operations.EnterWriteLock();
         try
         {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -19,6 +20,7 @@ internal sealed partial class WritableQcow2Image :
 
     private readonly Lock _gate = new();
     private readonly Layout _layout;
+    private readonly IRoom? _room;
     private TableWriter? _tablesOrNone;
 
     // How written zeros reach the file; changed only while nobody else writes.
@@ -27,10 +29,12 @@ internal sealed partial class WritableQcow2Image :
 
     /// <param name="metadata">The image's state, owned from here on.</param>
     /// <param name="fileName">As the caller gave it.</param>
-    public WritableQcow2Image(Metadata metadata, string fileName)
+    /// <param name="room">Where clusters and tables go when a shard is merged into the image (<see cref="IMergeShard"/>); null for the image's own allocator.</param>
+    public WritableQcow2Image(Metadata metadata, string fileName, IRoom? room = null)
         : base(metadata, fileName)
     {
         _layout = metadata.Layout;
+        _room = room;
     }
 
     private enum Target
@@ -49,7 +53,7 @@ internal sealed partial class WritableQcow2Image :
     }
 
     // Made when it is first needed: what it reads may be broken, and a check must be able to open the image all the same.
-    private TableWriter Tables => _tablesOrNone ??= new TableWriter(Metadata);
+    private TableWriter Tables => _tablesOrNone ??= _room is null ? new TableWriter(Metadata) : new ShardTableWriter(Metadata, _room);
 
     /// <summary>Partial writes are possible by subclusters.</summary>
     public override long Granularity => _layout.SubclusterSize;
@@ -308,22 +312,14 @@ internal sealed partial class WritableQcow2Image :
     // Notes that an entry's room loses this reference.
     private void Free(in ClusterEntry entry, bool discard)
     {
+        Tables.Allocator.FreeLater(entry, discard);
         if (entry.IsCompressed)
         {
-            long offset = _layout.CompressedOffset(entry.Word) & -SectorSize;
-            Tables.Allocator.FreeLater(offset, _layout.CompressedOffset(entry.Word) + _layout.CompressedLength(entry.Word) - offset, discard);
             ForgetInflated();
         }
-        else if (entry.Host >= 0)
+        else if (entry.Host >= 0 && discard && Metadata.HasDataFile)
         {
-            if (!Metadata.HasDataFile)
-            {
-                Tables.Allocator.FreeLater(entry.Host, _layout.ClusterSize, discard);
-            }
-            else if (discard)
-            {
-                Metadata.DataFile.Discard(entry.Host, _layout.ClusterSize);
-            }
+            Metadata.DataFile.Discard(entry.Host, _layout.ClusterSize);
         }
     }
 

@@ -1,5 +1,4 @@
 using ImageCluster.Imaging.Chains;
-using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Operations.Converting;
@@ -13,32 +12,40 @@ namespace ImageCluster.Imaging.Operations.Committing;
 /// <param name="disk">The chain; the base is open for writing (see <see cref="ChainOptions.WritableBase"/>).</param>
 /// <param name="baseIndex">The base's place in the chain, 1 for the top's own backing file.</param>
 /// <param name="options">Threads, progress, rate limit.</param>
-public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions options)
+/// <param name="shardLength">Bytes of the guest's disk that are a shard of <see cref="Run(long, long, CancellationToken)"/>; null for <see cref="ShardLength"/>.</param>
+public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions options, long? shardLength = null)
 {
-    /// <summary>Bytes of the guest's disk that are a shard of <see cref="Run(long, long, CancellationToken)"/>.</summary>
+    /// <summary>Bytes of the guest's disk that are a shard unless it was told otherwise.</summary>
     public static long ShardLength => InPlaceTarget.InPlaceShardLength;
 
+    private long Shard => shardLength ?? ShardLength;
+
     /// <summary>Makes the base as large as the top where it is smaller, and brings over what differs. Durable on return.</summary>
-    public void Run(CancellationToken cancel) => Run(0, (disk.VirtualSize + ShardLength - 1) / ShardLength, cancel);
+    public void Run(CancellationToken cancel) => Run(0, (disk.VirtualSize + Shard - 1) / Shard, cancel);
 
     /// <summary>
     /// As <see cref="Run(CancellationToken)"/>, of the shards from <paramref name="firstShard"/> to the one before <paramref name="endShard"/>. Several
-    /// processes may do that at once with a raw base, in which every byte has its place: growing it twice is the same as once.
+    /// processes may do that at once with a raw base, in which every byte has its place (growing it twice is the same as once), and with one that was grown
+    /// before and opened to merge shards (<see cref="IMergeShard"/>).
     /// </summary>
     public void Run(long firstShard, long endShard, CancellationToken cancel)
     {
-        IImageLayer image = disk.Layers[baseIndex];
-        if (image.VirtualSize < disk.VirtualSize)
+        Grow();
+        LayeredDisk below = new(disk.Layers.Skip(baseIndex));
+        InPlaceTarget target = new(below, disk.VirtualSize, shardLength: Shard);
+        DiskSource source = new(disk, baseIndex, targetBackingSize: long.MaxValue);
+        new Converter(source, target, options).Run(firstShard, endShard, cancel);
+        target.Finish();
+    }
+
+    /// <summary>Makes the base as large as the top where it is smaller.</summary>
+    public void Grow()
+    {
+        if (disk.Layers[baseIndex].VirtualSize < disk.VirtualSize)
         {
             // Not disposed of: its layers belong to the chain.
             Resizer.Resize(new LayeredDisk(disk.Layers.Skip(baseIndex)), disk.VirtualSize, "off");
         }
-
-        LayeredDisk below = new(disk.Layers.Skip(baseIndex));
-        InPlaceTarget target = new(below, disk.VirtualSize);
-        DiskSource source = new(disk, baseIndex, targetBackingSize: long.MaxValue);
-        new Converter(source, target, options).Run(firstShard, endShard, cancel);
-        target.Finish();
     }
 
     /// <summary>Drops all that the top holds, where its format can.</summary>

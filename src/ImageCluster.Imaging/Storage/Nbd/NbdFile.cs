@@ -42,6 +42,8 @@ public sealed class NbdFile : IBlockFile, IAllocationStatus, IFastZero
     /// <summary>False: an export keeps its size.</summary>
     public bool CanResize => false;
 
+    public bool HasFixedSize => true;
+
     public long Length => Export.Size;
 
     /// <summary>The export's size: a server does not tell what it occupies.</summary>
