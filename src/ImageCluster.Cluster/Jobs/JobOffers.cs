@@ -52,6 +52,7 @@ internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings sett
         return new ShardTask(state.Id, assignment.Token, state.Stage, assignment.Shards, state.Spec!, state.Plan,
             hasLayout ? JobSteps.LayoutOf(state) : null, target?.Token ?? 0)
         {
+            Target = JobSteps.TargetOf(state)?.Image,
             Rates = [.. RatesOf(state)],
             // A convert's target keeps a note of its own.
             Probed = state.Spec is ConvertSpec ? "" : state.Probed,

@@ -53,7 +53,7 @@ internal static class JobSteps
     /// <summary>The lease of the image that shards are written to, or null.</summary>
     public static JobUse? TargetOf(JobState state) => state.Uses.Find(use => UseRule.IsSharded(use.Purpose));
 
-    /// <summary>Where shards get room: as the target was created, or, in an image that was there before, where each byte has its place.</summary>
+    /// <summary>Where shards get room: as the target was created or made ready, or, in an image that was there before, where each byte has its place.</summary>
     public static FillLayout LayoutOf(JobState state)
     {
         long shards = state.Plan!.Stages.Find(stage => stage.Kind is StageKind.Copy or StageKind.Merge)?.Shards ?? 1;
@@ -72,6 +72,7 @@ internal static class JobSteps
                 _ = stage switch
                 {
                     StageKind.Probe => FindingsCodec.DecodeProbe(result.Detail).ChainsByImage.Count,
+                    StageKind.Prepare => FindingsCodec.DecodeLayout(result.Detail).Shards,
                     StageKind.Create when result.Detail.Length > 0 => FindingsCodec.DecodeLayout(result.Detail).Shards,
                     _ => 0,
                 };

@@ -42,11 +42,17 @@ public sealed record GiveWork(string JobId, string Worker, long Number)
 /// </summary>
 /// <param name="Assignment">Fencing token.</param>
 /// <param name="Plan">Null where the images are still to be looked at (<see cref="StageKind.Probe"/>).</param>
-/// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> found it; null for a step that needs none.</param>
+/// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> or <see cref="StageKind.Prepare"/> found it; null for a step that needs none.</param>
 /// <param name="TargetToken">The job's lease on the target.</param>
 public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, RangeSet Shards, JobSpec Spec, JobPlan? Plan, FillLayout? Layout,
     long TargetToken)
 {
+    /// <summary>The image that shards are written to, whose record grants room; null for a job without, and from a job that does not say (a convert's is in its spec).</summary>
+    public ImageName? Target { get; init; }
+
+    /// <summary>The image that room is asked of; null where there is none.</summary>
+    public ImageName? RoomOf => Target ?? (Spec as ConvertSpec)?.Target;
+
     /// <summary>Rates that what this task reads and writes counts for.</summary>
     public ImmutableList<TaskRate> Rates { get; init; } = [];
 

@@ -97,6 +97,11 @@ internal static class WorkMessageContracts
             message.Layout = ToMessage(c.Layout);
         }
 
+        if (c.Target is not null)
+        {
+            message.Target = ToMessage(c.Target);
+        }
+
         return message;
     }
 
@@ -104,6 +109,7 @@ internal static class WorkMessageContracts
         m.JobId, m.Assignment, ToEnum<StageKind>(m.Stage), ToDomain(m.Shards), JobValueMapping.ToDomain(m.Spec),
         m.Plan is null ? null : JobValueMapping.ToDomain(m.Plan), m.Layout is null ? null : ToDomain(m.Layout), m.TargetToken)
     {
+        Target = m.Target is null ? null : ToDomain(m.Target),
         Rates =
         [
             .. m.Rates.Select(rate => new TaskRate(rate.Name, rate.BytesPerSecond, rate.Times)),

@@ -173,7 +173,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     // On the task's thread. The same request may be asked again and again: it gets the same room.
     private RoomGrant AskRoom(RunningTask task, int request, long wanted, long atLeast)
     {
-        ImageName target = ((ConvertSpec)task.Task.Spec).Target;
+        ImageName target = task.Task.RoomOf ?? throw new InvalidOperationException($"The step {task.Task.Stage} has no target that grants room.");
         ImageReply reply = AskUntilAnswered<ImageReply>(task, _images,
             new GrantRoom(target, default, task.Task.TargetToken, task.Task.Assignment, request, wanted, atLeast));
         return reply switch
@@ -333,9 +333,9 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     // Nobody waits for the answer: what is not closed now the job closes when the target is finished.
     private void CloseRoom(ShardTask task, TaskScope scope)
     {
-        if (task.Spec is ConvertSpec spec && scope.Room is { } room)
+        if (task.RoomOf is { } target && scope.Room is { } room)
         {
-            _images.Tell(new CloseRoom(spec.Target, default, task.TargetToken, task.Assignment, room.CleanFrom, null));
+            _images.Tell(new CloseRoom(target, default, task.TargetToken, task.Assignment, room.CleanFrom, null));
         }
     }
 

@@ -20,13 +20,14 @@ public static class FindingsCodec
         VirtualSize = (ulong)findings.Geometry.VirtualSize,
         ShardLength = (ulong)findings.Geometry.ShardLength,
         ShardsIndependent = findings.Geometry.ShardsIndependent,
+        TakesRoom = findings.Geometry.TakesRoom,
         DataBytes = (ulong)findings.DataBytes,
         Fingerprint = findings.Fingerprint,
         Subject = findings.Subject,
         Chains = { findings.Chains.Select(chain => new P.ProbedChain { Image = ValueMapping.ToMessage(chain.Image), Layers = { chain.Layers.Select(ToMessage) } }) },
     });
 
-    /// <summary>The result of <see cref="StageKind.Create"/>: where the new target has room.</summary>
+    /// <summary>The result of <see cref="StageKind.Create"/> and <see cref="StageKind.Prepare"/>: where the target has room.</summary>
     public static string Encode(FillLayout layout) => Write(Layout, ValueMapping.ToMessage(layout));
 
     /// <summary>The result of a shard of <see cref="StageKind.Compare"/> that differs.</summary>
@@ -36,7 +37,7 @@ public static class FindingsCodec
     /// <exception cref="ContractException">It is something else, damaged, or written by a newer version.</exception>
     public static ProbeFindings DecodeProbe(string detail) => Read(Probe, detail, P.ProbeFindings.Parser, message => new ProbeFindings
     {
-        Geometry = new JobGeometry(ToLong(message.VirtualSize), ToLong(message.ShardLength), message.ShardsIndependent),
+        Geometry = new JobGeometry(ToLong(message.VirtualSize), ToLong(message.ShardLength), message.ShardsIndependent) { TakesRoom = message.TakesRoom },
         DataBytes = ToLong(message.DataBytes),
         Fingerprint = message.Fingerprint,
         Subject = message.Subject,

@@ -14,19 +14,9 @@ public static class JobPlanner
     {
         ConvertSpec convert => Convert(convert, geometry),
         CompareSpec => Cut(geometry.VirtualSize, ReadShardLength, shards => [new StagePlan(StageKind.Compare, shards)]),
-        CommitSpec commit => Sharded(geometry, shards =>
-        [
-            new StagePlan(StageKind.Merge, shards),
-            new StagePlan(StageKind.Finish, 1),
-            .. commit.EmptiesTop ? [new StagePlan(StageKind.Empty, 1)] : Array.Empty<StagePlan>(),
-        ]),
+        CommitSpec commit => Merge(geometry, commit.EmptiesTop ? [new StagePlan(StageKind.Empty, 1)] : []),
         RebaseSpec { Unsafe: true } => Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Relink, 1)]),
-        RebaseSpec => Sharded(geometry, shards =>
-        [
-            new StagePlan(StageKind.Merge, shards),
-            new StagePlan(StageKind.Finish, 1),
-            new StagePlan(StageKind.Relink, 1),
-        ]),
+        RebaseSpec => Merge(geometry, [new StagePlan(StageKind.Relink, 1)]),
         GatherSpec => Cut(0, ReadShardLength, _ => [new StagePlan(StageKind.Gather, 1)]),
         ChangeSpec { Change: UsePurpose.Create } => Creation(geometry),
         ChangeSpec => Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Change, 1)]),
@@ -37,6 +27,18 @@ public static class JobPlanner
     {
         JobPlan plan = Cut(geometry.VirtualSize, ReadShardLength, _ => [new StagePlan(StageKind.Create, 1), new StagePlan(StageKind.Install, 1)]);
         return plan with { CleanUp = true };
+    }
+
+    private static JobPlan Merge(JobGeometry geometry, StagePlan[] then)
+    {
+        JobPlan plan = Sharded(geometry, shards =>
+        [
+            .. geometry.TakesRoom ? [new StagePlan(StageKind.Prepare, 1)] : Array.Empty<StagePlan>(),
+            new StagePlan(StageKind.Merge, shards),
+            new StagePlan(StageKind.Finish, 1),
+            .. then,
+        ]);
+        return plan with { CleanUp = geometry.TakesRoom };
     }
 
     private static JobPlan Convert(ConvertSpec convert, JobGeometry geometry)

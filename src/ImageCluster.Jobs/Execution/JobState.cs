@@ -52,7 +52,7 @@ public sealed record JobState
     /// <summary>What the last look at the images found (<see cref="ProbeFindings"/>, as text); empty before there was one.</summary>
     public string Probed { get; init; } = "";
 
-    /// <summary>Where the target has room, as <see cref="StageKind.Create"/> found it (text); empty where that is not known.</summary>
+    /// <summary>Where the target has room, as <see cref="StageKind.Create"/> or <see cref="StageKind.Prepare"/> found it (text); empty where that is not known.</summary>
     public string Layout { get; init; } = "";
 
     /// <summary>What the shard with the first difference said of it (text); empty where none was found.</summary>

@@ -217,6 +217,7 @@ internal static class Sharding
         StageKind.Verify => "verifying the target",
         StageKind.Install => "giving the target its name",
         StageKind.Compare => "comparing",
+        StageKind.Prepare => "making the image ready",
         StageKind.Merge => "merging",
         StageKind.Empty => "emptying the top",
         StageKind.Relink => "changing the backing file",
@@ -270,7 +271,7 @@ internal static class Sharding
             state = state.Stage switch
             {
                 StageKind.Probe => state with { Probed = result.Detail },
-                StageKind.Create => state with { Layout = result.Detail },
+                StageKind.Create or StageKind.Prepare => state with { Layout = result.Detail },
                 _ => state,
             };
         }

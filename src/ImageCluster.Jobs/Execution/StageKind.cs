@@ -41,4 +41,7 @@ public enum StageKind
 
     /// <summary>One task: looks for a migration's images.</summary>
     Gather = 13,
+
+    /// <summary>One task, before shards are merged into an image that hands out room: makes it ready and says where room begins.</summary>
+    Prepare = 14,
 }

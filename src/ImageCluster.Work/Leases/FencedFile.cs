@@ -17,6 +17,8 @@ public sealed class FencedFile(IBlockFile inner, WorkLease lease) : IBlockFile
 
     public bool CanResize => inner.CanResize;
 
+    public bool HasFixedSize => inner.HasFixedSize;
+
     public long AllocatedBytes => inner.AllocatedBytes;
 
     public int Read(long offset, Span<byte> buffer) => inner.Read(offset, buffer);

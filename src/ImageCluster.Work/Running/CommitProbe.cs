@@ -1,6 +1,5 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Formats;
-using ImageCluster.Imaging.Operations.Committing;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work.Gathering;
@@ -29,8 +28,7 @@ internal sealed class CommitProbe(JobFiles files) : IShardRunner
             Shard = shard,
             Detail = FindingsCodec.Encode(new ProbeFindings
             {
-                // Where writing allocates, clusters and their tables are one process's to hand out: one worker does it all.
-                Geometry = new JobGeometry(top.Disk.VirtualSize, Committer.ShardLength, CommitRunner.IsShared(into)),
+                Geometry = ShardedMerging.GeometryOf(into, top.Disk.VirtualSize),
                 Chains = [chain],
                 Fingerprint = top.Watch.SharedFingerprint(files.Roots, below.Watch.Files),
                 DataBytes = SourceInspector.DataBytes(top.Disk, index, 0, top.Disk.VirtualSize, scope.Cancel),

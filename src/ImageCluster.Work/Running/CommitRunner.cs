@@ -1,6 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
-using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Operations.Committing;
 using ImageCluster.Imaging.Operations.Comparing;
 using ImageCluster.Imaging.Operations.Converting;
@@ -12,8 +12,8 @@ using ImageCluster.Work.Leases;
 namespace ImageCluster.Work.Running;
 
 /// <summary>
-/// Writes what the images above a commit's base hold into that base, and empties the top when all of it is there. Into a raw base, in which every byte
-/// has its place, several workers write at once; into any other one worker, through the engine's own writer.
+/// Writes what the images above a commit's base hold into that base, and empties the top when all of it is there. Several workers write at once into a raw base,
+/// in which every byte has its place, and into one that takes shards (<see cref="ShardedMerging"/>); into any other one worker.
 /// </summary>
 /// <param name="files">The job's images.</param>
 /// <param name="wholeThreads">Threads for a base that one worker writes to.</param>
@@ -23,8 +23,18 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
     {
         switch (task.Stage)
         {
+            case StageKind.Prepare:
+                return Prepare(task, shard, scope);
             case StageKind.Merge:
                 return Merge(task, shard, scope);
+            case StageKind.Finish when ShardedMerging.IsPlanned(task):
+                (_, string into, string format) = FindBase((CommitSpec)task.Spec);
+                ShardedMerging.Finish(files, into, format, task, scope);
+                break;
+            case StageKind.CleanUp:
+                (_, into, format) = FindBase((CommitSpec)task.Spec);
+                ShardedMerging.Abandon(files, into, format, task, scope);
+                break;
             case StageKind.Empty:
                 Empty(task, (CommitSpec)task.Spec, scope);
                 break;
@@ -35,9 +45,6 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
 
         return new ShardResult { Shard = shard };
     }
-
-    /// <summary>True where several processes may write to the image at once.</summary>
-    public static bool IsShared(IImageLayer image) => image.FormatName == "raw";
 
     /// <summary>The base's place in the top's chain.</summary>
     public static int BaseIndex(JobFiles files, LayeredDisk disk, CommitSpec spec)
@@ -50,22 +57,16 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
     private ShardResult Merge(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (CommitSpec)task.Spec;
-        (int index, bool shared) = FindBase(spec);
+        (int index, string path, string format) = FindBase(spec);
+        bool takesShards = ShardedMerging.IsPlanned(task);
+        bool shared = takesShards || format == "raw";
         if (!shared && task.Planned.Stages.Any(stage => stage is { Kind: StageKind.Merge, Shards: > 1 }))
         {
-            throw new ImageException(ImageErrorKind.InvalidArgument, files.Roots.PathOf(spec.Top), "The base is not what it was when the job was planned");
+            throw new ImageException(ImageErrorKind.InvalidArgument, path, "It is not what it was when the job was planned");
         }
 
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        var watch = new SourceWatch(locator);
-        using LayeredDisk disk = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
-        {
-            Format = JobFiles.Stated(spec.TopFormat),
-            Mode = OpenMode.ReadWrite with { Lock = shared ? ImageLock.SharedWrite : ImageLock.Default },
-            WritableLayers = 0,
-            WritableBase = index,
-        });
-        files.RequireProbed(task, watch);
+        using LayeredDisk disk = OpenChain(task, index, locator, shared ? ImageLock.SharedWrite : ImageLock.Default, takesShards ? ShardedMerging.RoomOf(task, scope) : null);
         long read = 0;
         var committer = new Committer(disk, index, new ConvertOptions
         {
@@ -75,7 +76,7 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
                 scope.Pass(bytes);
                 Interlocked.Add(ref read, bytes);
             },
-        });
+        }, takesShards ? task.Planned.ShardLength : null);
         if (shared)
         {
             committer.Run(shard, shard + 1, scope.Cancel);
@@ -85,15 +86,51 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
             committer.Run(scope.Cancel);
         }
 
-        return new ShardResult { Shard = shard, BytesRead = read, BytesWritten = read };
+        return takesShards
+            ? ShardedMerging.Merged(disk.Layers[index], task, shard, read)
+            : new ShardResult { Shard = shard, BytesRead = read, BytesWritten = read };
     }
 
-    private (int Index, bool Shared) FindBase(CommitSpec spec)
+    private ShardResult Prepare(WorkTask task, long shard, TaskScope scope)
+    {
+        (int index, _, _) = FindBase((CommitSpec)task.Spec);
+        using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
+        using LayeredDisk disk = OpenChain(task, index, locator, ImageLock.Default, room: null);
+        new Committer(disk, index, new ConvertOptions()).Grow();
+        return ShardedMerging.Prepare(disk.Layers[index], task, shard);
+    }
+
+    // The base alone open for writing.
+    private LayeredDisk OpenChain(WorkTask task, int index, FencedLocator locator, ImageLock locks, IRoom? room)
+    {
+        var spec = (CommitSpec)task.Spec;
+        var watch = new SourceWatch(locator);
+        LayeredDisk disk = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
+        {
+            Format = JobFiles.Stated(spec.TopFormat),
+            Mode = OpenMode.ReadWrite with { Lock = locks },
+            WritableLayers = 0,
+            WritableBase = index,
+            Room = room,
+        });
+        try
+        {
+            files.RequireProbed(task, watch);
+            return disk;
+        }
+        catch
+        {
+            disk.Dispose();
+            throw;
+        }
+    }
+
+    private (int Index, string Path, string Format) FindBase(CommitSpec spec)
     {
         using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(
             files.Roots.PathOf(spec.Top), JobFiles.Chain with { Format = JobFiles.Stated(spec.TopFormat), Mode = OpenMode.ReadOnly with { Lock = ImageLock.None } });
         int index = BaseIndex(files, disk, spec);
-        return (index, IsShared(disk.Layers[index]));
+        return (index, disk.Layers[index].FileName, disk.Layers[index].FormatName);
     }
 
     private void Empty(WorkTask task, CommitSpec spec, TaskScope scope)

@@ -1,6 +1,5 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
-using ImageCluster.Imaging.Operations.Committing;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
@@ -36,7 +35,7 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
         });
         return new ProbeFindings
         {
-            Geometry = GeometryOf(disk),
+            Geometry = ShardedMerging.GeometryOf(disk.Top, disk.VirtualSize),
             Chains = [files.ChainOf(spec.Image, disk)],
         };
     }
@@ -48,7 +47,7 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
         string[] own = OwnFiles(spec);
         return new ProbeFindings
         {
-            Geometry = GeometryOf(image.Disk),
+            Geometry = ShardedMerging.GeometryOf(image.Disk.Top, image.Disk.VirtualSize),
             Fingerprint = $"{image.Watch.SharedFingerprint(files.Roots, own)}\n{backing?.Watch.SharedFingerprint(files.Roots, own)}",
             Chains =
             [
@@ -65,7 +64,4 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
         new ChainOpener(watch).OpenLayer(files.Roots.PathOf(spec.Image), JobFiles.Chain with { Format = JobFiles.Stated(spec.Format) }).Dispose();
         return [.. watch.Files];
     }
-
-    // Only formats that allocate can have a backing file, so one worker writes to the image.
-    private static JobGeometry GeometryOf(LayeredDisk disk) => new(disk.VirtualSize, Committer.ShardLength, ShardsIndependent: false);
 }

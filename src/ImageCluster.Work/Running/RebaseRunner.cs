@@ -4,6 +4,7 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Operations.Rebasing;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
@@ -12,7 +13,7 @@ namespace ImageCluster.Work.Running;
 
 /// <summary>
 /// Merges into an image what differs between the backing file that it has and the one that it gets, and changes the name of its backing file when all
-/// of that is there.
+/// of that is there. Several workers merge into an image that takes shards (<see cref="ShardedMerging"/>), one into any other.
 /// </summary>
 /// <param name="files">The job's images.</param>
 /// <param name="threads">Threads that read and compare.</param>
@@ -23,8 +24,15 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         var spec = (RebaseSpec)task.Spec;
         switch (task.Stage)
         {
+            case StageKind.Prepare:
+                return Prepare(task, spec, shard, scope);
             case StageKind.Merge:
-                Merge(task, spec, scope);
+                return Merge(task, spec, shard, scope);
+            case StageKind.Finish when ShardedMerging.IsPlanned(task):
+                ShardedMerging.Finish(files, files.Roots.PathOf(spec.Image), JobFiles.Stated(spec.Format), task, scope);
+                break;
+            case StageKind.CleanUp:
+                ShardedMerging.Abandon(files, files.Roots.PathOf(spec.Image), JobFiles.Stated(spec.Format), task, scope);
                 break;
             case StageKind.Relink:
                 Relink(task, spec, scope);
@@ -37,14 +45,27 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         return new ShardResult { Shard = shard };
     }
 
-    private void Merge(WorkTask task, RebaseSpec spec, TaskScope scope)
+    private ShardResult Prepare(WorkTask task, RebaseSpec spec, long shard, TaskScope scope)
     {
+        using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
+        using IImageLayer image = new ChainOpener(locator).OpenLayer(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        {
+            Format = JobFiles.Stated(spec.Format),
+            Mode = OpenMode.ReadWrite,
+        });
+        return ShardedMerging.Prepare(image, task, shard);
+    }
+
+    private ShardResult Merge(WorkTask task, RebaseSpec spec, long shard, TaskScope scope)
+    {
+        bool takesShards = ShardedMerging.IsPlanned(task);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
         var watch = new SourceWatch(locator);
         using LayeredDisk image = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
         {
             Format = JobFiles.Stated(spec.Format),
-            Mode = OpenMode.ReadWrite,
+            Mode = OpenMode.ReadWrite with { Lock = takesShards ? ImageLock.SharedWrite : ImageLock.Default },
+            Room = takesShards ? ShardedMerging.RoomOf(task, scope) : null,
         });
         using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
         files.RequireProbed(task, watch);
@@ -54,13 +75,30 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         }
 
         int shared = backing is null ? -1 : files.IndexIn(image, files.ChainOf(spec.Backing!, backing.Disk).Layers[0].Name);
-        new Rebaser(image, backing?.Disk, new RebaseOptions
+        long read = 0;
+        var rebaser = new Rebaser(image, backing?.Disk, new RebaseOptions
         {
-            Threads = threads,
+            Threads = takesShards ? 1 : threads,
             SharedDepth = shared > 0 ? shared : null,
-            Throttle = scope.Pass,
-        }).Run(scope.Cancel);
+            Throttle = bytes =>
+            {
+                scope.Pass(bytes);
+                Interlocked.Add(ref read, bytes);
+            },
+        });
+        if (takesShards)
+        {
+            Range64 range = task.Planned.RangeOf(shard);
+            rebaser.Run(range.Start, range.End, scope.Cancel);
+            image.Flush();
+        }
+        else
+        {
+            rebaser.Run(scope.Cancel);
+        }
+
         backing?.Watch.RequireUnchanged();
+        return takesShards ? ShardedMerging.Merged(image.Top, task, shard, read) : new ShardResult { Shard = shard, BytesRead = read };
     }
 
     private void Relink(WorkTask task, RebaseSpec spec, TaskScope scope)

@@ -8,7 +8,7 @@ namespace ImageCluster.Work.Running;
 /// <param name="Stage">The step.</param>
 /// <param name="Spec">What the job is to do.</param>
 /// <param name="Plan">How it does it; null where the images are still to be looked at (<see cref="StageKind.Probe"/>).</param>
-/// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> found it; null before that, and for jobs without.</param>
+/// <param name="Layout">Of the target's room, as <see cref="StageKind.Create"/> or <see cref="StageKind.Prepare"/> found it; null before that, and for jobs without.</param>
 public sealed record WorkTask(string JobId, StageKind Stage, JobSpec Spec, JobPlan? Plan, FillLayout? Layout)
 {
     /// <summary>What <see cref="StageKind.Probe"/> found; null where nobody says so.</summary>

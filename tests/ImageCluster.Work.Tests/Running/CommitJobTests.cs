@@ -20,8 +20,8 @@ public sealed class CommitJobTests : IDisposable
     [SkippableTheory]
     [InlineData("raw", false, 3)]
     [InlineData("raw", true, 3)]
-    [InlineData("qcow2", false, 1)]
-    [InlineData("qcow2", true, 1)]
+    [InlineData("qcow2", false, 3)]
+    [InlineData("qcow2", true, 3)]
     [InlineData("vmdk", true, 1)]
     public void TheBaseTakesInWhatTheTopHolds(string format, bool keeps, int shards)
     {

@@ -153,9 +153,9 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
         lock (_gate)
         {
             TryDo(at => new HandBack(JobId, at, assignment.Token));
-            if (task.Stage == StageKind.Copy)
+            if (task.Stage is StageKind.Copy or StageKind.Merge && _target is not null)
             {
-                _target!.Close(assignment.Token, scope.Room?.CleanFrom ?? ImmutableSortedDictionary<int, long>.Empty);
+                _target.Close(assignment.Token, scope.Room?.CleanFrom ?? ImmutableSortedDictionary<int, long>.Empty);
             }
 
             Monitor.PulseAll(_gate);
@@ -174,7 +174,13 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
                 _layout = FindingsCodec.DecodeLayout(result.Detail);
                 _target = new ImageKeeper(((ConvertSpec)spec).Target, JobId, UsePurpose.Fill, _layout);
                 break;
+            case StageKind.Prepare:
+                _layout = FindingsCodec.DecodeLayout(result.Detail);
+                PlannedUse merged = Uses.Single(use => UseRule.IsSharded(use.Purpose));
+                _target = new ImageKeeper(merged.Image, JobId, merged.Purpose, _layout);
+                break;
             case StageKind.Copy:
+            case StageKind.Merge when _target is not null:
                 _target!.Publish(assignment, [result]);
                 break;
             case StageKind.Finish when _target is not null:
