@@ -23,7 +23,7 @@ public sealed record JobDocument
 
     public DateTimeOffset? EndedAt { get; init; }
 
-    /// <summary>The step that it is at: probe, create, copy, finish, verify, install, compare, merge, empty, relink, change, gather or cleanUp; null before and after.</summary>
+    /// <summary>The step that it is at: probe, create, copy, finish, verify, install, compare, prepare, merge, empty, relink, change, gather or cleanUp; null before and after.</summary>
     public string? Stage { get; init; }
 
     /// <summary>Shards of the step.</summary>

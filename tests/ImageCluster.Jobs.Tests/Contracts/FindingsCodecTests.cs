@@ -9,7 +9,7 @@ public class FindingsCodecTests
 {
     private static readonly ProbeFindings Probe = new()
     {
-        Geometry = new JobGeometry(5L << 40, 512L << 20, ShardsIndependent: true),
+        Geometry = new JobGeometry(5L << 40, 512L << 20, ShardsIndependent: true) { TakesRoom = true },
         DataBytes = 123,
         Fingerprint = "1 2\tvms:top.qcow2",
         Subject = "12.5\t1\tbefore",
