@@ -40,7 +40,7 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
         new BytesReserved("m1/kvm", 1L << 32, TimeSpan.FromMicroseconds(1234)),
         new GiveWork("j", "w/1", 8) { Share = 64 },
         new ShardTask("j", 5, StageKind.Copy, RangeSet.Of(2, 4), Samples.Events.OfType<JobSubmitted>().First().Spec,
-            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { Rates = [new TaskRate("m1", 9, 1), new TaskRate("m1/kvm", 1L << 40, 2)], Probed = "probe.v1:" },
+            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { Rates = [new TaskRate("m1", 9, 1), new TaskRate("m1/kvm", 1L << 40, 2)], Probed = "probe.v1:", Target = A },
         new ShardTask("j", 5, StageKind.Probe, RangeSet.Of(0, 1), Samples.Events.OfType<JobSubmitted>().First().Spec, null, null, 0),
         new ListCopied("j", 5),
         new CopiedShards("j", [new ShardManifest(5, [0, 1 << 16], [new RoomExtent(1 << 16, 1 << 20)], 1 << 19)], 6),

@@ -39,6 +39,12 @@ public class JobPlannerTests
         AssertSteps("Merge 17, Finish 1, Empty 1", JobPlanner.Plan(new CommitSpec { Top = A }, geometry));
         AssertSteps("Merge 17, Finish 1", JobPlanner.Plan(new CommitSpec { Top = A, KeepTop = true }, geometry));
         AssertSteps("Merge 17, Finish 1, Relink 1", JobPlanner.Plan(new RebaseSpec { Image = A, Backing = B }, geometry));
+        Assert.False(JobPlanner.Plan(new CommitSpec { Top = A }, geometry).CleanUp);
+        JobGeometry room = geometry with { TakesRoom = true };
+        AssertSteps("Prepare 1, Merge 17, Finish 1, Empty 1", JobPlanner.Plan(new CommitSpec { Top = A }, room));
+        AssertSteps("Prepare 1, Merge 17, Finish 1", JobPlanner.Plan(new CommitSpec { Top = A, KeepTop = true }, room));
+        AssertSteps("Prepare 1, Merge 17, Finish 1, Relink 1", JobPlanner.Plan(new RebaseSpec { Image = A, Backing = B }, room));
+        Assert.True(JobPlanner.Plan(new RebaseSpec { Image = A, Backing = B }, room).CleanUp);
         AssertSteps("Change 1", JobPlanner.Plan(new ChangeSpec { Image = A, Change = UsePurpose.Resize }, geometry));
         JobPlan create = JobPlanner.Plan(new ChangeSpec { Image = A, Change = UsePurpose.Create }, geometry);
         AssertSteps("Create 1, Install 1", create);
