@@ -4,6 +4,7 @@ using Akka.Event;
 using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Serialization;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Images;
 
@@ -22,14 +23,18 @@ public sealed class ImageActor : ReceivePersistentActor, IWithTimers
     private readonly RecordClock _clock;
     private ImageState _state = ImageState.New;
     private Instant? _armedFor;
+    private string? _unreadable;
 
     /// <param name="key">The image's <see cref="ImageName.Key"/>, which is the entity's id.</param>
     public ImageActor(string key, ImageClusterSettings settings, TimeProvider time)
     {
         PersistenceId = PersistenceIdOf(key);
         _clock = new RecordClock(time);
+        Recover<Unreadable>(e => _unreadable ??= e.Reason);
         Recover<ImageEvent>(e => _state = ImageRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());
+        Command<ImageCommand>(command => RefuseUnreadable(command.Image), _ => _unreadable is not null);
+        Command<DescribeImage>(query => RefuseUnreadable(query.Image), _ => _unreadable is not null);
         Command<ImageCommand>(Carry);
         Command<DescribeImage>(query => Sender.Tell(Describe(query.Image)));
         Command<Tick>(_ => Expire());
@@ -52,11 +57,15 @@ public sealed class ImageActor : ReceivePersistentActor, IWithTimers
 
     private void StartAgain()
     {
-        if (_state.Name is { } name)
+        if (_state.Name is { } name && _unreadable is null)
         {
             Store(ImageRecord.Decide(_state, new RestartUses(name, _clock.Now)).Events, Arm);
         }
     }
+
+    // What it does not know of might forbid anything.
+    private void RefuseUnreadable(ImageName image) =>
+        Sender.Tell(new ImageRefused(image, new Refusal(RefusalKind.Conflict, $"the record of {image} cannot be read: {_unreadable}")));
 
     private void Carry(ImageCommand command)
     {
@@ -159,7 +168,7 @@ public sealed class ImageActor : ReceivePersistentActor, IWithTimers
     // An image that somebody holds stays in memory, where its deadlines are looked after.
     private void Rest()
     {
-        if (_state.IsIdle)
+        if (_state.IsIdle || _unreadable is not null)
         {
             Context.Parent.Tell(new Passivate(StopRecord.Instance));
         }

@@ -6,6 +6,7 @@ using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Serialization;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 
@@ -33,6 +34,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     private readonly JobVoice _voice;
     private readonly Dictionary<string, IActorRef> _workers = new(StringComparer.Ordinal);
     private JobState _state = JobState.New;
+    private string? _unreadable;
 
     // Known since the start, and found out again after the next.
     private RangeSet _published = RangeSet.Empty;
@@ -55,8 +57,10 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         _offers = new JobOffers(keepers, settings);
         _leases = new JobLeases(settings.LeaseDuration);
         _voice = new JobVoice(keepers);
+        Recover<Unreadable>(e => _unreadable ??= e.Reason);
         Recover<JobEvent>(e => _state = JobRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());
+        Command<object>(RefuseUnreadable, message => _unreadable is not null && message is not StopRecord);
         Command<GiveWork>(Give);
         Command<CompleteShards>(Complete);
         Command<RenewAssignment>(Renew);
@@ -93,7 +97,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
 
     private void StartAgain()
     {
-        if (_state.Spec is null)
+        if (_state.Spec is null || _unreadable is not null)
         {
             return;
         }
@@ -102,6 +106,22 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         _lastLoss = _clock.Now;
         Timers.StartPeriodicTimer(Beat.Instance, Beat.Instance, _settings.Heartbeat);
         Carry(new RestartAssignments(Id, _clock.Now), _ => Advance());
+    }
+
+    // What it does not know of might forbid anything: it does nothing and says why.
+    private void RefuseUnreadable(object message)
+    {
+        string id = PersistenceId["job-".Length..];
+        var refusal = new Refusal(RefusalKind.Conflict, $"the record of job {id} cannot be read: {_unreadable}");
+        switch (message)
+        {
+            case JobCommand or DescribeJob or Messages.ListCopied:
+                Sender.Tell(new JobRefused(id, refusal));
+                break;
+            case GatheredImages gathered:
+                Sender.Tell(new MigrationRefused(gathered.MigrationId, refusal));
+                break;
+        }
     }
 
     // Commands of others, but for those that need more than a decision.

@@ -5,6 +5,7 @@ using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Serialization;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
@@ -29,6 +30,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
     private readonly Dictionary<string, Wish> _told = new(StringComparer.Ordinal);
     private readonly HashSet<string> _telling = new(StringComparer.Ordinal);
     private MigrationState _state = MigrationState.New;
+    private string? _unreadable;
     private MigrationJobs? _jobs;
     private bool _hasNews;
     private bool _directoryKnows;
@@ -38,8 +40,10 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
     {
         (_id, _settings, _keepers, _clock) = (migrationId, settings, keepers, new RecordClock(time));
         PersistenceId = PersistenceIdOf(migrationId);
+        Recover<Unreadable>(e => _unreadable ??= e.Reason);
         Recover<MigrationEvent>(e => _state = MigrationRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());
+        Command<object>(RefuseUnreadable, message => _unreadable is not null && message is not StopRecord);
         Command<SubmitMigration>(Submit);
         Command<MigrationCommand>(Answer);
         Command<GatheredImages>(Gathered);
@@ -78,11 +82,20 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
 
     private void StartAgain()
     {
-        if (_state.Id.Length > 0)
+        if (_state.Id.Length > 0 && _unreadable is null)
         {
             _jobs = new MigrationJobs(_id, ManifestParser.Parse(_state.Manifest), _settings);
             StartBeating();
             Advance();
+        }
+    }
+
+    // What it does not know of might forbid anything: it does nothing and says why. Jobs that report repeat it until there is a program that knows.
+    private void RefuseUnreadable(object message)
+    {
+        if (message is MigrationCommand or DescribeMigration or ListMigrationImages or GatheredImages)
+        {
+            Sender.Tell(new MigrationRefused(_id, new Refusal(RefusalKind.Conflict, $"the record of migration {_id} cannot be read: {_unreadable}")));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Runtime.Serialization;
 using Akka.Actor;
+using Akka.Event;
 using Akka.Serialization;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs;
@@ -13,7 +14,7 @@ namespace ImageCluster.Cluster.Serialization;
 
 /// <summary>
 /// The one serializer of what actors store and send: events, commands and the cluster's own messages, as protobuf under the versioned
-/// manifests of their contracts. What it does not know it refuses with a line that says so, whatever the bytes are.
+/// manifests of their contracts. What it does not know comes out as <see cref="Unreadable"/>, with a line that says so, whatever the bytes are.
 /// </summary>
 public sealed class ContractSerializer : SerializerWithStringManifest
 {
@@ -58,8 +59,19 @@ public sealed class ContractSerializer : SerializerWithStringManifest
 
     public override byte[] ToBinary(object obj) => Do(() => TableOf(obj).Encode(obj));
 
-    public override object FromBinary(byte[] bytes, string manifest) =>
-        Do(() => ByKind.GetValueOrDefault(KindOf(manifest), Messages).Decode(manifest, bytes));
+    /// <summary>What was stored or sent, or <see cref="Unreadable"/>, which is logged.</summary>
+    public override object FromBinary(byte[] bytes, string manifest)
+    {
+        try
+        {
+            return ByKind.GetValueOrDefault(KindOf(manifest), Messages).Decode(manifest, bytes);
+        }
+        catch (ContractException e)
+        {
+            system.Log.Error("Something was stored or sent that cannot be read: {0}", e.Message);
+            return new Unreadable(e.Message);
+        }
+    }
 
     private static ContractTable TableOf(object value) =>
         EventCodec.IsEvent(value) ? EventCodec.Table
@@ -72,7 +84,6 @@ public sealed class ContractSerializer : SerializerWithStringManifest
         return version < 0 ? manifest : manifest[..version];
     }
 
-    // What Akka takes for "this message cannot be read" and logs, without giving up the connection that it came by.
     private static T Do<T>(Func<T> action)
     {
         try

@@ -34,6 +34,23 @@ public sealed class ImageActorTests(ITestOutputHelper output) : ActorTest(output
     }
 
     [Fact]
+    public async Task An_event_of_an_unknown_version_makes_the_record_refuse_everything_and_say_why()
+    {
+        IActorRef actor = Start(Image);
+        await Ask<UseGranted>(actor, Take(Image, "a", UsePurpose.Read));
+        await actor.GracefulStop(Soon, StopRecord.Instance);
+        await WriteNewerAsync(ImageActor.PersistenceIdOf(Image.Key), new DependentAdded(new ImageName("kvm", "b.qcow2")));
+        actor = Start(Image);
+        foreach (object message in new object[] { Take(Image, "c", UsePurpose.Read), new DescribeImage(Image) })
+        {
+            Refusal refusal = (await Ask<ImageRefused>(actor, message)).Refusal;
+            Assert.Equal(RefusalKind.Conflict, refusal.Kind);
+            Assert.Contains("image.dependent-added.v99", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains("newer version", refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_journal_that_fails_costs_the_answer_but_no_state_and_the_next_message_finds_it_as_it_was()
     {
         IActorRef actor = Start(Image);

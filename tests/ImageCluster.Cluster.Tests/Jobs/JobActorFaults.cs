@@ -43,6 +43,22 @@ public sealed class JobActorFaults : ActorTest
     }
 
     [Fact]
+    public async Task An_event_of_an_unknown_version_makes_the_record_refuse_everything_and_say_why()
+    {
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        await job.GracefulStop(Soon, StopRecord.Instance);
+        await WriteNewerAsync(JobActor.PersistenceIdOf("j"), new JobPaused("ann", default));
+        job = Start();
+        foreach (object message in new object[] { new SubmitJob("j", default, Spec, JobSettings.Default), new PauseJob("j", default, "ann"), new DescribeJob("j") })
+        {
+            JobRefused refused = await job.Ask<JobRefused>(message, Soon);
+            Assert.Equal(RefusalKind.Conflict, refused.Refusal.Kind);
+            Assert.Contains("newer version", refused.Refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_journal_that_fails_costs_the_answer_but_nothing_that_was_acknowledged()
     {
         IActorRef job = Start();

@@ -16,6 +16,16 @@ public abstract class ActorTest(ITestOutputHelper output, bool serializesMessage
 {
     protected static TimeSpan Soon { get; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Writes an event into the journal of a record that is not in memory, as a newer version of this program would.</summary>
+    protected async Task WriteNewerAsync(string persistenceId, object e)
+    {
+        await FaultyJournal.Set(Sys, FaultyJournal.Mode.Newer);
+        IActorRef writer = Sys.ActorOf(Props.Create(() => new EventWriter(persistenceId)));
+        await writer.Ask<object>(e, Soon);
+        await writer.GracefulStop(Soon);
+        await FaultyJournal.Set(Sys, FaultyJournal.Mode.Pass);
+    }
+
     private static ActorSystemSetup Setup(bool serializesMessages) => BootstrapSetup.Create()
         .WithConfig(Akka.Configuration.ConfigurationFactory.ParseString($"""
             akka.loglevel = WARNING

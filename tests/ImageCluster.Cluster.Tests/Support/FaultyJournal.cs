@@ -40,6 +40,9 @@ public sealed class FaultyJournal : ReceiveActor
 
         /// <summary>Fails writes, also those that are held.</summary>
         Fail,
+
+        /// <summary>Writes what comes under a version that nobody knows yet.</summary>
+        Newer,
     }
 
     /// <summary>Returns when the journal of the system is in that mode.</summary>
@@ -75,22 +78,23 @@ public sealed class FaultyJournal : ReceiveActor
 
                 break;
             default:
-                _store.Tell(new WriteMessages(write.Messages.Select(Stored), write.PersistentActor, write.ActorInstanceId), Sender);
+                string version = _mode == Mode.Newer ? ".v99" : ".v1";
+                _store.Tell(new WriteMessages(write.Messages.Select(envelope => Stored(envelope, version)), write.PersistentActor, write.ActorInstanceId), Sender);
                 break;
         }
     }
 
     private static IImmutableList<IPersistentRepresentation> Events(AtomicWrite write) => (IImmutableList<IPersistentRepresentation>)write.Payload;
 
-    private static IPersistentEnvelope Stored(IPersistentEnvelope envelope) => envelope is AtomicWrite write
-        ? new AtomicWrite(Events(write).Select(e => e.WithPayload(AsRead(e.Payload))).ToImmutableList())
+    private static IPersistentEnvelope Stored(IPersistentEnvelope envelope, string version) => envelope is AtomicWrite write
+        ? new AtomicWrite(Events(write).Select(e => e.WithPayload(AsRead(e.Payload, version))).ToImmutableList())
         : envelope;
 
     private sealed record Switch(Mode Mode) : INoSerializationVerificationNeeded;
 
-    private static object AsRead(object payload)
+    private static object AsRead(object payload, string version)
     {
         var serializer = (Akka.Serialization.SerializerWithStringManifest)Context.System.Serialization.FindSerializerFor(payload);
-        return serializer.FromBinary(serializer.ToBinary(payload), serializer.Manifest(payload));
+        return serializer.FromBinary(serializer.ToBinary(payload), serializer.Manifest(payload).Replace(".v1", version, StringComparison.Ordinal));
     }
 }
