@@ -14,6 +14,7 @@ internal static class Cuts
         Case("cut-side", (cluster, random) => [[cluster.Coordinators[random.Next(3)], cluster.Workers[random.Next(2)]]]),
         Case("cut-all", (cluster, _) => cluster.Nodes.Select(node => new[] { node })),
         new("cut-link", "root", CutLink) { CutsNetworks = true },
+        new("cut-flapping", "root", CutFlapping) { CutsNetworks = true },
     ];
 
     private static FaultCase Case(string name, Func<FaultCluster, Random, IEnumerable<NodeProcess[]>> parts) =>
@@ -89,6 +90,33 @@ internal static class Cuts
         cluster.Network.Join();
         NodeProcess[] nodes = [.. cluster.Nodes];
         cluster.Told = $"{nodes[two[0] - 1].Name} | {nodes[two[1] - 1].Name} for {cut.TotalSeconds:0} s, {Journal(cluster)}, {nodes.Sum(node => node.TimesGivenUp)} nodes given up";
+        await Losses.EndAsync(cluster, chatter);
+    }
+
+    // Cut and joined so often that no part can tell who is there: all may end themselves, and come back.
+    private static async Task CutFlapping(FaultCluster cluster, Random random)
+    {
+        await using Chatter chatter = await Losses.BeginAsync(cluster, random, postgreSql: random.Next(2) == 0);
+        int[] nodes = [1, 2, 3, 4, 5];
+        int cuts = random.Next(4, 10);
+        for (int i = 0; i < cuts; i++)
+        {
+            random.Shuffle(nodes);
+            int part = random.Next(1, 5);
+            foreach (int one in nodes[..part])
+            {
+                foreach (int other in nodes[part..])
+                {
+                    cluster.Network.Cut(one, other);
+                }
+            }
+
+            await Task.Delay(random.Next(4000, 9000));
+            cluster.Network.Join();
+            await Task.Delay(random.Next(500, 4000));
+        }
+
+        cluster.Told = $"{cuts} cuts, {Journal(cluster)}, {cluster.Nodes.Sum(node => node.TimesGivenUp)} nodes given up";
         await Losses.EndAsync(cluster, chatter);
     }
 
