@@ -36,7 +36,7 @@ public readonly record struct ByteRate(long BytesPerSecond)
             if (unit.SequenceEqual(name))
             {
                 return decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal value) &&
-                    value <= long.MaxValue && Make(value * factor, out rate);
+                    value <= (decimal)long.MaxValue / factor && Make(value * factor, out rate);
             }
         }
 

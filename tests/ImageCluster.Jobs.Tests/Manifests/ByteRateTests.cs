@@ -21,6 +21,8 @@ public class ByteRateTests
     [InlineData("9223372036854775807", long.MaxValue)]
     [InlineData("9223372036854775808", 0)]
     [InlineData("99999999999999999999T", 0)]
+    [InlineData("9000000000000000000T", 0)]
+    [InlineData("8388607.9999999T", 9223372036854665856)]
     [InlineData("0", 0)]
     [InlineData("0.1", 0)]
     [InlineData("-1", 0)]
