@@ -80,7 +80,13 @@ public static class JobUses
                 return;
             }
 
-            Read([.. chain.Skip(1).Where((_, i) => i + 1 != into)]);
+            Read([.. chain.Skip(into + 1)]);
+            for (int i = 1; i < into; i++)
+            {
+                // What lies below it changes: others must not stand on it either.
+                Add(new PlannedUse(chain[i], UsePurpose.Read, [.. chain.Take(i)]));
+            }
+
             Modify(chain, chain[into], UsePurpose.Commit, chain.Take(into));
             Modify(chain, chain[0], commit.EmptiesTop ? UsePurpose.Empty : UsePurpose.Read);
         }

@@ -11,7 +11,10 @@ public abstract record ImageCommand(ImageName Image, Instant At);
 /// <summary>
 /// Takes the image for a purpose. The same holder asking again for the same purpose keeps its lease and token.
 /// </summary>
-/// <param name="Via">Overlays that the holder knows to stand on the image and answers for: the chain of a commit. They are no reason to refuse.</param>
+/// <param name="Via">
+/// Overlays that the holder knows to stand on the image and answers for: the chain of a commit. They are no reason to refuse; all others are, also where
+/// the image itself is only read, because what lies below it changes.
+/// </param>
 public sealed record TakeUse(ImageName Image, Instant At, string Holder, UsePurpose Purpose, TimeSpan Duration,
     string Detail, ImmutableList<ImageName> Via) : ImageCommand(Image, At);
 

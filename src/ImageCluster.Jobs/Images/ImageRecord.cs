@@ -120,14 +120,15 @@ public static class ImageRecord
 
     private static Refusal? Dependents(ImageState state, TakeUse take)
     {
-        if (!UseRule.ChangesContent(take.Purpose) || state.Dependents.Except(take.Via) is not { IsEmpty: false } others)
+        bool changesIt = UseRule.ChangesContent(take.Purpose);
+        if ((!changesIt && take.Via.IsEmpty) || state.Dependents.Except(take.Via) is not { IsEmpty: false } others)
         {
             return null;
         }
 
+        string what = changesIt ? $"{take.Image} cannot be {UseRule.Describe(take.Purpose)}" : $"what {take.Image} stands on cannot be changed";
         string more = others.Count > 1 ? $" and {others.Count - 1} more" : "";
-        return new Refusal(RefusalKind.HasDependents,
-            $"{take.Image} cannot be {UseRule.Describe(take.Purpose)}: {others[0]}{more} stands on it and would be corrupted");
+        return new Refusal(RefusalKind.HasDependents, $"{what}: {others[0]}{more} stands on it and would be corrupted");
     }
 
     private static Refusal? Unfinished(ImageState state, TakeUse take)

@@ -30,7 +30,7 @@ public class JobUsesTests
     public void A_commit_modifies_base_and_top_and_answers_for_what_is_between()
     {
         AssertUses(new CommitSpec { Top = Top }, "vm:base Read, vm:middle Commit via vm:top, vm:top Empty");
-        AssertUses(new CommitSpec { Top = Top, Base = Base }, "vm:base Commit via vm:top vm:middle, vm:middle Read, vm:top Read");
+        AssertUses(new CommitSpec { Top = Top, Base = Base }, "vm:base Commit via vm:top vm:middle, vm:middle Read via vm:top, vm:top Read");
         AssertUses(new CommitSpec { Top = Top, Base = Middle, KeepTop = true }, "vm:base Read, vm:middle Commit via vm:top, vm:top Read");
     }
 

@@ -128,6 +128,21 @@ public class ImageRecordTests
     }
 
     [Fact]
+    public void What_lies_below_an_image_is_not_changed_while_another_overlay_depends_on_that_image()
+    {
+        // A commit from the overlay to below the image.
+        Accept(new AddDependent(Image, _now, Overlay));
+        TakeUse through = Take("job-1", UsePurpose.Read) with { Via = [Overlay] };
+        Accept(through);
+        Accept(new EndUse(Image, _now, State.LastToken));
+        Accept(new AddDependent(Image, _now, new ImageName("kvm", "other.qcow2")));
+        Refusal refusal = Refuse(RefusalKind.HasDependents, through);
+        Assert.Equal("what kvm:a.qcow2 stands on cannot be changed: kvm:other.qcow2 stands on it and would be corrupted", refusal.Message);
+        // Reading alone harms nobody.
+        Granted("job-2", UsePurpose.Read);
+    }
+
+    [Fact]
     public void Whole_image_changes_are_done_one_at_a_time_and_their_outcomes_are_kept()
     {
         Lease resize = Granted("admin", UsePurpose.Resize);
