@@ -190,12 +190,12 @@ public static class MigrationRecord
 
         if (!state.Refusals.IsEmpty || !state.IsPlanned)
         {
-            return Refuse(RefusalKind.Conflict, $"migration {state.Id} has no plan; submit it anew");
+            return Refuse(RefusalKind.Conflict, $"migration {state.Id} has no plan; submit it anew by another id");
         }
 
         RangeSet images = state.Images.Where(image => image.Progress is ImageProgress.Failed or ImageProgress.Cancelled)
             .Aggregate(RangeSet.Empty, (set, image) => set.Add(image.Index));
-        return Accept(images.IsEmpty ? [] : [new ImagesRetried(images, retry.By, retry.At)]);
+        return images.IsEmpty ? Accept([]) : AcceptAndAdvance(state, [new ImagesRetried(images, retry.By, retry.At)], retry.At);
     }
 
     // What follows by itself: images whose base failed fail too, those of a cancelled migration are cancelled, and when all are over so

@@ -99,6 +99,15 @@ public class MigrationRecordTests
     }
 
     [Fact]
+    public void Tried_again_without_its_base_it_fails_again_and_the_migration_ends()
+    {
+        Planned(Image(0) with { Progress = ImageProgress.Refused }, Image(1) with { Base = 0 });
+        Assert.Equal(MigrationPhase.Failed, State.Phase);
+        Accept(new RetryImages(Id, Now, "op"));
+        Assert.Equal((MigrationPhase.Failed, "its base vm:0 was not converted"), (State.Phase, State.Images[1].Reason));
+    }
+
+    [Fact]
     public void Cancelled_it_waits_for_what_runs()
     {
         Planned(Image(0), Image(1));
