@@ -1,7 +1,9 @@
+using System.Collections.Immutable;
 using ImageCluster.Imaging;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Migrations;
+using ImageCluster.Jobs.Plans;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Roots;
 
@@ -11,13 +13,15 @@ namespace ImageCluster.Work.Running;
 /// <param name="roots">This node's roots; the manifest's own directories are left aside.</param>
 internal sealed class GatherRunner(RootMap roots) : IShardRunner
 {
+    private const int MaxReasons = 100;
+
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (GatherSpec)task.Spec;
         GatheredPlan gathered = Gather(ManifestOf(spec), scope.Cancel);
         if (!gathered.Plan.CanStart)
         {
-            scope.TellImages(new GatheredPart(0, [], IsLast: true, [.. gathered.Plan.Refusals.Select(refusal => ErrorText.Join(refusal.Message, refusal.Hint))]));
+            scope.TellImages(new GatheredPart(0, [], IsLast: true, Reasons(gathered.Plan.Refusals)));
             return new ShardResult { Shard = shard };
         }
 
@@ -30,6 +34,13 @@ internal sealed class GatherRunner(RootMap roots) : IShardRunner
         }
 
         return new ShardResult { Shard = shard };
+    }
+
+    // One of a kind for each image, perhaps, and all are sent and listed as one: the first ones tell what is wrong.
+    private static ImmutableList<string> Reasons(IReadOnlyList<PlanRefusal> refusals)
+    {
+        IEnumerable<string> first = refusals.Take(MaxReasons).Select(refusal => ErrorText.Join(refusal.Message, refusal.Hint));
+        return refusals.Count <= MaxReasons ? [.. first] : [.. first, $"and {refusals.Count - MaxReasons:#,0} more"];
     }
 
     private MigrationManifest ManifestOf(GatherSpec spec)

@@ -57,6 +57,19 @@ public sealed class GatherRunnerTests : IDisposable
         Assert.Contains("out:one.qcow2", Assert.Single(part.Refusals), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Of_many_reasons_the_first_are_said_and_how_many_there_are()
+    {
+        for (int i = 0; i < 150; i++)
+        {
+            File.WriteAllBytes(_lab[$"in/disk{i:000}.raw"], new byte[512]);
+        }
+
+        GatheredPart part = Assert.Single(Gather("name: \"one.qcow2\""));
+        Assert.Equal(101, part.Refusals.Count);
+        Assert.Equal("and 49 more", part.Refusals[^1]);
+    }
+
     [Theory]
     [InlineData("in", "elsewhere", "does not reach the root 'elsewhere'")]
     [InlineData("./in", "out", "'./in' is a directory; in a cluster a root is a name")]
