@@ -1,3 +1,4 @@
+using ImageCluster.Cluster.Messages;
 using ImageCluster.Imaging;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
@@ -22,16 +23,14 @@ internal static class TaskThread
     {
         var results = new List<ShardResult>();
         var end = new TaskEnd(results, null, "", Permanent: false, IsLost: false, scope);
-        var work = new WorkTask(task.Task.JobId, task.Task.Stage, task.Task.Spec, task.Task.Plan, task.Task.Layout)
-        {
-            Probed = task.Task.Probed.Length == 0 || task.Task.Stage == StageKind.Probe ? null : FindingsCodec.DecodeProbe(task.Task.Probed),
-        };
+        WorkTask? work = null;
         foreach (long shard in task.Task.Shards.Values())
         {
             try
             {
                 scope.Cancel.ThrowIfCancellationRequested();
                 scope.Lease.Require();
+                work ??= WorkOf(task.Task);
                 results.Add(runner.Run(work, shard, scope));
             }
             catch (OperationCanceledException)
@@ -59,6 +58,12 @@ internal static class TaskThread
 
         return end;
     }
+
+    /// <exception cref="ContractException">What was found out about the images was written by a newer version.</exception>
+    private static WorkTask WorkOf(ShardTask task) => new(task.JobId, task.Stage, task.Spec, task.Plan, task.Layout)
+    {
+        Probed = task.Probed.Length == 0 || task.Stage == StageKind.Probe ? null : FindingsCodec.DecodeProbe(task.Probed),
+    };
 
     // Trouble of the surroundings, not of the image: another try, perhaps on another worker, can succeed.
     private static bool IsPassing(ImageException e) => e.Kind is ImageErrorKind.Io or ImageErrorKind.Locked or ImageErrorKind.NotFound;

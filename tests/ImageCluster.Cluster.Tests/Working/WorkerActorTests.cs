@@ -133,6 +133,20 @@ public sealed class WorkerActorTests : ActorTest
     }
 
     [Fact]
+    public async Task A_finding_of_an_unknown_version_fails_the_shard_and_not_the_node()
+    {
+        IActorRef worker = Start();
+        worker.Tell(TaskOf(1, RangeSet.Of(3, 5)) with { Probed = "probe.v9:xx" });
+        await Hold(1);
+        FailShard failed = await ExpectJob<FailShard>();
+        Assert.Equal((3, false), (failed.Shard, failed.Permanent));
+        Assert.Contains("probe.v9", failed.Reason, StringComparison.Ordinal);
+        _jobs.Reply(new JobDone("j"));
+        await ExpectJob<HandBack>();
+        Assert.Empty(_runner.Shards);
+    }
+
+    [Fact]
     public async Task A_task_stops_when_its_lease_ends_by_the_workers_own_clock_and_is_not_reported()
     {
         IActorRef worker = Start();
