@@ -34,6 +34,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
     private MigrationJobs? _jobs;
     private bool _hasNews;
     private bool _directoryKnows;
+    private bool _gatheringIsOver;
 
     /// <param name="migrationId">The migration's id, which is the entity's.</param>
     public MigrationActor(string migrationId, ImageClusterSettings settings, RecordKeepers keepers, TimeProvider time)
@@ -72,6 +73,11 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
     public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
 
     public ITimerScheduler Timers { get; set; } = null!;
+
+    // Cancelled before there was a plan, it is over at once; who gathers is not.
+    private bool MustStopGathering => _state is { IsPlanned: false, HasEnded: true, CancelledBy.Length: > 0 } && !_gatheringIsOver;
+
+    private bool IsDone => _state.HasEnded && _directoryKnows && !MustStopGathering;
 
     private string Pauser => $"migration {_id}";
 
@@ -198,6 +204,10 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
         {
             Tell(MigrationJobs.GatherJobId(_id), () => _jobs.Gather(_state.Manifest));
         }
+        else if (MustStopGathering && _telling.Add(MigrationJobs.GatherJobId(_id)))
+        {
+            Send(new CancelJob(MigrationJobs.GatherJobId(_id), default, _state.CancelledBy), Wish.Cancel);
+        }
 
         if (_state is { IsPlanned: true, IsPaused: false, HasEnded: false, CancelledBy.Length: 0 } && _state.Running.Count < _jobs.MaxRunning)
         {
@@ -235,10 +245,12 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
             : wish == Wish.Cancel ? new CancelJob(jobId, default, _state.CancelledBy)
             : wish == Wish.Pause ? new PauseJob(jobId, default, Pauser)
             : new ResumeJob(jobId, default, Pauser);
-        Wish now = isSubmitted ? wish : Wish.Run;
-        AskJob(command).PipeTo(Self,
-            success: reply => new JobTold(jobId, now, command is SubmitJob, reply), failure: _ => new JobTold(jobId, now, command is SubmitJob, null));
+        Send(command, isSubmitted ? wish : Wish.Run);
     }
+
+    private void Send(JobCommand command, Wish wish) => AskJob(command).PipeTo(Self,
+        success: reply => new JobTold(command.JobId, wish, command is SubmitJob, reply),
+        failure: _ => new JobTold(command.JobId, wish, command is SubmitJob, null));
 
     private async Task<JobReply> AskJob(JobCommand command) => await _keepers.Jobs().Ask<JobReply>(command, _settings.AskTimeout).ConfigureAwait(false);
 
@@ -252,6 +264,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
         }
 
         _told[told.JobId] = told.Wish;
+        _gatheringIsOver |= told.Wish == Wish.Cancel && told.JobId == MigrationJobs.GatherJobId(_id);
         if (told is { IsSubmission: true, Reply: JobRefused refused })
         {
             Over(told.JobId, new ImageResult(JobOutcome.Failed, refused.Refusal.Message, "", 0, 0), Advance);
@@ -269,6 +282,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
         if (job.Outcome is { } outcome)
         {
             _told.Remove(job.JobId);
+            _gatheringIsOver |= job.JobId == MigrationJobs.GatherJobId(_id);
             _progress.Remove(isImage ? index : MigrationOverviews.Gathering);
             Over(job.JobId, new ImageResult(outcome, job.Reason, job.Digest, job.BytesRead, job.BytesWritten), () =>
             {
@@ -363,7 +377,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
 
     private void Say()
     {
-        if (_state.HasEnded && _directoryKnows)
+        if (IsDone)
         {
             Timers.Cancel(Beat.Instance);
             return;
@@ -375,7 +389,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
 
     private void RestIfDone()
     {
-        if (_state.Id.Length == 0 || (_state.HasEnded && _directoryKnows))
+        if (_state.Id.Length == 0 || IsDone)
         {
             Rest();
         }

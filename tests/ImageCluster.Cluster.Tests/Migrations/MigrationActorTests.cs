@@ -114,6 +114,18 @@ public sealed class MigrationActorTests : IDisposable
     }
 
     [Fact]
+    public async Task Cancelled_before_its_images_are_gathered_it_leaves_no_job_behind()
+    {
+        // No worker reaches the root of the sources, so the job that gathers waits.
+        await using TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: _runner);
+        await SubmitAsync(node, "m");
+        await node.JobAsync("m.gather", job => job.Summary.Reason.StartsWith("waits for a free worker", StringComparison.Ordinal));
+        await TestNode.AskAsync<MigrationDone>(node.Migrations, new CancelMigration("m", default, "ann"));
+        Assert.Equal(MigrationPhase.Cancelled, (await node.MigrationAsync("m", migration => migration.Overview.HasEnded)).Overview.Phase);
+        Assert.Equal(("cancelled", "cancelled by ann"), (await node.JobEndAsync("m.gather")).Summary is var end ? (end.State, end.Reason) : default);
+    }
+
+    [Fact]
     public async Task What_failed_is_tried_again_when_somebody_says_so()
     {
         _runner.Before = (task, _, _) =>
