@@ -25,9 +25,11 @@ public sealed partial class JobActor
             case JobStep.Plan plan:
                 Carry(new PlanJob(Id, _clock.Now, plan.JobPlan), refusal =>
                 {
+                    // Not both: what the job does next is decided when its failure is stored.
                     if (refusal is not null)
                     {
                         Fail(refusal.Message);
+                        return;
                     }
 
                     Advance();

@@ -234,6 +234,8 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     }
 
     private long TasksToGive() => _isStepping || _state.Paused || _state.Pending.IsEmpty || _clock.Now < _notBefore || NextStep() is not JobStep.Offer
+        // A lease that cannot be renewed just now: whoever was given a task could not begin it.
+        || _leases.UsableUntil(_state, _clock.Now) <= _clock.Now
         ? 0
         : _offers.Tasks(_state);
 
@@ -270,9 +272,11 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        Carry(renew with { At = _clock.Now, UsableUntil = _leases.UsableUntil(_state, _clock.Now) }, refusal =>
+        Instant usable = _leases.UsableUntil(_state, _clock.Now);
+        Carry(renew with { At = _clock.Now, UsableUntil = usable }, refusal =>
         {
-            TimeSpan left = refusal is null ? _state.Assignments[renew.Assignment].Deadline - _clock.Now : TimeSpan.Zero;
+            // The deadline after a restart is how long a worker may still be at work, not how long it may: that the images' leases say, when they are known again.
+            TimeSpan left = refusal is null ? Instant.Min(_state.Assignments[renew.Assignment].Deadline, usable) - _clock.Now : TimeSpan.Zero;
             sender.Tell(refusal is null
                 ? new AssignmentHeld(renew.JobId, renew.Assignment, left > TimeSpan.Zero ? left : TimeSpan.Zero)
                 : new JobRefused(renew.JobId, refusal));
@@ -309,7 +313,11 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
             ShardResult[] open = [.. complete.Results.Where(result => Done(complete.Assignment, result.Shard) && !_published.Contains(result.Shard))];
             if (open.Length > 0 && (fills || _state.Stage is StageKind.Finish) && JobSteps.TargetOf(_state) is { } target)
             {
-                Publish(target, complete.Assignment, open, sender);
+                // After a restart the target's lease may be another one: the worker asks again, and is answered when it is known.
+                if (_leases.Has(_state))
+                {
+                    Publish(target, complete.Assignment, open, sender);
+                }
             }
             else
             {

@@ -8,6 +8,7 @@ using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Contracts;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
 using ImageCluster.Jobs.Manifests;
 using Xunit.Abstractions;
 
@@ -19,6 +20,13 @@ public sealed class JobActorFaults : ActorTest
     private static readonly ImageName A = new("kvm", "a");
     private static readonly ImageName B = new("kvm", "b");
     private static readonly ConvertSpec Spec = new() { Source = A, Target = B, TargetFormat = "raw", Verify = VerifyMode.None };
+    private static readonly ProbeFindings Findings = new()
+    {
+        Geometry = new JobGeometry(2L << 29, 1L << 29, true),
+        Chains = [new ProbedChain(A, [new ProbedImage(A, "raw", 2L << 29)])],
+    };
+
+    private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(2);
     private readonly TestProbe _scheduler;
     private readonly TestProbe _others;
     private readonly IActorRef _images;
@@ -65,8 +73,7 @@ public sealed class JobActorFaults : ActorTest
         await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
         ShardTask probe = await TaskAsync(job);
         Assert.Equal(StageKind.Probe, probe.Stage);
-        var findings = new ProbeFindings { Geometry = new JobGeometry(2L << 29, 1L << 29, true), Chains = [new ProbedChain(A, [new ProbedImage(A, "raw", 2L << 29)])] };
-        var done = new CompleteShards("j", default, probe.Assignment, [new ShardResult { Shard = 0, Detail = FindingsCodec.Encode(findings) }]);
+        var done = new CompleteShards("j", default, probe.Assignment, [new ShardResult { Shard = 0, Detail = FindingsCodec.Encode(Findings) }]);
 
         await FaultyJournal.Set(Sys, FaultyJournal.Mode.Fail);
         Watch(job);
@@ -101,7 +108,7 @@ public sealed class JobActorFaults : ActorTest
         IActorRef job = Start();
         await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
         ShardTask probe = await TaskAsync(job);
-        await _images.Ask<ImageDone>(new ImageCluster.Jobs.Images.RevokeUse(B, default, probe.TargetToken, "ann", "stuck"), Soon);
+        await _images.Ask<ImageDone>(new RevokeUse(B, default, probe.TargetToken, "ann", "stuck"), Soon);
         await AwaitAssertAsync(
             async () =>
             {
@@ -109,6 +116,103 @@ public sealed class JobActorFaults : ActorTest
                 Assert.Contains("taken away by ann: stuck", seen.Summary.Reason, StringComparison.Ordinal);
             },
             TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task A_disk_that_cannot_be_cut_into_shards_fails_the_job_and_nothing_else()
+    {
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        ShardTask probe = await TaskAsync(job);
+        // 2 EiB, as the header of a small qcow2 file may say.
+        var findings = new ProbeFindings { Geometry = new JobGeometry(1L << 61, 1L << 29, true), Chains = [new ProbedChain(A, [new ProbedImage(A, "qcow2", 1L << 61)])] };
+        await job.Ask<JobDone>(new CompleteShards("j", default, probe.Assignment, [new ShardResult { Shard = 0, Detail = FindingsCodec.Encode(findings) }]), Soon);
+        JobSummary end = await EndAsync(job);
+        Assert.Equal((JobOutcome.Failed, $"a step has 1 to {JobPlan.MaxShards:#,0} shards"), (end.Outcome, end.Reason));
+    }
+
+    [Fact]
+    public async Task While_its_leases_cannot_be_renewed_it_offers_nothing()
+    {
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting > 0, TimeSpan.FromSeconds(30));
+        await _images.Ask<HoldBack>(new HoldBack(typeof(RenewUse)), Soon);
+        // A task that nobody could begin would cost a worker's slot, again and again.
+        await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting == 0, TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task Started_again_it_lets_a_worker_work_no_longer_than_its_leases_last()
+    {
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        ShardTask probe = await TaskAsync(job);
+        await StopAsync(job);
+
+        job = Start();
+        await AwaitAssertAsync(
+            async () =>
+            {
+                AssignmentHeld held = await job.Ask<AssignmentHeld>(new RenewAssignment("j", default, probe.Assignment, default), Soon);
+                Assert.InRange(held.Remaining, TimeSpan.FromMilliseconds(1), LeaseDuration);
+            },
+            TimeSpan.FromSeconds(30));
+        await _images.Ask<HoldBack>(new HoldBack(typeof(TakeUse)), Soon);
+        await StopAsync(job);
+
+        // It does not know its leases yet.
+        job = Start();
+        Assert.Equal(TimeSpan.Zero, (await job.Ask<AssignmentHeld>(new RenewAssignment("j", default, probe.Assignment, default), Soon)).Remaining);
+    }
+
+    [Fact]
+    public async Task What_is_done_is_published_under_the_lease_that_holds_after_a_restart()
+    {
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        await DoAsync(job, FindingsCodec.Encode(Findings));
+        await DoAsync(job, FindingsCodec.Encode(new FillLayout { Shards = 2, RoomStart = -1 }));
+        ShardTask copy = await TaskAsync(job);
+        Assert.Equal(StageKind.Copy, copy.Stage);
+        await StopAsync(job);
+        await AwaitAssertAsync(async () => Assert.Empty((await _images.Ask<ImageDescription>(new DescribeImage(B), Soon)).Users), TimeSpan.FromSeconds(30));
+
+        // A worker that was about to report says so before the job has its images again.
+        await _images.Ask<HoldBack>(new HoldBack(typeof(TakeUse)), Soon);
+        job = Start();
+        var done = new CompleteShards("j", default, copy.Assignment, [.. copy.Shards.Values().Select(shard => new ShardResult { Shard = shard })]);
+        job.Tell(done, CreateTestProbe());
+        await job.Ask<JobDescription>(new DescribeJob("j"), Soon);
+        await _images.Ask<HoldBack>(new HoldBack(null), Soon);
+        await AwaitAssertAsync(async () => await job.Ask<JobDone>(done, TimeSpan.FromSeconds(1)), TimeSpan.FromSeconds(30));
+        Assert.Equal("", (await job.Ask<JobDescription>(new DescribeJob("j"), Soon)).Summary.Reason);
+    }
+
+    private async Task DoAsync(IActorRef job, string finding)
+    {
+        ShardTask task = await TaskAsync(job);
+        await job.Ask<JobDone>(new CompleteShards("j", default, task.Assignment, [new ShardResult { Shard = 0, Detail = finding }]), Soon);
+    }
+
+    private async Task StopAsync(IActorRef job)
+    {
+        Watch(job);
+        job.Tell(StopRecord.Instance);
+        await ExpectTerminatedAsync(job, Soon);
+    }
+
+    private async Task<JobSummary> EndAsync(IActorRef job)
+    {
+        JobSummary? seen = null;
+        await AwaitAssertAsync(
+            async () =>
+            {
+                seen = (await job.Ask<JobDescription>(new DescribeJob("j"), Soon)).Summary;
+                Assert.True(seen.HasEnded, seen.Reason);
+            },
+            TimeSpan.FromSeconds(30));
+        return seen!;
     }
 
     // Once it offers something.
@@ -126,21 +230,43 @@ public sealed class JobActorFaults : ActorTest
         {
             Heartbeat = TimeSpan.FromMilliseconds(200),
             RetryAfter = TimeSpan.FromMilliseconds(100),
-            LeaseDuration = TimeSpan.FromSeconds(2),
+            LeaseDuration = LeaseDuration,
         };
         IActorRef images = _images, scheduler = _scheduler, others = _others;
         var keepers = new RecordKeepers(() => images, () => others, () => others, () => others, () => scheduler);
         return Sys.ActorOf(Props.Create(() => new JobActor("j", settings, keepers, TimeProvider.System)));
     }
 
+    /// <summary>Messages of this type are kept until another is named, and go on then; null for none.</summary>
+    private sealed record HoldBack(Type? Type) : INoSerializationVerificationNeeded;
+
     /// <summary>Stands for the images' region.</summary>
-    private sealed class ImageRouter : ReceiveActor
+    private sealed class ImageRouter : ReceiveActor, IWithUnboundedStash
     {
-        public ImageRouter() => ReceiveAny(message =>
+        private Type? _held;
+
+        public ImageRouter()
         {
-            string key = RecordExtractor.ForImages(1).EntityId(message)!;
-            IActorRef image = Context.Child(key);
-            (image.IsNobody() ? Context.ActorOf(Props.Create(() => new ImageActor(key, new ImageClusterSettings(), TimeProvider.System)), key) : image).Forward(message);
-        });
+            Receive<HoldBack>(hold =>
+            {
+                _held = hold.Type;
+                Stash.UnstashAll();
+                Sender.Tell(hold);
+            });
+            ReceiveAny(message =>
+            {
+                if (message.GetType() == _held)
+                {
+                    Stash.Stash();
+                    return;
+                }
+
+                string key = RecordExtractor.ForImages(1).EntityId(message)!;
+                IActorRef image = Context.Child(key);
+                (image.IsNobody() ? Context.ActorOf(Props.Create(() => new ImageActor(key, new ImageClusterSettings(), TimeProvider.System)), key) : image).Forward(message);
+            });
+        }
+
+        public IStash Stash { get; set; } = null!;
     }
 }
