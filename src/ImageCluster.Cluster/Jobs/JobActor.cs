@@ -194,6 +194,11 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
             }
         }
 
+        if (!before.HasEnded && _state is { HasEnded: true, End: { Outcome: JobOutcome.Failed } end, Spec: { } spec })
+        {
+            Log.Warning("Job {0} ({1}) failed: {2}", Id, spec.Operation, end.Reason);
+        }
+
         foreach (Assignment assignment in _state.Unneeded)
         {
             _workers.GetValueOrDefault(assignment.Worker)?.Tell(new AbandonTask(Id, assignment.Token));

@@ -30,13 +30,16 @@ public sealed class JobActorFaults : ActorTest
     private readonly TestProbe _scheduler;
     private readonly TestProbe _others;
     private readonly IActorRef _images;
+    private readonly ManualTime _still = new();
+    private TimeProvider _time = TimeProvider.System;
     private int _gifts;
 
     public JobActorFaults(ITestOutputHelper output)
         : base(output, serializesMessages: false)
     {
         (_scheduler, _others) = (CreateTestProbe(), CreateTestProbe());
-        _images = Sys.ActorOf(Props.Create(() => new ImageRouter()));
+        Func<TimeProvider> time = () => _time;
+        _images = Sys.ActorOf(Props.Create(() => new ImageRouter(time)));
     }
 
     [Fact]
@@ -126,7 +129,9 @@ public sealed class JobActorFaults : ActorTest
         ShardTask probe = await TaskAsync(job);
         // 2 EiB, as the header of a small qcow2 file may say.
         var findings = new ProbeFindings { Geometry = new JobGeometry(1L << 61, 1L << 29, true), Chains = [new ProbedChain(A, [new ProbedImage(A, "qcow2", 1L << 61)])] };
-        await job.Ask<JobDone>(new CompleteShards("j", default, probe.Assignment, [new ShardResult { Shard = 0, Detail = FindingsCodec.Encode(findings) }]), Soon);
+        // The node's log says so, too.
+        await EventFilter.Warning(contains: "Job j (convert) failed: a step has").ExpectOneAsync(TimeSpan.FromSeconds(30), () =>
+            job.Ask<JobDone>(new CompleteShards("j", default, probe.Assignment, [new ShardResult { Shard = 0, Detail = FindingsCodec.Encode(findings) }]), Soon));
         JobSummary end = await EndAsync(job);
         Assert.Equal((JobOutcome.Failed, $"a step has 1 to {JobPlan.MaxShards:#,0} shards"), (end.Outcome, end.Reason));
     }
@@ -134,10 +139,12 @@ public sealed class JobActorFaults : ActorTest
     [Fact]
     public async Task While_its_leases_cannot_be_renewed_it_offers_nothing()
     {
+        _time = _still;
         IActorRef job = Start();
         await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
         await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting > 0, TimeSpan.FromSeconds(30));
         await _images.Ask<HoldBack>(new HoldBack(typeof(RenewUse)), Soon);
+        _still.Advance(LeaseDuration);
         // A task that nobody could begin would cost a worker's slot, again and again.
         await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting == 0, TimeSpan.FromSeconds(30));
     }
@@ -145,6 +152,7 @@ public sealed class JobActorFaults : ActorTest
     [Fact]
     public async Task Started_again_it_lets_a_worker_work_no_longer_than_its_leases_last()
     {
+        _time = _still;
         IActorRef job = Start();
         await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
         ShardTask probe = await TaskAsync(job);
@@ -169,6 +177,7 @@ public sealed class JobActorFaults : ActorTest
     [Fact]
     public async Task What_is_done_is_published_under_the_lease_that_holds_after_a_restart()
     {
+        _time = _still;
         IActorRef job = Start();
         await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
         await DoAsync(job, FindingsCodec.Encode(Findings));
@@ -176,6 +185,7 @@ public sealed class JobActorFaults : ActorTest
         ShardTask copy = await TaskAsync(job);
         Assert.Equal(StageKind.Copy, copy.Stage);
         await StopAsync(job);
+        _still.Advance(LeaseDuration);
         await AwaitAssertAsync(async () => Assert.Empty((await _images.Ask<ImageDescription>(new DescribeImage(B), Soon)).Users), TimeSpan.FromSeconds(30));
 
         // A worker that was about to report says so before the job has its images again.
@@ -232,9 +242,10 @@ public sealed class JobActorFaults : ActorTest
             RetryAfter = TimeSpan.FromMilliseconds(100),
             LeaseDuration = LeaseDuration,
         };
+        TimeProvider time = _time;
         IActorRef images = _images, scheduler = _scheduler, others = _others;
         var keepers = new RecordKeepers(() => images, () => others, () => others, () => others, () => scheduler);
-        return Sys.ActorOf(Props.Create(() => new JobActor("j", settings, keepers, TimeProvider.System)));
+        return Sys.ActorOf(Props.Create(() => new JobActor("j", settings, keepers, time)));
     }
 
     /// <summary>Messages of this type are kept until another is named, and go on then; null for none.</summary>
@@ -245,7 +256,7 @@ public sealed class JobActorFaults : ActorTest
     {
         private Type? _held;
 
-        public ImageRouter()
+        public ImageRouter(Func<TimeProvider> time)
         {
             Receive<HoldBack>(hold =>
             {
@@ -263,7 +274,7 @@ public sealed class JobActorFaults : ActorTest
 
                 string key = RecordExtractor.ForImages(1).EntityId(message)!;
                 IActorRef image = Context.Child(key);
-                (image.IsNobody() ? Context.ActorOf(Props.Create(() => new ImageActor(key, new ImageClusterSettings(), TimeProvider.System)), key) : image).Forward(message);
+                (image.IsNobody() ? Context.ActorOf(Props.Create(() => new ImageActor(key, new ImageClusterSettings(), time())), key) : image).Forward(message);
             });
         }
 
