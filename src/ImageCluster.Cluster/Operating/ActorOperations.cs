@@ -19,6 +19,8 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
 {
     private const int MaxIdLength = 100;
 
+    private const int MaxByLength = 200;
+
     /// <summary>One question waits so long, ...</summary>
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(5);
 
@@ -29,7 +31,7 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
     {
         MigrationManifest manifest = Parse(submission.Manifest);
         string id = submission.Id is { } given ? CheckedId(given, "migration", ".") : $"m-{Random()}";
-        await TellMigrationAsync(new SubmitMigration(id, default, manifest.Name, submission.Manifest, submission.By ?? ""), cancel).ConfigureAwait(false);
+        await TellMigrationAsync(new SubmitMigration(id, default, manifest.Name, submission.Manifest, By(submission.By)), cancel).ConfigureAwait(false);
         return await GetMigrationAsync(id, cancel).ConfigureAwait(false);
     }
 
@@ -63,7 +65,7 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
     public async Task<MigrationDocument> ActOnMigrationAsync(string id, ActionKind action, ActionRequest request, CancellationToken cancel = default)
     {
         KnownId(id, "migration");
-        string by = request.By ?? "";
+        string by = By(request.By);
         await TellMigrationAsync(
             action switch
             {
@@ -101,7 +103,7 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
     public async Task<JobDocument> ActOnJobAsync(string id, ActionKind action, ActionRequest request, CancellationToken cancel = default)
     {
         KnownId(id, "job");
-        string by = request.By ?? "";
+        string by = By(request.By);
         switch (action)
         {
             case ActionKind.Pause:
@@ -136,7 +138,7 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
             throw Invalid("a reason is one line of 1 to 1,000 characters");
         }
 
-        await AskImageAsync<ImageDone>(new RevokeUse(Specs.Name(name), default, request.Token, request.By ?? "", request.Reason.Trim()), cancel).ConfigureAwait(false);
+        await AskImageAsync<ImageDone>(new RevokeUse(Specs.Name(name), default, request.Token, By(request.By), request.Reason.Trim()), cancel).ConfigureAwait(false);
         return await GetImageAsync(name, cancel).ConfigureAwait(false);
     }
 
@@ -264,7 +266,12 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
     private static string KnownId(string id, string what) =>
         IsId(id, ".") ? id : throw new OperationRefusedException(RefusalReason.NotFound, $"there is no {what} '{id}'");
 
-    private static string CheckedId(string id, string what, string marks) => IsId(id, marks)
+    // Whom people read of; stored with what was asked for.
+    private static string By(string? by) => by is null ? ""
+        : by.Length <= MaxByLength && !by.Any(char.IsControl) ? by
+        : throw Invalid($"'by' is a name of at most {MaxByLength} characters");
+
+    private static string CheckedId(string id, string what, string marks) => id.Length <= MaxIdLength && IsId(id, marks)
         ? id
         : throw Invalid($"'{id}' is no id for a {what}: 1 to {MaxIdLength} letters, digits, '_', '-'{(marks.Length > 0 ? " and '.'" : "")}, a letter or digit first");
 

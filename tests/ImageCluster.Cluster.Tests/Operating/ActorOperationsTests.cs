@@ -99,6 +99,13 @@ public sealed class ActorOperationsTests : ActorTest
 
         // That is what the job of a migration's image would be called.
         Assert.Equal(RefusalReason.Invalid, (await Refused(() => _operations.SubmitJobAsync(new JobSubmission { Id = "m.0.1", Spec = new CommitSpecDocument { Top = "k:a" } }))).Reason);
+        Assert.Equal(RefusalReason.Invalid, (await Refused(() => _operations.SubmitJobAsync(new JobSubmission { Id = new string('x', 101), Spec = new CommitSpecDocument { Top = "k:a" } }))).Reason);
+        foreach (string by in new[] { "a\nb", new string('x', 201) })
+        {
+            Assert.Equal(RefusalReason.Invalid, (await Refused(() => _operations.SubmitMigrationAsync(new MigrationSubmission { Manifest = Manifest, By = by }))).Reason);
+            Assert.Equal(RefusalReason.Invalid, (await Refused(() => _operations.ActOnJobAsync("j", ActionKind.Cancel, new ActionRequest(by)))).Reason);
+        }
+
         Assert.Empty(_asked);
     }
 
