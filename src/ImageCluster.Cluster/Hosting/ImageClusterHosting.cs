@@ -96,6 +96,10 @@ public static class ImageClusterHosting
     /// <param name="runner">Does the shards.</param>
     public static AkkaConfigurationBuilder WithWorker(
         this AkkaConfigurationBuilder builder, WorkerSettings settings, IShardRunner runner, TimeProvider time) => builder
+        // The phase's own time would cut the handing back short.
+        .AddHocon(
+            $"akka.coordinated-shutdown.phases.{CoordinatedShutdown.PhaseBeforeServiceUnbind}.timeout = {(long)settings.StopTimeout.TotalMilliseconds + 1000}ms",
+            HoconAddMode.Prepend)
         .WithActors((system, registry) =>
         {
             string id = $"{((ExtendedActorSystem)system).Provider.DefaultAddress.HostPort()}/{Guid.NewGuid():n}";

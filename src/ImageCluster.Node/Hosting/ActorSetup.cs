@@ -7,6 +7,7 @@ using Akka.Remote.Hosting;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Membership;
 using ImageCluster.Node.Configuration;
+using ImageCluster.Node.Http;
 using LinqToDB;
 
 namespace ImageCluster.Node.Hosting;
@@ -56,12 +57,10 @@ internal static class ActorSetup
             # Records that cannot be reached are asked for again; a node that was cut off starts anew.
             run-coordinated-shutdown-when-down = on
           }
-          coordinated-shutdown {
-            # A worker hands its work back in this phase, before the records' shards move.
-            phases.service-stop.timeout = {{Milliseconds(options.ShutdownTimeout)}}
-            phases.cluster-sharding-shutdown-region.timeout = {{Milliseconds(options.ShutdownTimeout)}}
-          }
-          remote.dot-netty.tcp.maximum-frame-size = 4 MiB
+          # The half of it; in the first a worker hands its work back.
+          coordinated-shutdown.phases.cluster-sharding-shutdown-region.timeout = {{Milliseconds(options.ShutdownTimeout / 2)}}
+          # Whatever manifest the API takes goes to its record, and to the worker that gathers, in one message.
+          remote.dot-netty.tcp.maximum-frame-size = {{HttpApi.MaxRequestBytes + (1 << 20)}}b
         }
         {{Journal(options.Journal)}}
         {{Tls(options)}}

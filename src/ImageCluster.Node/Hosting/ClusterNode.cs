@@ -34,7 +34,7 @@ internal static class ClusterNode
                 : akka.WithRecordProxies(settings);
             if (options.Roles.Contains(ImageClusterSettings.WorkerRole))
             {
-                var worker = new WorkerSettings { Roots = options.Roots, Slots = options.Slots, StopTimeout = options.ShutdownTimeout };
+                var worker = new WorkerSettings { Roots = options.Roots, Slots = options.Slots, StopTimeout = options.ShutdownTimeout / 2 };
                 akka.WithWorker(worker, new ShardRunner(new RootMap(options.Roots)), TimeProvider.System);
             }
 

@@ -7,8 +7,10 @@ using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Scheduling;
+using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Testing.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -36,6 +38,14 @@ public class HostedClusterTests
         scheduler.Tell(new WorkWanted("w/1", 1, ["kvm"]));
         Assert.Equal(new GiveWork("j", "w/1", 1) { Share = 1 }, await gift);
     });
+
+    [Fact]
+    public async Task A_worker_that_leaves_has_all_its_time_to_hand_back_what_it_has()
+    {
+        using var directory = new TempDirectory();
+        await using TestNode node = await TestNode.StartAsync(directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: new SimulatedRunner());
+        Assert.True(CoordinatedShutdown.Get(node.System).Timeout(CoordinatedShutdown.PhaseBeforeServiceUnbind) > new WorkerSettings { Roots = new Dictionary<string, string>() }.StopTimeout);
+    }
 
     private static async Task OnCoordinator(Func<IHost, Task> test)
     {
