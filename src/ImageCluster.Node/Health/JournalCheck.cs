@@ -22,7 +22,8 @@ internal sealed class JournalCheck(NodeOptions options) : IHealthCheck
                 : new SqliteConnection(options.Journal.ConnectionString);
             await connection.OpenAsync(patience.Token);
             await using DbCommand command = connection.CreateCommand();
-            command.CommandText = "SELECT 1";
+            // SQLite does not open its file before it is asked for something that stands there.
+            command.CommandText = options.Journal.IsPostgreSql ? "SELECT 1" : "SELECT count(*) FROM sqlite_schema";
             await command.ExecuteScalarAsync(patience.Token);
             return HealthCheckResult.Healthy("answers");
         }

@@ -14,11 +14,19 @@ internal static class SqliteJournal
     /// <summary>
     /// Writes ahead to a log, which is kept in the file: readers then never wait for writers, and several processes of one machine can share it.
     /// </summary>
+    /// <exception cref="IOException">It cannot be opened, or is something else.</exception>
     public static void Prepare(string connectionString)
     {
         using SqliteConnection connection = new(connectionString);
-        connection.Open();
-        Run(connection, "PRAGMA journal_mode=WAL");
+        try
+        {
+            connection.Open();
+            Run(connection, "PRAGMA journal_mode=WAL");
+        }
+        catch (SqliteException e)
+        {
+            throw new IOException($"the journal {connection.DataSource} cannot be used: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
     }
 
     /// <summary>How it is opened. What is stored is on the disk when it is answered: SQLite's setting for that (synchronous) stays at FULL.</summary>
