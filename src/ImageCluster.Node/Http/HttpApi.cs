@@ -41,13 +41,17 @@ internal static class HttpApi
     }
 
     /// <summary>Before all endpoints: what refusals look like, and who may ask.</summary>
-    /// <param name="token">Null: everybody may.</param>
+    /// <param name="token">Null: everybody on this machine may.</param>
     public static void UseHttpApi(this WebApplication app, string? token)
     {
         app.UseMiddleware<ProblemMiddleware>();
         if (token is not null)
         {
             app.UseMiddleware<TokenMiddleware>(token);
+        }
+        else
+        {
+            app.UseMiddleware<LoopbackMiddleware>();
         }
     }
 

@@ -29,6 +29,28 @@ public sealed class TokenTests
         }
     }
 
+    [Theory]
+    [InlineData(null, null, HttpStatusCode.OK)]
+    [InlineData("localhost:8080", null, HttpStatusCode.OK)]
+    [InlineData("[::1]", null, HttpStatusCode.OK)]
+    [InlineData("localhost:8080", "http://localhost:8080", HttpStatusCode.OK)]
+    [InlineData("attacker.example", null, HttpStatusCode.Forbidden)]
+    [InlineData("attacker.example", "http://attacker.example", HttpStatusCode.Forbidden)]
+    [InlineData("localhost:8080", "http://attacker.example", HttpStatusCode.Forbidden)]
+    [InlineData("localhost:8080", "null", HttpStatusCode.Forbidden)]
+    public async Task Without_one_no_web_page_gets_in(string? host, string? origin, HttpStatusCode expected)
+    {
+        await using RunningApi api = await RunningApi.Start();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/workers");
+        request.Headers.Host = host;
+        if (origin is not null)
+        {
+            request.Headers.Add("Origin", origin);
+        }
+
+        Assert.Equal(expected, (await api.Http.SendAsync(request)).StatusCode);
+    }
+
     [Fact]
     public async Task Who_has_it_gets_in_and_health_is_for_everybody()
     {
