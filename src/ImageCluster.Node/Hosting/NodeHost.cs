@@ -44,6 +44,7 @@ public static class NodeHost
         builder.Services.AddSingleton(new ManifestDirectory(options.ManifestDirectory));
         builder.Services.AddSingleton<NodeMetrics>();
         builder.Services.AddHostedService<AddressFileWriter>();
+        builder.Services.AddHostedService<GivenUpWatch>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout + StopReserve);
         builder.Services.AddHttpApi();
         Log(builder.Logging, options);
