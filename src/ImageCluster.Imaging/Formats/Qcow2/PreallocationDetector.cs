@@ -18,13 +18,28 @@ internal static class PreallocationDetector
             return false;
         }
 
+        // By the blocks that are there: the file may be far longer than what is counted in it.
         Refcounts refcounts = new(metadata);
+        int blockBits = metadata.Layout.RefcountBlockBits;
         long used = 0;
-        for (long cluster = 0; cluster < clusters && used < threshold; cluster++)
+        for (long index = refcounts.NextBlock(0); index <= (clusters - 1) >> blockBits && used < threshold; index = refcounts.NextBlock(index + 1))
         {
-            used += refcounts.Get(cluster) != 0 ? 1 : 0;
+            used += UsedIn(refcounts.Block(index), metadata.Layout.RefcountOrder, (int)Math.Min(clusters - (index << blockBits), 1L << blockBits));
         }
 
         return used >= threshold;
+    }
+
+    private static int UsedIn(ReadOnlySpan<byte> block, int order, int length)
+    {
+        int used = 0;
+        for (int at = block.IsEmpty ? length : RefcountArray.IndexOfNonzero(block, order, 0, length); at < length;)
+        {
+            int end = RefcountArray.IndexOfZero(block, order, at, length);
+            used += end - at;
+            at = RefcountArray.IndexOfNonzero(block, order, end, length);
+        }
+
+        return used;
     }
 }

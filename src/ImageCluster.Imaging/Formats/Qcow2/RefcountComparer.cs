@@ -29,6 +29,14 @@ internal sealed class RefcountComparer(Metadata metadata, Refcounts refcounts, R
             long start = index << _layout.RefcountBlockBits;
             long end = Math.Min(clusters, (index + 1) << _layout.RefcountBlockBits);
             nextUsed = nextUsed < start ? _counts.NextUsed(start, clusters) : nextUsed;
+
+            // Blocks that are not there, for clusters that nothing refers to, are as they should be: however long the file is.
+            if (nextUsed >= end && refcounts.NextBlock(index) is var next && next > index)
+            {
+                index = Math.Min(next, nextUsed >> _layout.RefcountBlockBits) - 1;
+                continue;
+            }
+
             if (!TryGetBlock(index, end - start, out bool any))
             {
                 continue;

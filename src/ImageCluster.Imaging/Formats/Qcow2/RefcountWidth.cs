@@ -109,6 +109,14 @@ internal sealed class RefcountWidth
                 grown = true;
             }
 
+            if (_blocks.Count == 0)
+            {
+                throw new ImageException(ImageErrorKind.Corrupt, _metadata.File.Name, "Not even the image's header is counted as used")
+                {
+                    Hint = "Use qemu-img check -r all to repair the image",
+                };
+            }
+
             long clusters = RefcountMath.DivideUp((_blocks.Keys.Last() + 1) * EntryLength, _layout.ClusterSize);
             if (clusters > _tableClusters)
             {

@@ -134,6 +134,13 @@ internal sealed class Refcounts
         return before;
     }
 
+    /// <summary>The number of the first block from <paramref name="index"/> on that the table names; <see cref="long.MaxValue"/> where none follows.</summary>
+    public long NextBlock(long index)
+    {
+        int found = index < _table.Length ? _table.AsSpan((int)index).IndexOfAnyExcept(0UL) : -1;
+        return found < 0 ? long.MaxValue : index + found;
+    }
+
     /// <summary>Takes the first run of <paramref name="count"/> free clusters and counts one reference to each. Returns the first cluster's number.</summary>
     /// <param name="count">1 or more.</param>
     /// <param name="limit">No cluster at or above this one is taken.</param>

@@ -191,7 +191,7 @@ public sealed class CheckerLimitTests : IDisposable
         return file;
     }
 
-    private static CheckReport CheckQuickly(MemoryFile file, int seconds = 10)
+    private static CheckReport CheckQuickly(MemoryFile file, int seconds = 30)
     {
         long before = GC.GetTotalAllocatedBytes();
         Stopwatch watch = Stopwatch.StartNew();
