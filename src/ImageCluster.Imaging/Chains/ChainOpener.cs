@@ -122,9 +122,8 @@ public sealed class ChainOpener(IFileLocator locator)
         Span<byte> buffer = stackalloc byte[ProbeLength];
         buffer.Clear();
 
-        // QEMU reads whole sectors: a shorter file looks as if zeros followed.
-        ReadOnlySpan<byte> head = ReadHead(file, buffer) > 0 ? buffer : [];
-        return FormatRegistry.Probe(head, file.Name);
+        // QEMU reads whole sectors: a shorter file looks as if zeros followed. An empty one is raw, whatever its name says.
+        return ReadHead(file, buffer) > 0 ? FormatRegistry.Probe(buffer, file.Name) : FormatRegistry.Find("raw")!;
     }
 
     /// <summary>The name by which the locator finds what <paramref name="referrer"/> calls <paramref name="reference"/>.</summary>

@@ -48,7 +48,7 @@ public sealed record Field(string Name, int Offset, int Width, bool BigEndian = 
 public static class DamagedImages
 {
     private const long MaxMemory = 200L << 20;
-    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Opens, maps, reads and checks an image that may be broken in any way; nothing but <see cref="ImageException"/> may come of it.

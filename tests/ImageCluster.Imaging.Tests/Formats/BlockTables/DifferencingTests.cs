@@ -86,6 +86,27 @@ public abstract class DifferencingTests(string format, string sevenZipType, stri
     }
 
     [Fact]
+    public void ADiskOnADifferencingDiskIsReadThroughBoth()
+    {
+        byte[] guest = Make();
+        string top = MakeOn(Child, guest);
+        using LayeredDisk chain = Open(top);
+        Assert.Equal(3, chain.Layers.Count);
+        Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(chain)));
+        Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadByExtents(chain)));
+    }
+
+    [Fact]
+    public void DisksThatNameEachOtherAreRefused()
+    {
+        byte[] guest = Make();
+        string top = MakeOn(Child, guest);
+        File.WriteAllBytes(Child, BuildChild(File.ReadAllBytes(top), new byte[BlockSize], new byte[BlockSize], [".\\" + Path.GetFileName(top)]));
+        Assert.Throws<ImageException>(() => Open(Child));
+        Assert.Throws<ImageException>(() => Open(top));
+    }
+
+    [Fact]
     public void ADifferencingDiskIsNotWritten()
     {
         Make();
@@ -170,6 +191,30 @@ public abstract class DifferencingTests(string format, string sevenZipType, stri
         whole.CopyTo(guest, 2 * BlockSize);
         File.WriteAllBytes(Child, BuildChild(File.ReadAllBytes(Parent), partial, whole, paths ?? [".\\" + Path.GetFileName(Parent)]));
         return guest;
+    }
+
+    // Another child, with other bytes where the first has its own; they are put into guest too.
+    private string MakeOn(string parent, byte[] guest)
+    {
+        byte[] partial = new byte[BlockSize];
+        byte[] whole = new byte[BlockSize];
+        new Random(2).NextBytes(whole);
+        foreach (int sector in Here.Skip(2))
+        {
+            partial.AsSpan(sector * 512, 512).Fill((byte)(sector | 0x81));
+            partial.AsSpan(sector * 512, 512).CopyTo(guest.AsSpan((PartialBlock * BlockSize) + (sector * 512)));
+        }
+
+        // The sectors of the bitmap are the same in both.
+        foreach (int sector in Here.Take(2))
+        {
+            guest.AsSpan((PartialBlock * BlockSize) + (sector * 512), 512).CopyTo(partial.AsSpan(sector * 512));
+        }
+
+        whole.CopyTo(guest, 2 * BlockSize);
+        string top = _directory["top." + extension];
+        File.WriteAllBytes(top, BuildChild(File.ReadAllBytes(parent), partial, whole, [".\\" + Path.GetFileName(parent)]));
+        return top;
     }
 
     private static LayeredDisk Open(string name) => new ChainOpener(new LocalFileLocator()).Open(name, new ChainOptions
