@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Storage;
 

@@ -19,7 +19,8 @@ public sealed class S3TestServer : IDisposable
     private readonly HttpTestServer _server;
     private readonly Dictionary<string, byte[]> _objects = [];
     private readonly Dictionary<string, string> _tags = [];
-    private readonly Dictionary<string, (string Path, SortedDictionary<int, byte[]> Parts)> _uploads = [];
+    private readonly Dictionary<string, string?> _marks = [];
+    private readonly Dictionary<string, (string Path, string? Mark, SortedDictionary<int, byte[]> Parts)> _uploads = [];
     private readonly List<string> _refusals = [];
     private readonly object _gate = new();
     private int _lastUpload;
@@ -87,6 +88,15 @@ public sealed class S3TestServer : IDisposable
 
     public void Dispose() => _server.Dispose();
 
+    /// <summary>What the store keeps with an object, of all that one may give along: <c>x-amz-meta-imagecluster</c>.</summary>
+    public string? MarkOf(string path)
+    {
+        lock (_gate)
+        {
+            return _marks.GetValueOrDefault(path);
+        }
+    }
+
     private static string Tag(byte[] bytes) => $"\"{Convert.ToHexStringLower(MD5.HashData(bytes))}\"";
 
     private HttpReply Handle(HttpQuery query)
@@ -123,16 +133,23 @@ public sealed class S3TestServer : IDisposable
             case "GET" when arguments.ContainsKey("list-type"):
                 return List(path.TrimEnd('/'), arguments);
             case "GET" or "HEAD":
-                return _objects.TryGetValue(path, out byte[]? content) ? HttpReply.File(query, content, _tags.GetValueOrDefault(path) ?? Tag(content))
+                return _objects.TryGetValue(path, out byte[]? content) ? WithMark(HttpReply.File(query, content, _tags.GetValueOrDefault(path) ?? Tag(content)), path)
                     : query.Method == "HEAD" ? new HttpReply(404) : Refuse(404, "NoSuchKey", "The specified key does not exist.");
             case "POST" when arguments.ContainsKey("uploads"):
                 string id = $"upload/{++_lastUpload}+=";
-                _uploads.Add(id, (path, []));
+                _uploads.Add(id, (path, query.Header("x-amz-meta-imagecluster"), []));
                 return HttpReply.Text(200, $"<?xml version=\"1.0\"?><InitiateMultipartUploadResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><UploadId>{id}</UploadId></InitiateMultipartUploadResult>");
+            case "PUT" or "POST" when query.Header("If-None-Match") == "*" && _objects.ContainsKey(path):
+                return Refuse(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
             case "PUT" when upload.Length == 0:
                 _objects[path] = query.Body;
+                _marks[path] = query.Header("x-amz-meta-imagecluster");
                 _tags.Remove(path);
                 return new HttpReply(200).With("ETag", Tag(query.Body));
+            case "DELETE" when upload.Length == 0:
+                _objects.Remove(path);
+                _marks.Remove(path);
+                return new HttpReply(204);
             case "PUT" or "POST" or "DELETE" when !_uploads.TryGetValue(upload, out var found) || found.Path != path:
                 return Refuse(404, "NoSuchUpload", "The specified upload does not exist.");
             case "PUT":
@@ -189,9 +206,13 @@ public sealed class S3TestServer : IDisposable
         _objects[path] = whole.ToArray();
         string tag = Convert.ToHexStringLower(MD5.HashData([.. wanted.SelectMany(part => MD5.HashData(parts[part.Number]))])) + "-" + wanted.Length;
         _tags[path] = $"\"{tag}\"";
+        _marks[path] = _uploads[upload].Mark;
         _uploads.Remove(upload);
         return HttpReply.Text(200, $"<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult><Key>k</Key><ETag>&quot;{tag}&quot;</ETag></CompleteMultipartUploadResult>");
     }
+
+    private HttpReply WithMark(HttpReply reply, string path) =>
+        _marks.GetValueOrDefault(path) is { } mark ? reply.With("x-amz-meta-imagecluster", mark) : reply;
 
     private HttpReply Refuse(int status, string code, string message)
     {

@@ -27,16 +27,29 @@ internal sealed class MultipartUpload
 
     private MultipartUpload(S3Channel channel, string id) => (_channel, _id) = (channel, id);
 
-    public static MultipartUpload Begin(S3Channel channel, CancellationToken cancel)
+    /// <param name="channel">The object's.</param>
+    /// <param name="mark">Kept with it; null for none.</param>
+    /// <param name="cancel">Ends it.</param>
+    public static MultipartUpload Begin(S3Channel channel, string? mark, CancellationToken cancel)
     {
-        string id = channel.Do(HttpMethod.Post, [("uploads", "")], UploadBody.Empty, answer => S3Error.Element(answer.ReadSome(MaxAnswer), "UploadId"), cancel)
+        string id = channel.Do(HttpMethod.Post, [("uploads", "")], UploadBody.Empty, answer => S3Error.Element(answer.ReadSome(MaxAnswer), "UploadId"), cancel,
+            shape: request => ObjectMark.Set(request, mark))
             ?? throw Failure(channel, "The object store does not say under which id parts are to be uploaded");
         return new MultipartUpload(channel, id);
     }
 
     /// <summary>Uploads an object that is small enough by one request.</summary>
-    public static void PutWhole(S3Channel channel, UploadBody body, CancellationToken cancel) =>
-        channel.Do(HttpMethod.Put, [], body, answer => CheckTag(channel, answer, body), cancel);
+    /// <param name="channel">The object's.</param>
+    /// <param name="body">Its bytes.</param>
+    /// <param name="mark">Kept with it; null for none.</param>
+    /// <param name="isNew">No object may be replaced.</param>
+    /// <param name="cancel">Ends it.</param>
+    public static void PutWhole(S3Channel channel, UploadBody body, string? mark, bool isNew, CancellationToken cancel) =>
+        channel.Do(HttpMethod.Put, [], body, answer => CheckTag(channel, answer, body), cancel, shape: request =>
+        {
+            ObjectMark.Set(request, mark);
+            ObjectMark.RequireNew(request, isNew);
+        });
 
     /// <summary>Uploads a part; the same part again takes the place of the first.</summary>
     /// <param name="number">From 1 on.</param>
@@ -53,8 +66,9 @@ internal sealed class MultipartUpload
     /// <summary>Makes the object out of parts 1 to <paramref name="count"/>, all of which are uploaded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="length">Bytes of all.</param>
+    /// <param name="isNew">No object may be replaced.</param>
     /// <param name="cancel">Ends it.</param>
-    public void Complete(int count, long length, CancellationToken cancel)
+    public void Complete(int count, long length, bool isNew, CancellationToken cancel)
     {
         StringBuilder list = new("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         for (int number = 1; number <= count; number++)
@@ -79,7 +93,8 @@ internal sealed class MultipartUpload
                         $"The object store did not put the parts together: {S3Error.Element(said, "Code") ?? "it does not say why"}"));
                 },
                 cancel,
-                body.Length + (count * PatiencePerPart));
+                body.Length + (count * PatiencePerPart),
+                request => ObjectMark.RequireNew(request, isNew));
         }
         catch (ImageException) when (expected is not null)
         {

@@ -49,11 +49,25 @@ public sealed class ObjectStoreProtocol(S3Settings? settings = null) : StoragePr
             .Where(static name => name.Length > 0);
     }
 
-    public override StagedTarget Stage(string name, IFileLocator files)
+    public override StagedTarget Stage(string name, IFileLocator files, bool replaces = true, string? mark = null)
     {
         S3Settings asked = Settings;
         RequireStore(asked, name);
-        return new ObjectTarget(asked, name, files);
+        return new ObjectTarget(asked, name, files) { Replaces = replaces, Mark = mark };
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>An object that is not there is no error.</remarks>
+    public override void Delete(string name, IFileLocator files)
+    {
+        using S3Channel channel = new(Settings, S3Location.Parse(name), name);
+        channel.Do(HttpMethod.Delete, [], null, static _ => true, CancellationToken.None);
+    }
+
+    public override string? MarkOf(string name)
+    {
+        using S3Channel channel = new(Settings, S3Location.Parse(name), name);
+        return ObjectMark.Find(channel, CancellationToken.None).Mark;
     }
 
     // What is wrong with names, keys or the way there is to be known before hours of work, not after.

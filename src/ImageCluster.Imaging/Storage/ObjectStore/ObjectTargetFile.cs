@@ -74,18 +74,44 @@ internal sealed class ObjectTargetFile(string name, long length, ObjectTarget ta
         long whole = Length;
         long partLength = PartLengthFor(whole);
         IBlockFile? staged = Staged;
-        if (_upload is null && whole <= partLength)
+        bool isNew = MustBeNew(cancel);
+        try
         {
-            UploadBody body = staged is null ? UploadBody.Zeros(whole) : UploadBody.Of(staged, 0, whole);
-            MultipartUpload.PutWhole(channel, body, cancel);
+            if (_upload is null && whole <= partLength)
+            {
+                UploadBody body = staged is null ? UploadBody.Zeros(whole) : UploadBody.Of(staged, 0, whole);
+                MultipartUpload.PutWhole(channel, body, target.Mark, isNew, cancel);
+            }
+            else
+            {
+                PublishParts(whole, partLength, staged, isNew, cancel);
+            }
         }
-        else
+        catch (ImageException e) when (isNew && e.Kind == ImageErrorKind.Exists)
         {
-            PublishParts(whole, partLength, staged, cancel);
+            // The answer to an attempt that succeeded may have been lost: then what is there is ours.
+            if (target.Mark is null || ObjectMark.Find(channel, cancel).Mark != target.Mark)
+            {
+                throw Taken();
+            }
         }
 
         _published = true;
     }
+
+    // Looked at before anything is sent, and left to the store at the end: somebody may come in between.
+    private bool MustBeNew(CancellationToken cancel)
+    {
+        if (target.Replaces)
+        {
+            return false;
+        }
+
+        (bool exists, string? mark) = ObjectMark.Find(channel, cancel);
+        return !exists || (mark is not null && mark == target.Mark ? false : throw Taken());
+    }
+
+    private ImageException Taken() => new(ImageErrorKind.Exists, Name, "An object of the target's name is there");
 
     /// <summary>Gives up what is not published, and lets go of what is.</summary>
     public void GiveUp()
@@ -115,7 +141,7 @@ internal sealed class ObjectTargetFile(string name, long length, ObjectTarget ta
         return Math.Max(Math.Max(channel.Settings.PartLength, 5 * Megabyte), (needed + Megabyte - 1) / Megabyte * Megabyte);
     }
 
-    private void PublishParts(long whole, long partLength, IBlockFile? staged, CancellationToken cancel)
+    private void PublishParts(long whole, long partLength, IBlockFile? staged, bool isNew, CancellationToken cancel)
     {
         if (whole > MaxObject)
         {
@@ -135,7 +161,7 @@ internal sealed class ObjectTargetFile(string name, long length, ObjectTarget ta
                 upload.Put(part + 1, body, stop);
             }
         }, cancel);
-        upload.Complete(count, whole, cancel);
+        upload.Complete(count, whole, isNew, cancel);
     }
 
     private void InParallel(int count, Action<int, CancellationToken> action, CancellationToken cancel)
@@ -175,7 +201,7 @@ internal sealed class ObjectTargetFile(string name, long length, ObjectTarget ta
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_discarded, this);
-            return _upload ??= MultipartUpload.Begin(channel, CancellationToken.None);
+            return _upload ??= MultipartUpload.Begin(channel, target.Mark, CancellationToken.None);
         }
     }
 

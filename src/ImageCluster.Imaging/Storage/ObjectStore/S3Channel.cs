@@ -26,10 +26,13 @@ internal sealed class S3Channel(S3Settings settings, S3Location location, string
     /// <param name="take">Called with a good answer; may throw <see cref="PassingFailureException"/>.</param>
     /// <param name="cancel">Ends it.</param>
     /// <param name="bytes">What the patience is to be measured by; null for the body's length.</param>
-    public T Do<T>(HttpMethod method, IReadOnlyList<(string Name, string Value)> query, UploadBody? body, Func<HttpAnswer, T> take, CancellationToken cancel, long? bytes = null) => _retries.Run(
+    /// <param name="shape">Adds headers; null for none.</param>
+    public T Do<T>(
+        HttpMethod method, IReadOnlyList<(string Name, string Value)> query, UploadBody? body, Func<HttpAnswer, T> take, CancellationToken cancel,
+        long? bytes = null, Action<HttpRequestMessage>? shape = null) => _retries.Run(
         () =>
         {
-            using HttpAnswer answer = Send(method, query, body, null, bytes ?? body?.Length ?? 0, cancel);
+            using HttpAnswer answer = Send(method, query, body, shape, bytes ?? body?.Length ?? 0, cancel);
             return (int)answer.Status is >= 200 and < 300 ? take(answer) : throw Refusal(answer);
         },
         cancel);
@@ -80,6 +83,11 @@ internal sealed class S3Channel(S3Settings settings, S3Location location, string
         {
             request.Headers.TryAddWithoutValidation(header, value);
         }
+
+        // What the store keeps with the object is signed as well; the order is that of the names.
+        signed.AddRange(request.Headers.NonValidated.Where(header => header.Key.StartsWith("x-amz-meta-", StringComparison.Ordinal))
+            .Select(header => (header.Key, header.Value.ToString())));
+        signed.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
 
         string path = uri.OriginalString[(uri.OriginalString.IndexOf('/', uri.Scheme.Length + 3))..].Split('?')[0];
         string authorization = SignatureV4.Authorization(request.Method.Method, path, query, signed, digest, credentials, settings.Region, "s3", now);

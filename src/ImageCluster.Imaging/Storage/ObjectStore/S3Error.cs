@@ -10,7 +10,7 @@ internal static class S3Error
 
     /// <summary>Codes with which the same request may succeed later, whatever the status says.</summary>
     private static readonly string[] Passing =
-        ["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed", "BadDigest", "OperationAborted", "Throttling", "XAmzContentSHA256Mismatch"];
+        ["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed", "BadDigest", "OperationAborted", "ConditionalRequestConflict", "Throttling", "XAmzContentSHA256Mismatch"];
 
     /// <summary>What to throw for a refusal; reads the answer's body.</summary>
     public static Exception Of(HttpAnswer answer, string name)
@@ -31,6 +31,11 @@ internal static class S3Error
             (403, _) => "Keys are read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the profile files that the AWS tools use.",
             _ => null,
         };
+        if (code == "PreconditionFailed")
+        {
+            return new ImageException(ImageErrorKind.Exists, name, "An object of that name is there");
+        }
+
         Exception failure = HttpStatus.Refusal(answer, name, what, hint);
         return failure is ImageException plain && code is not null && Passing.Contains(code) ? new PassingFailureException(plain) : failure;
     }

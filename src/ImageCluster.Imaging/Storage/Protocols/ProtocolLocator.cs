@@ -37,7 +37,10 @@ public sealed class ProtocolLocator(IFileLocator files, params IEnumerable<Stora
     }
 
     /// <summary>Where a new image of that name is put together, to appear when it is whole; null where it is written under its name.</summary>
-    public StagedTarget? Stage(string name) => ProtocolOf(name)?.Stage(name, this);
+    /// <param name="name">The name that it will have.</param>
+    /// <param name="replaces">See <see cref="StagedTarget.Replaces"/>.</param>
+    /// <param name="mark">See <see cref="StagedTarget.Mark"/>.</param>
+    public StagedTarget? Stage(string name, bool replaces = true, string? mark = null) => ProtocolOf(name)?.Stage(name, this, replaces, mark);
 
     /// <summary>The protocol that a name belongs to; null for a local file, and where nobody knows it.</summary>
     public StorageProtocol? ProtocolOf(string name) => ImagePath.ToLocal(name) is null && ImagePath.ProtocolOf(name) is { } scheme

@@ -60,7 +60,14 @@ public abstract class StorageProtocol
     }
 
     /// <summary>For protocols whose images appear as a whole: where a new one is put together. Null for those that are written in place.</summary>
-    public virtual StagedTarget? Stage(string name, IFileLocator files) => null;
+    /// <param name="name">In full, with the scheme.</param>
+    /// <param name="files">Opens what is no part of the image.</param>
+    /// <param name="replaces">See <see cref="StagedTarget.Replaces"/>.</param>
+    /// <param name="mark">See <see cref="StagedTarget.Mark"/>.</param>
+    public virtual StagedTarget? Stage(string name, IFileLocator files, bool replaces = true, string? mark = null) => null;
+
+    /// <summary>The <see cref="StagedTarget.Mark"/> of what stands under a name; null where there is none, or nothing.</summary>
+    public virtual string? MarkOf(string name) => null;
 
     /// <summary>The names of everything below a directory-like name, relative to it with '/' between parts, in any order.</summary>
     /// <param name="root">In full, with the scheme; without a slash at its end.</param>

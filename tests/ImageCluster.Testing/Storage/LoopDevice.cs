@@ -1,14 +1,17 @@
 using System.Diagnostics;
+using Xunit;
 
-namespace ImageCluster.Imaging.Tests.Storage;
+namespace ImageCluster.Testing.Storage;
 
 /// <summary>A block device over a file; skips the test where this machine does not let us make one.</summary>
-internal sealed class LoopDevice : IDisposable
+public sealed class LoopDevice : IDisposable
 {
     private LoopDevice(string path) => Path = path;
 
+    /// <summary>The path in /dev.</summary>
     public string Path { get; }
 
+    /// <summary>A device of so many bytes over a new file.</summary>
     public static LoopDevice Make(string file, long length)
     {
         using (Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(file, FileMode.Create, FileAccess.ReadWrite))
