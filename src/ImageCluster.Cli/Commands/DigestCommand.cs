@@ -8,6 +8,7 @@ using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Work;
 using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Cli.Commands;
 
@@ -70,12 +71,12 @@ internal static class DigestCommand
     private static int Check(CliHost host, string report, VerifyOptions options)
     {
         int exitCode = ExitCode.Done;
-        foreach ((string file, string format, string digest) in Recorded(Path.GetFullPath(report, host.Directory), report))
+        foreach ((string file, string format, string digest, long? size) in Recorded(Path.GetFullPath(report, host.Directory), report))
         {
             string outcome;
             try
             {
-                outcome = Digest(file, format, options, host.Stop) == digest ? "ok" : "CHANGED";
+                outcome = Digest(file, format, options, host.Stop, size) == digest ? "ok" : "CHANGED";
             }
             catch (ImageException e)
             {
@@ -89,13 +90,18 @@ internal static class DigestCommand
         return exitCode;
     }
 
-    private static string Digest(string file, string? format, VerifyOptions options, CancellationToken stop)
+    private static string Digest(string file, string? format, VerifyOptions options, CancellationToken stop, long? size = null)
     {
-        using LayeredDisk disk = new ChainOpener(ProtocolLocator.Standard(ProtocolSettings.Default)).Open(file, new ChainOptions { Format = format });
+        using LayeredDisk disk = new ChainOpener(ProtocolLocator.Standard(ProtocolSettings.Default)).Open(file, new ChainOptions
+        {
+            Format = format,
+            References = TargetStanding.References(file),
+            Options = size is { } bytes ? TargetStanding.DriverOptions(file, format, bytes) : new Dictionary<string, string>(),
+        });
         return new DiskVerifier(disk, null, options).Run(stop).Digest!.Value.ToString();
     }
 
-    private static IEnumerable<(string File, string Format, string Digest)> Recorded(string path, string name)
+    private static IEnumerable<(string File, string Format, string Digest, long? Size)> Recorded(string path, string name)
     {
         JsonNode? document;
         try
@@ -115,6 +121,6 @@ internal static class DigestCommand
 
         return images.OfType<JsonObject>()
             .Where(image => image["targetFile"] is not null && image["digest"] is not null)
-            .Select(image => (image["targetFile"]!.ToString(), format, image["digest"]!.ToString()));
+            .Select(image => (image["targetFile"]!.ToString(), format, image["digest"]!.ToString(), image["virtualSize"]?.GetValue<long>()));
     }
 }

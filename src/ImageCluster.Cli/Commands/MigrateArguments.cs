@@ -41,6 +41,7 @@ internal static class MigrateArguments
             AllowedRoots = [.. (parsed.GetValue(options.AllowRoot) ?? []).Select(root => Path.GetFullPath(root, directory))],
             ProbeBacking = parsed.GetValue(options.ProbeBacking),
             Restart = parsed.GetValue(options.Restart),
+            StateDirectory = parsed.GetValue(options.State) is { } state ? Path.GetFullPath(state, directory) : null,
             ReportFile = parsed.GetValue(options.Report) is { } report ? Path.GetFullPath(report, directory) : null,
         };
     }
@@ -72,12 +73,7 @@ internal static class MigrateArguments
             throw CliException.Usage("--to needs images and, last, a directory for the targets", "imagecluster migrate --to FORMAT SOURCE... TARGET_DIR");
         }
 
-        if (RemoteRoot.IsOne(files[^1]))
-        {
-            throw CliException.Usage($"{files[^1]}: targets go to a directory of this machine", "migrate there, then 'imagecluster img convert' to the address");
-        }
-
-        string target = Path.GetFullPath(files[^1], directory);
+        string target = RemoteRoot.IsOne(files[^1]) ? files[^1].TrimEnd('/') : Path.GetFullPath(files[^1], directory);
         if (File.Exists(target))
         {
             throw CliException.Usage($"{files[^1]}: the last argument is the directory for the targets, and this is a file");

@@ -7,7 +7,7 @@ internal sealed class MigrateOptions
 {
     public Argument<string[]> Files { get; } = new("FILES")
     {
-        Description = "A manifest (YAML); or, with --to, images or directories of images, and last the directory for the targets.",
+        Description = "A manifest (YAML); or, with --to, images or directories of images, and last the directory (or the address) for the targets.",
         HelpName = "MANIFEST | SOURCE... TARGET_DIR",
         Arity = ArgumentArity.OneOrMore,
     };
@@ -54,6 +54,12 @@ internal sealed class MigrateOptions
 
     public Option<bool> Restart { get; } = new("--restart") { Description = "Throw away what an earlier run left unfinished and start over. Finished targets stay." };
 
+    public Option<string?> State { get; } = new("--state")
+    {
+        Description = "Directory for the journal and the report [default: the target directory; for targets on servers and devices the manifest's, or the current one].",
+        HelpName = "DIR",
+    };
+
     public Option<string?> Output { get; } = new("--output") { Description = "'auto' (the default), 'plain', 'json-lines' while it runs, or 'json' at the end.", HelpName = "FORM" };
 
     public Option<string?> Report { get; } = new("--report") { Description = "Write the report (JSON) to this file too.", HelpName = "FILE" };
@@ -63,7 +69,7 @@ internal sealed class MigrateOptions
     public IEnumerable<Option> All =>
     [
         To, From, CreateOptions, Compress, Include, Exclude, Name, Backing, Existing, Plan, Verify, Images, Threads, Rate, AllowRoot,
-        ProbeBacking, Restart, Output, Report, PrintManifest,
+        ProbeBacking, Restart, State, Output, Report, PrintManifest,
     ];
 
     /// <summary>What a manifest says by itself.</summary>

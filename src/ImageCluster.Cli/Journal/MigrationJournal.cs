@@ -56,10 +56,10 @@ internal sealed class MigrationJournal : IEarlierRuns, IDisposable
     }
 
     /// <summary>
-    /// Where the journal of a migration lies: <c>.imagecluster/NAME.journal.db</c> in the target root. A name that makes no good file name is made
+    /// Where the journal of a migration lies: <c>.imagecluster/NAME.journal.db</c> in a directory, which is the target root where that is one. A name that makes no good file name is made
     /// one, with a hash behind it that keeps two such names apart.
     /// </summary>
-    public static string PathOf(string targetRoot, string migration, string extension = ".journal.db")
+    public static string PathOf(string directory, string migration, string extension = ".journal.db")
     {
         string name = string.Concat(migration.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).TrimStart('.');
         if (name != migration)
@@ -67,23 +67,23 @@ internal sealed class MigrationJournal : IEarlierRuns, IDisposable
             name = $"{name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(migration)).AsSpan(0, 4))}";
         }
 
-        return Path.Join(targetRoot, OwnNames.JournalDirectory, name + extension);
+        return Path.Join(directory, OwnNames.JournalDirectory, name + extension);
     }
 
     /// <summary>Opens the migration's journal, or begins it, and keeps everybody else out until it is disposed of.</summary>
     /// <exception cref="CliException">It is in use, damaged, or of a migration to other targets.</exception>
-    public static MigrationJournal Open(string targetRoot, MigrationManifest manifest, TimeProvider time)
+    public static MigrationJournal Open(string directory, string targetRoot, MigrationManifest manifest, TimeProvider time)
     {
-        string path = PathOf(targetRoot, manifest.Name);
+        string path = PathOf(directory, manifest.Name);
         HostFiles.CreateDirectory(Path.GetDirectoryName(path)!);
-        JournalLock held = JournalLock.Take(PathOf(targetRoot, manifest.Name, ".lock"), manifest.Name);
+        JournalLock held = JournalLock.Take(PathOf(directory, manifest.Name, ".lock"), manifest.Name);
         EventStore? store = null;
         try
         {
             store = EventStore.Open(path);
             var journal = new MigrationJournal(path, store, held, time);
             journal.Replay();
-            journal.RequireSameTargets(manifest, targetRoot);
+            journal.RequireSameTargets(manifest, directory == targetRoot ? null : targetRoot);
             return journal;
         }
         catch
@@ -95,9 +95,9 @@ internal sealed class MigrationJournal : IEarlierRuns, IDisposable
     }
 
     /// <summary>Removes the journal's files, which must not be open; what is not there is no error.</summary>
-    public static void Remove(string targetRoot, string migration)
+    public static void Remove(string directory, string migration)
     {
-        string path = PathOf(targetRoot, migration);
+        string path = PathOf(directory, migration);
         foreach (string file in new[] { path, path + "-wal", path + "-shm", path + "-journal" })
         {
             File.Delete(file);
@@ -201,11 +201,11 @@ internal sealed class MigrationJournal : IEarlierRuns, IDisposable
     }
 
     // Sources may come and go between runs; what was done before counts only where the targets are to be the same.
-    private void RequireSameTargets(MigrationManifest manifest, string targetRoot)
+    private void RequireSameTargets(MigrationManifest manifest, string? root)
     {
-        TargetDefinition target = manifest.Target with { Existing = ExistingTarget.Fail, Root = new RootReference(targetRoot) };
+        TargetDefinition target = manifest.Target;
         string now = string.Join('\n',
-            $"{target.Format}, compressed: {target.Compress}, chains: {target.Backing}, names: {target.Name.Text}",
+            $"{target.Format}, compressed: {target.Compress}, chains: {target.Backing}, names: {target.Name.Text}{(root is null ? "" : $", root: {root}")}",
             string.Join(',', target.Options.Select(option => $"{option.Key}={option.Value}")));
         string? before = Note(TargetKey);
         if (before is null)

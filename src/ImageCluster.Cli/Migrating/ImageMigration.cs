@@ -20,7 +20,7 @@ namespace ImageCluster.Cli.Migrating;
 internal sealed class ImageMigration(MigrationContext context, ImageProgress progress, FoundSource found)
 {
     private readonly PlannedImage _plan = progress.Plan;
-    private readonly StagingArea _staging = new(context.Roots.PathOf(progress.Plan.Target!), context.Manifest.Name);
+    private readonly TargetPlace _place = PlaceOf(context, progress.Plan);
     private JobLedger? _ledger;
 
     /// <summary>Does the work. Failures are in the result; what is thrown ends the whole run.</summary>
@@ -28,11 +28,12 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
     /// <exception cref="CliException">The journal failed.</exception>
     public ImageOutcome Run(CancellationToken cancel)
     {
+        using TargetPlace disposed = _place;
         try
         {
             context.Board.Enter(progress, ImageStage.Converting);
             using OpenedSource source = context.Inspector.Open(found);
-            using var work = new TargetWork(context, progress, Spec(), source, _staging, cancel);
+            using var work = new TargetWork(context, progress, Spec(), source, _place, cancel);
             JobLedger ledger = Begin(source, work);
             while (ledger.Job is { HasEnded: false } job)
             {
@@ -52,7 +53,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         catch (ImageException e) when (IsPassing(e))
         {
             // What was done is kept: the next run goes on from there.
-            string kept = _ledger is not null && _staging.Exists ? $" What is done is kept in {_staging.DirectoryPath}." : "";
+            string kept = _ledger is not null && _place.UnfinishedPath is { } where ? $" What is done is kept in {where}." : "";
             return new ImageOutcome(Line(e) + kept, _ledger?.Job);
         }
         catch (ImageException e)
@@ -140,32 +141,34 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
             return null;
         }
 
-        bool isThere = File.Exists(_staging.MainFile) || (job.Stage == StageKind.Install && IsInstalled(ledger));
+        bool isThere = _place.HasUnfinished || (job.Stage == StageKind.Install && IsInstalled(ledger));
         return isThere ? null : "the unfinished target of the last run is gone";
     }
 
     private bool IsInstalled(JobLedger ledger) =>
-        FileStamp.Of(_staging.FinalPath)?.Identity is { } identity && identity == context.Journal.TargetIdentity(ledger.JobId);
+        TargetStanding.IdentityOf(_place.FinalPath, context.Roots) is { } identity && identity == context.Journal.TargetIdentity(ledger.JobId);
 
     private void Install(JobLedger ledger, OpenedSource source)
     {
         Dictionary<string, string> notes = [];
-        if (FileStamp.Of(_staging.MainFile)?.Identity is { } staged)
+        if (_place.Identity is { } staged)
         {
             source.Watch.RequireUnchanged();
-            progress.TargetBytes = _staging.AllocatedBytes;
+            progress.TargetBytes = _place.AllocatedBytes;
             notes[ledger.NoteKey(MigrationJournal.TargetNote)] = staged;
         }
 
         long assignment = ledger.Start(notes);
-        _staging.Publish(_plan.Replaces);
-        progress.TargetBytes = Math.Max(progress.TargetBytes, FileStamp.Of(_staging.FinalPath)?.AllocatedBytes ?? 0);
+        _place.Publish(_plan.Replaces);
+        progress.TargetBytes = Math.Max(progress.TargetBytes, FileStamp.Of(_place.FinalPath)?.AllocatedBytes ?? 0);
+        progress.TargetBytes = progress.TargetBytes > 0 ? progress.TargetBytes : ledger.Job.BytesWritten;
         ledger.Installed(assignment);
     }
 
     // Of an unfinished target people know the final name.
-    private string Line(ImageException e) =>
-        ErrorText.Of(e, found.Path).Replace(_staging.DirectoryPath, _staging.FinalDirectory, StringComparison.Ordinal);
+    private string Line(ImageException e) => _place is StagingArea staging
+        ? ErrorText.Of(e, found.Path).Replace(staging.DirectoryPath, staging.FinalDirectory, StringComparison.Ordinal)
+        : ErrorText.Of(e, found.Path);
 
     // What this run has begun is thrown away; where it has begun nothing, what an earlier run left stays as it is.
     private ImageOutcome GiveUp(string reason)
@@ -178,7 +181,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         _ledger.Failed(reason);
         try
         {
-            _staging.Remove();
+            _place.Remove();
         }
         catch (ImageException e)
         {
@@ -186,6 +189,14 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
         }
 
         return new ImageOutcome(reason, _ledger.Job);
+    }
+
+    // A job that is gone on with knows its objects by what an earlier run noted.
+    private static TargetPlace PlaceOf(MigrationContext context, PlannedImage plan)
+    {
+        string? noted = context.Journal.LatestJob(plan.Source) is { HasEnded: false } job ? context.Journal.TargetIdentity(job.Id) : null;
+        string path = context.Roots.PathOf(plan.Target!);
+        return TargetPlace.Of(context.Roots, path, context.Manifest.Name, plan.Replaces, noted ?? Guid.NewGuid().ToString("N"));
     }
 
     // Formats and create options are the journal's to compare.

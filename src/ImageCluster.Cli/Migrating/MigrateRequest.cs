@@ -19,6 +19,9 @@ internal sealed record MigrateRequest
     /// <summary>The target root is created where it is not there.</summary>
     public bool CreatesTargetRoot { get; init; }
 
+    /// <summary>Where the journal and the report go; null for the target root, or <see cref="BaseDirectory"/> where that is no directory.</summary>
+    public string? StateDirectory { get; init; }
+
     /// <summary>What earlier runs of the migration left unfinished is thrown away first.</summary>
     public bool Restart { get; init; }
 

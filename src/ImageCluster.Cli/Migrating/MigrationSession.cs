@@ -22,6 +22,8 @@ internal sealed class MigrationSession
     private readonly MigrationManifest _manifest;
     private readonly RootMap _roots;
     private readonly string _targetRoot;
+    private readonly bool _isDirectory;
+    private readonly string _state;
     private readonly SourceInspector _inspector;
 
     public MigrationSession(CliHost host, MigrateRequest request, OutputForm form)
@@ -33,7 +35,9 @@ internal sealed class MigrationSession
         _roots = Fitting(() => ManifestRoots.Of(_manifest, request.BaseDirectory, request.AllowedRoots));
         _targetRoot = _roots.Of(_manifest.Target.Root.Text);
         _inspector = new SourceInspector(_roots.Files, _roots.Allowed, request.ProbeBacking, _roots.Protocols);
-        if (!Directory.Exists(_targetRoot) && !request.CreatesTargetRoot)
+        _isDirectory = !RemoteRoot.IsOne(_targetRoot);
+        _state = request.StateDirectory ?? (_isDirectory && !TargetStanding.IsForDevices(_targetRoot) ? _targetRoot : request.BaseDirectory);
+        if (_isDirectory && !Directory.Exists(_targetRoot) && !request.CreatesTargetRoot)
         {
             throw CliException.Refused($"{_targetRoot}: the directory of the target root is not there", "create it, or mount what belongs there");
         }
@@ -78,8 +82,12 @@ internal sealed class MigrationSession
             if (journal is null)
             {
                 // Not before: a migration that is refused leaves nothing behind.
-                HostFiles.CreateDirectory(_targetRoot);
-                journal = MigrationJournal.Open(_targetRoot, _manifest, _host.Time);
+                if (_isDirectory)
+                {
+                    HostFiles.CreateDirectory(_targetRoot);
+                }
+
+                journal = MigrationJournal.Open(_state, _targetRoot, _manifest, _host.Time);
                 if (journal.State.Runs.Count > 0)
                 {
                     throw CliException.Refused($"migration '{_manifest.Name}' was started by somebody else just now", "run the same command again");
@@ -171,7 +179,7 @@ internal sealed class MigrationSession
     {
         JsonObject document = report.ToDocument();
         string text = JsonOutput.Document(document);
-        string file = MigrationJournal.PathOf(_targetRoot, _manifest.Name, ".report.json");
+        string file = MigrationJournal.PathOf(_state, _manifest.Name, ".report.json");
         WriteReport(file, text);
         if (_request.ReportFile is not null)
         {
@@ -240,20 +248,20 @@ internal sealed class MigrationSession
     }
 
     private MigrationJournal? OpenExisting() =>
-        File.Exists(MigrationJournal.PathOf(_targetRoot, _manifest.Name)) ? MigrationJournal.Open(_targetRoot, _manifest, _host.Time) : null;
+        File.Exists(MigrationJournal.PathOf(_state, _manifest.Name)) ? MigrationJournal.Open(_state, _targetRoot, _manifest, _host.Time) : null;
 
     private void ThrowAwayUnfinished()
     {
-        if (!File.Exists(MigrationJournal.PathOf(_targetRoot, _manifest.Name)))
+        if (!File.Exists(MigrationJournal.PathOf(_state, _manifest.Name)))
         {
             return;
         }
 
         // The lock first: what is thrown away must not be somebody's work.
-        using (JournalLock.Take(MigrationJournal.PathOf(_targetRoot, _manifest.Name, ".lock"), _manifest.Name))
+        using (JournalLock.Take(MigrationJournal.PathOf(_state, _manifest.Name, ".lock"), _manifest.Name))
         {
-            MigrationJournal.Remove(_targetRoot, _manifest.Name);
-            foreach (string partial in StagingArea.Find(_targetRoot, _manifest.Name))
+            MigrationJournal.Remove(_state, _manifest.Name);
+            foreach (string partial in _isDirectory ? StagingArea.Find(_targetRoot, _manifest.Name) : [])
             {
                 Directory.Delete(partial, recursive: true);
             }

@@ -13,6 +13,7 @@ using ImageCluster.Jobs.Manifests;
 using ImageCluster.Work;
 using ImageCluster.Work.Converting;
 using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Roots;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Cli.Migrating;
@@ -26,7 +27,7 @@ internal sealed class TargetWork : IDisposable
     private readonly MigrationContext _context;
     private readonly ImageProgress _progress;
     private readonly OpenedSource _source;
-    private readonly StagingArea _staging;
+    private readonly TargetPlace _place;
     private readonly ConvertTarget _files;
     private readonly CancellationToken _cancel;
     private readonly ConvertSpec _spec;
@@ -34,17 +35,18 @@ internal sealed class TargetWork : IDisposable
     private readonly int _threads;
     private IFillTarget? _target;
 
-    public TargetWork(MigrationContext context, ImageProgress progress, ConvertSpec spec, OpenedSource source, StagingArea staging, CancellationToken cancel)
+    public TargetWork(MigrationContext context, ImageProgress progress, ConvertSpec spec, OpenedSource source, TargetPlace place, CancellationToken cancel)
     {
         _context = context;
         _progress = progress;
         _spec = spec;
         _source = source;
-        _staging = staging;
+        _place = place;
         _cancel = cancel;
         _keepsChain = spec.Backing is not null;
-        _threads = context.ThreadsFor(spec.Source.Root, source.IsRemote ? Math.Max(context.Threads, ThreadsForServers) : context.Threads);
-        _files = new ConvertTarget(spec, source.Disk.VirtualSize, staging, context.Roots.Files,
+        bool usesServer = source.IsRemote || RemoteRoot.IsOne(place.FinalPath);
+        _threads = context.ThreadsFor(spec.Source.Root, usesServer ? Math.Max(context.Threads, ThreadsForServers) : context.Threads);
+        _files = new ConvertTarget(spec, source.Disk.VirtualSize, place, context.Roots.Files,
             spec.Backing is null ? null : context.Roots.PathOf(spec.Backing), OpenMode.ReadWrite);
     }
 
@@ -86,7 +88,7 @@ internal sealed class TargetWork : IDisposable
             CleanFreedRoom(ledger);
         }
 
-        long assignment = ledger.Start();
+        long assignment = ledger.Start(_place.Mark is { } mark ? [new(ledger.NoteKey(MigrationJournal.TargetNote), mark)] : null);
         var filling = new TargetFilling(target, _source.Disk, new FillingOptions
         {
             Threads = _threads,
@@ -101,6 +103,7 @@ internal sealed class TargetWork : IDisposable
         {
             ShardResult result = filling.FillWhole(_cancel);
             CloseTarget();
+            _place.Complete(_cancel);
             ledger.FilledWhole(assignment, result);
             return;
         }
@@ -146,8 +149,13 @@ internal sealed class TargetWork : IDisposable
         CloseTarget();
         JobState job = ledger.Job;
         long assignment = ledger.Start();
-        var options = new ChainOptions { Format = _files.Format.Name };
-        using LayeredDisk target = new ChainOpener(_files.Locator).Open(_staging.FinalPath, options);
+        var options = new ChainOptions
+        {
+            Format = _files.Format.Name,
+            Options = TargetStanding.DriverOptions(_place.FinalPath, _files.Format.Name, _files.Request.VirtualSize),
+            References = TargetStanding.References(_place.FinalPath),
+        };
+        using LayeredDisk target = new ChainOpener(_files.Locator).Open(_place.FinalPath, options);
         bool compares = _context.Manifest.Verify == VerifyMode.Compare || _keepsChain;
         var checkpoint = new Checkpoint(results => ledger.Completed(assignment, results), _context.Time);
         var verifier = new DiskVerifier(target, compares ? _source.Disk : null, new VerifyOptions

@@ -94,6 +94,10 @@ internal sealed class MigrationReport
             document["virtualSize"] = plan.VirtualSize;
             document["dataBytes"] = image.DataBytes;
         }
+        else if (earlier?.Plan is { } made)
+        {
+            document["virtualSize"] = made.VirtualSize;
+        }
 
         if (image.Stage == ImageStage.Done)
         {

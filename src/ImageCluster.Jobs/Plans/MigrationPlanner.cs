@@ -173,6 +173,20 @@ public static class MigrationPlanner
                     "use {path}, {root} or {ext} in 'target.name'");
             }
 
+            if (facts.Problem is not null)
+            {
+                return Refused(image, PlanRefusalKind.TargetUnusable, $"the target of {image.Source}, {target}, cannot be written: {facts.Problem}",
+                    "choose another target root or name pattern");
+            }
+
+            // Of a raw target every byte of the disk has its place.
+            long needed = _manifest.Target.Format == "raw" ? image.VirtualSize : image.EstimatedBytes;
+            if (facts.Capacity < needed)
+            {
+                return Refused(image, PlanRefusalKind.NoSpace, $"the target of {image.Source}, {target}, has {facts.Capacity:#,0} bytes and needs {needed:#,0}",
+                    "make it larger, or choose another");
+            }
+
             if (facts.Exists)
             {
                 switch (_manifest.Target.Existing)

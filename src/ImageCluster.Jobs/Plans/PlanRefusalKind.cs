@@ -22,4 +22,7 @@ public enum PlanRefusalKind
 
     /// <summary>The targets need more room than there is.</summary>
     NoSpace,
+
+    /// <summary>A target is where nothing can be written.</summary>
+    TargetUnusable,
 }

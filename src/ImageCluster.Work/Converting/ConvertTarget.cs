@@ -5,7 +5,6 @@ using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
-using ImageCluster.Work.Native;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Converting;
@@ -16,27 +15,27 @@ namespace ImageCluster.Work.Converting;
 /// </summary>
 public sealed class ConvertTarget
 {
-    private readonly StagingArea _staging;
+    private readonly TargetPlace _place;
     private readonly IFileLocator _files;
 
     /// <param name="spec">The job.</param>
     /// <param name="virtualSize">Of the source's disk, bytes.</param>
-    /// <param name="staging">Where it is written.</param>
+    /// <param name="place">Where it is written.</param>
     /// <param name="files">Where files come from; the staged ones are found through it as well.</param>
     /// <param name="backingPath">The path of what the target stands on; null for none.</param>
     /// <param name="mode">How the target's files are opened.</param>
-    public ConvertTarget(ConvertSpec spec, long virtualSize, StagingArea staging, IFileLocator files, string? backingPath, OpenMode mode)
+    public ConvertTarget(ConvertSpec spec, long virtualSize, TargetPlace place, IFileLocator files, string? backingPath, OpenMode mode)
     {
-        _staging = staging;
+        _place = place;
         _files = files;
-        Format = FormatOf(spec, staging.FinalPath);
-        Locator = staging.Locator(files);
+        Format = FormatOf(spec, place.FinalPath);
+        Locator = place.Locator(files);
         Request = new CreateRequest
         {
-            FileName = staging.FinalPath,
+            FileName = place.FinalPath,
             Locator = Locator,
             VirtualSize = virtualSize,
-            Options = OptionsOf(spec, staging.FinalDirectory, backingPath),
+            Options = OptionsOf(spec, place.FinalDirectory, backingPath),
             Compress = spec.Compress,
             Mode = mode,
         };
@@ -85,14 +84,14 @@ public sealed class ConvertTarget
     /// <summary>Makes the target's file anew, durably.</summary>
     public IFillTarget Create()
     {
-        _staging.StartAnew();
+        _place.StartAnew();
         return CreateFiles();
     }
 
     /// <summary>As <see cref="Create"/>, in the directory that is there already, whose note stays.</summary>
     public IFillTarget CreateAgain()
     {
-        _staging.Clear();
+        _place.Clear();
         return CreateFiles();
     }
 
@@ -102,8 +101,8 @@ public sealed class ConvertTarget
         try
         {
             target.Flush();
-            HostFiles.SyncDirectory(_staging.DirectoryPath);
-            return target;
+            _place.Sync();
+            return Kept(target);
         }
         catch
         {
@@ -113,18 +112,21 @@ public sealed class ConvertTarget
     }
 
     /// <summary>Goes on with a file that <see cref="Create"/> made.</summary>
-    public IFillTarget Open() => Format.OpenFill(Request);
+    public IFillTarget Open() => Kept(Format.OpenFill(Request));
 
     /// <summary>Makes room read as zeros that may have been written to, beside the target's own handle.</summary>
     public void Clean(RoomGrant room)
     {
-        using IBlockFile file = _files.Open(_staging.MainFile, OpenMode.ReadWrite with { Lock = ImageLock.None });
+        using IBlockFile file = _place.OpenMain(_files);
         long length = Math.Min(room.End, file.Length) - room.Start;
         if (length > 0)
         {
             file.WriteZeroes(room.Start, length, ZeroMode.MayUnmap);
         }
     }
+
+    // Where nothing of an interrupted copy could be gone on with, the target is filled in one go.
+    private IFillTarget Kept(IFillTarget target) => _place.KeepsShards(Format) ? target : new WholeTarget(target);
 
     /// <summary>Takes in what was filled and makes the file whole.</summary>
     public static void Finish(IFillTarget target, FillLayout layout, IEnumerable<ShardManifest> manifests)

@@ -3,7 +3,6 @@ using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
-using ImageCluster.Work.Native;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Targets;
 
@@ -34,17 +33,19 @@ public sealed class PlanMaker(MigrationManifest manifest, RootMap roots, SourceI
         IReadOnlyList<TargetAssignment> assignments = MigrationPlanner.Assign(manifest, facts);
         Dictionary<ImageName, TargetFacts> targets = [];
         long partialBytes = 0;
+        string targetRoot = roots.Of(manifest.Target.Root.Text);
+        bool isDirectory = !RemoteRoot.IsOne(targetRoot) && !TargetStanding.IsForDevices(targetRoot);
         foreach (TargetAssignment assignment in assignments)
         {
             if (assignment.Target is { } target && !targets.ContainsKey(target))
             {
                 targets.Add(target, Look(target, assignment.Source.Image, done));
-                partialBytes += done.ContainsKey(assignment.Source.Image) ? 0 : new StagingArea(roots.PathOf(target), manifest.Name).AllocatedBytes;
+                partialBytes += isDirectory && !done.ContainsKey(assignment.Source.Image) ? new StagingArea(roots.PathOf(target), manifest.Name).AllocatedBytes : 0;
             }
         }
 
         // What unfinished targets occupy is part of what they need.
-        long? free = FreeSpace.At(roots.Of(manifest.Target.Root.Text)) is { } bytes ? bytes + partialBytes : null;
+        long? free = isDirectory && FreeSpace.At(targetRoot) is { } bytes ? bytes + partialBytes : null;
         MigrationPlan plan = MigrationPlanner.Plan(manifest, assignments, targets, free);
         plan = plan with
         {
@@ -80,7 +81,7 @@ public sealed class PlanMaker(MigrationManifest manifest, RootMap roots, SourceI
     {
         reason = DoneReason;
         if (earlier?.LatestJob(source.Name) is not { HasEnded: true, End.Outcome: JobOutcome.Succeeded, Spec: ConvertSpec spec } job ||
-            !File.Exists(roots.PathOf(spec.Target)))
+            !Stands(roots.PathOf(spec.Target)))
         {
             return null;
         }
@@ -98,20 +99,31 @@ public sealed class PlanMaker(MigrationManifest manifest, RootMap roots, SourceI
     private TargetFacts Look(ImageName target, ImageName source, Dictionary<ImageName, JobState> done)
     {
         string path = roots.PathOf(target);
-        bool isOurs = done.ContainsKey(source) || IsBeingInstalled(source, path);
-        return new TargetFacts(Identity(path), locator.Exists(path) && !isOurs);
+        try
+        {
+            bool isOurs = done.ContainsKey(source) || IsBeingInstalled(source, path);
+            return new TargetFacts(Identity(path), !isOurs && Stands(path))
+            {
+                Capacity = done.ContainsKey(source) ? null : TargetStanding.CapacityOf(path, roots),
+            };
+        }
+        catch (Imaging.ImageException e)
+        {
+            return new TargetFacts(Identity(path), Exists: false) { Problem = ErrorText.Join(e.Message, e.Hint) };
+        }
     }
+
+    private bool Stands(string path) => RemoteRoot.IsOne(path) ? roots.AllFiles.Exists(path) : locator.Exists(path);
 
     // Killed between giving the target its name and noting that: the file is the one that was to be named.
     private bool IsBeingInstalled(ImageName source, string path) =>
-        earlier?.LatestJob(source) is { HasEnded: false, Stage: StageKind.Install } job &&
-        FileStamp.Of(path)?.Identity is { } identity && identity == earlier.TargetIdentity(job.Id);
+        earlier?.LatestJob(source) is { HasEnded: false } job && earlier.TargetIdentity(job.Id) is { } noted && TargetStanding.IdentityOf(path, roots) == noted;
 
     private string Identity(string path)
     {
         try
         {
-            return locator.Canonical(path);
+            return RemoteRoot.IsOne(path) ? roots.AllFiles.Canonical(path) : locator.Canonical(path);
         }
         catch (Imaging.ImageException)
         {

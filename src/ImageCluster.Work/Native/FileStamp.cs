@@ -13,6 +13,8 @@ namespace ImageCluster.Work.Native;
 /// <param name="Changed">When the content, the owner, the mode or the links changed; empty where the system does not say.</param>
 public sealed record FileStamp(string Identity, long Length, long AllocatedBytes, string Modified, string Changed)
 {
+    public bool IsBlockDevice { get; init; }
+
     /// <summary>The stamp of what is at <paramref name="path"/> (of a link: what it leads to), or null where nothing is.</summary>
     public static FileStamp? Of(string path)
     {
@@ -23,7 +25,10 @@ public sealed record FileStamp(string Identity, long Length, long AllocatedBytes
                 stat.Size,
                 stat.Blocks * 512,
                 $"{stat.ModifySeconds}.{stat.ModifyNanoseconds:000000000}",
-                $"{stat.ChangeSeconds}.{stat.ChangeNanoseconds:000000000}");
+                $"{stat.ChangeSeconds}.{stat.ChangeNanoseconds:000000000}")
+            {
+                IsBlockDevice = (stat.Mode & LibC.TypeMask) == LibC.BlockDevice,
+            };
         }
 
         var file = new FileInfo(path);

@@ -9,6 +9,8 @@ internal static partial class LibC
     public const uint RenameNoReplace = 1;
     public const int OpenReadCloExec = 0x80000;
     public const uint BasicStats = 0x7ff;
+    public const int TypeMask = 0xf000;
+    public const int BlockDevice = 0x6000;
 
     public const int Exist = 17;
     public const int NoSys = 38;
@@ -36,6 +38,9 @@ internal static partial class LibC
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct StatXBuffer
     {
+        [FieldOffset(28)]
+        public ushort Mode;
+
         [FieldOffset(32)]
         public ulong Inode;
 

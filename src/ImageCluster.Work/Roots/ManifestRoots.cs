@@ -1,5 +1,6 @@
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Roots;
 
@@ -24,16 +25,29 @@ public static class ManifestRoots
 
             if (RemoteRoot.IsOne(directory))
             {
-                directories[root.Text] = root == manifest.Target.Root
-                    ? throw new GatheringException($"{directory}: targets go to a directory, not to a server", "convert to a directory and copy from there")
-                    : directory;
+                RequireTarget(manifest, root, directory);
+                directories[root.Text] = directory;
                 continue;
             }
 
             directories[root.Text] = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory, baseDirectory));
         }
 
+        if (manifest.Target.Backing == BackingChain.Keep && manifest.Target.Root.Text is var target
+            && (RemoteRoot.IsOne(directories[target]) || TargetStanding.IsForDevices(directories[target])))
+        {
+            throw new GatheringException("'target.backing: keep' needs a directory for the targets, in which they find each other", "set it to flatten");
+        }
+
         return new RootMap(directories, alsoAllowed:
             [.. manifest.Roots.Values.Where(directory => !RemoteRoot.IsOne(directory)).Select(directory => Path.GetFullPath(directory, baseDirectory)), .. alsoAllowed]);
+    }
+
+    private static void RequireTarget(MigrationManifest manifest, RootReference root, string address)
+    {
+        if (root == manifest.Target.Root && !TargetStanding.IsWritable(address))
+        {
+            throw new GatheringException($"{address}: nothing can be written there", "targets go to a directory, to nbd://, nbd+unix:// or s3://");
+        }
     }
 }

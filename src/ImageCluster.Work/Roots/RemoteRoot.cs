@@ -6,7 +6,7 @@ namespace ImageCluster.Work.Roots;
 
 /// <summary>
 /// Roots that are no directories but servers and stores: <c>nbd://host</c>, <c>https://host/images</c>, <c>s3://bucket/images</c>. Images in them are
-/// named one by one, and only read.
+/// named one by one.
 /// </summary>
 public static class RemoteRoot
 {

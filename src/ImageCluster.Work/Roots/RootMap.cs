@@ -32,6 +32,9 @@ public sealed class RootMap
     /// <summary>How roots that are addresses are reached.</summary>
     public IReadOnlyList<StorageProtocol> Protocols { get; }
 
+    /// <summary>This machine's files, and whatever an address names.</summary>
+    public ProtocolLocator AllFiles => field ??= new ProtocolLocator(Files, Protocols);
+
     /// <summary>Confined to the roots: whatever an image refers to, no other file is opened.</summary>
     public IFileLocator Locator => _confined.Value;
 

@@ -12,6 +12,7 @@ internal sealed class ConvertProbe(JobFiles files) : IShardRunner
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (ConvertSpec)task.Spec;
+        JobFiles.RequireDirectory(files.Roots, spec.Target.Root);
         string target = files.Roots.PathOf(spec.Target);
         files.RequireOwnName(spec.Target);
         if (!spec.Replace && files.Roots.Files.Exists(target))

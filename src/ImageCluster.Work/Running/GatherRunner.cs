@@ -58,6 +58,8 @@ internal sealed class GatherRunner(RootMap roots) : IShardRunner
                 roots.Of(root.Text);
             }
 
+            JobFiles.RequireDirectory(roots, manifest.Target.Root.Text);
+
             return manifest;
         }
         catch (ManifestException e)

@@ -64,6 +64,20 @@ internal sealed class JobFiles(RootMap roots)
         }
     }
 
+    /// <summary>Several nodes write one target, which takes shared storage; a server or a device of one node has none.</summary>
+    /// <exception cref="ImageException">The target's root is no directory on this node.</exception>
+    public static void RequireDirectory(RootMap roots, string root)
+    {
+        string there = roots.Of(root);
+        if (RemoteRoot.IsOne(there) || TargetStanding.IsForDevices(there))
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, null, $"The targets' root '{root}' is {there} on this node: a cluster writes targets to directories only")
+            {
+                Hint = "'imagecluster migrate' on one machine writes to servers, stores and devices",
+            };
+        }
+    }
+
     /// <summary>Where a convert's target is until it has its name.</summary>
     public StagingArea Staging(ImageName target, string jobId)
     {

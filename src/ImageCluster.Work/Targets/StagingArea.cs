@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Work.Native;
 using Microsoft.Win32.SafeHandles;
@@ -12,7 +13,7 @@ namespace ImageCluster.Work.Targets;
 /// have their final names. An image of several files (a vmdk with flat extents) thus refers to them by the names that they will
 /// have. Publishing moves the parts first and the image's own file last.
 /// </summary>
-public sealed class StagingArea
+public sealed class StagingArea : TargetPlace
 {
     // A file's name has at most 255 bytes: the target's own name is cut to what is left.
     private const int MaxNameBytes = 255 - 20 - 1 - 1 - 8 - 1;
@@ -28,9 +29,9 @@ public sealed class StagingArea
         MainFile = Path.Join(DirectoryPath, name);
     }
 
-    public string FinalPath { get; }
+    public override string FinalPath { get; }
 
-    public string FinalDirectory { get; }
+    public override string FinalDirectory { get; }
 
     /// <summary>The hidden directory.</summary>
     public string DirectoryPath { get; }
@@ -39,6 +40,13 @@ public sealed class StagingArea
     public string MainFile { get; }
 
     public bool Exists => Directory.Exists(DirectoryPath);
+
+    public override bool HasUnfinished => File.Exists(MainFile);
+
+    public override string? UnfinishedPath => Exists ? DirectoryPath : null;
+
+    /// <summary>Which file the image's own is, whatever its name.</summary>
+    public override string? Identity => FileStamp.Of(MainFile)?.Identity;
 
     /// <summary>What was noted beside the image's files; null where nothing was.</summary>
     public string? Note
@@ -57,10 +65,10 @@ public sealed class StagingArea
     }
 
     /// <summary>Space that the files here occupy, in bytes.</summary>
-    public long AllocatedBytes => Exists ? Directory.EnumerateFiles(DirectoryPath).Sum(file => FileStamp.Of(file)?.AllocatedBytes ?? 0) : 0;
+    public override long AllocatedBytes => Exists ? Directory.EnumerateFiles(DirectoryPath).Sum(file => FileStamp.Of(file)?.AllocatedBytes ?? 0) : 0;
 
     /// <summary>An empty directory, durably there.</summary>
-    public void StartAnew()
+    public override void StartAnew()
     {
         Remove();
         HostFiles.CreateDirectory(DirectoryPath);
@@ -86,7 +94,7 @@ public sealed class StagingArea
     }
 
     /// <summary>Removes the image's files: who still has one open writes to nothing that counts.</summary>
-    public void Clear() => Removing(() =>
+    public override void Clear() => Removing(() =>
     {
         foreach (string file in Files)
         {
@@ -95,7 +103,7 @@ public sealed class StagingArea
     });
 
     /// <summary>Removes what was written; what is not there is no error.</summary>
-    public void Remove() => Removing(() =>
+    public override void Remove() => Removing(() =>
     {
         if (Exists)
         {
@@ -104,13 +112,19 @@ public sealed class StagingArea
     });
 
     /// <summary>The names of this image's files lead here; all others are <paramref name="inner"/>'s.</summary>
-    public IFileLocator Locator(IFileLocator inner) => new StagingLocator(this, inner);
+    public override IFileLocator Locator(IFileLocator inner) => new StagingLocator(this, inner);
+
+    public override bool KeepsShards(ImageFormat format) => true;
+
+    public override void Sync() => HostFiles.SyncDirectory(DirectoryPath);
+
+    public override IBlockFile OpenMain(IFileLocator files) => files.Open(MainFile, OpenMode.ReadWrite with { Lock = ImageLock.None });
 
     /// <summary>
     /// Gives the finished image its name, durably. Killed in between and called again it goes on: what was moved is no longer here.
     /// </summary>
     /// <param name="replace">Puts the image in the place of one that is there; else that is <see cref="ImageErrorKind.Exists"/> and nothing is moved.</param>
-    public void Publish(bool replace)
+    public override void Publish(bool replace)
     {
         if (Exists)
         {

@@ -74,22 +74,6 @@ public sealed class ServerSourceTests : IDisposable
         Assert.Contains("is a server, which is not searched", run.Error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void TargetsGoToDirectories()
-    {
-        _lab.AddRaw("disk.raw", 1, 1 << 20);
-        File.WriteAllText(_lab["m.yaml"], """
-            version: 1
-            name: test
-            roots: { store: "nbd://127.0.0.1:1" }
-            sources: [{ root: ./src, include: "*" }]
-            target: { root: store, format: qcow2 }
-            """);
-        CliRun run = _lab.Run("migrate", "m.yaml");
-        Assert.NotEqual(0, run.ExitCode);
-        Assert.Contains("targets go to a directory, not to a server", run.Error, StringComparison.Ordinal);
-    }
-
     private void Manifest(string url, string files)
     {
         Directory.CreateDirectory(_lab["out"]);

@@ -136,11 +136,23 @@ public sealed class RemoteSourceTests : IDisposable
         Assert.Contains("is a server, which is not searched", e.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void TargetsGoToADirectory()
+    [Theory]
+    [InlineData("s3://bucket/x", "", "")]
+    [InlineData("nbd://host", "", "")]
+    [InlineData("https://host/x", "", "nothing can be written there")]
+    [InlineData("ova:///x", "", "nothing can be written there")]
+    [InlineData("s3://bucket/x", ", backing: keep", "needs a directory")]
+    [InlineData("/dev/vg0", ", backing: keep", "needs a directory")]
+    public void TargetsGoWhereSomethingCanBeWritten(string root, string more, string refusal)
     {
-        MigrationManifest manifest = ManifestParser.Parse("version: 1\nname: x\nsources:\n  - { root: ./src, files: [a] }\ntarget: { root: 's3://bucket/x', format: raw }\n");
-        Assert.Contains("not to a server", Assert.Throws<GatheringException>(() => ManifestRoots.Of(manifest, _lab.Path)).Message, StringComparison.Ordinal);
+        MigrationManifest manifest = ManifestParser.Parse($"version: 1\nname: x\nsources:\n  - {{ root: ./src, files: [a] }}\ntarget: {{ root: '{root}', format: qcow2{more} }}\n");
+        if (refusal.Length == 0)
+        {
+            Assert.Equal(root, ManifestRoots.Of(manifest, _lab.Path).Of(root));
+            return;
+        }
+
+        Assert.Contains(refusal, Assert.Throws<GatheringException>(() => ManifestRoots.Of(manifest, _lab.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
