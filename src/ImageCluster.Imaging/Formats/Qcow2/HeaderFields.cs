@@ -53,6 +53,9 @@ internal enum AutoclearFeatures : ulong
     /// writer clears a bit that it does not know (so does this engine's), which is how a foreign write between two shards is found out.
     /// </summary>
     Merging = 1UL << 62,
+
+    /// <summary>Beside <see cref="Merging"/>: taking the shards in has begun, so that there may be leaks where it did not end.</summary>
+    TakingIn = 1UL << 61,
 }
 
 /// <summary>How compressed clusters are packed.</summary>

@@ -22,10 +22,9 @@ internal sealed class MergePublisher(Metadata metadata, Refcounts refcounts, All
     /// <param name="manifests">The shards.</param>
     /// <param name="shardTables">L2 tables of a shard.</param>
     /// <param name="room">Where they found room.</param>
-    /// <returns>True where an earlier attempt had begun: there may be leaks.</returns>
-    public bool Publish(IReadOnlyCollection<ShardManifest> manifests, long shardTables, MergeRoom room)
+    public void Publish(IReadOnlyCollection<ShardManifest> manifests, long shardTables, MergeRoom room)
     {
-        bool before = Claim(manifests, room);
+        Claim(manifests, room);
         foreach (ShardManifest manifest in manifests)
         {
             Publish(manifest, shardTables);
@@ -38,10 +37,9 @@ internal sealed class MergePublisher(Metadata metadata, Refcounts refcounts, All
         Free();
         refcounts.Write();
         metadata.File.Flush();
-        return before;
     }
 
-    private bool Claim(IReadOnlyCollection<ShardManifest> manifests, MergeRoom room)
+    private void Claim(IReadOnlyCollection<ShardManifest> manifests, MergeRoom room)
     {
         long end = 0;
         foreach (RoomExtent extent in manifests.SelectMany(manifest => manifest.Rooms))
@@ -56,15 +54,13 @@ internal sealed class MergePublisher(Metadata metadata, Refcounts refcounts, All
 
         // Refcount blocks go before the shards' room or behind it.
         refcounts.KeepOut(room.Start >> _layout.ClusterBits, end >> _layout.ClusterBits);
-        bool before = false;
         foreach (RoomExtent extent in manifests.SelectMany(manifest => manifest.Rooms))
         {
-            before |= refcounts.Claim(extent.Start >> _layout.ClusterBits, extent.Length >> _layout.ClusterBits);
+            refcounts.Claim(extent.Start >> _layout.ClusterBits, extent.Length >> _layout.ClusterBits);
         }
 
         refcounts.Write();
         metadata.File.Flush();
-        return before;
     }
 
     private void Publish(ShardManifest manifest, long shardTables)

@@ -104,18 +104,16 @@ internal sealed class Refcounts
     public void KeepOut(long first, long end) => (_keptFirst, _keptEnd) = (first, end);
 
     /// <summary>
-    /// Counts one reference to each of the clusters, which somebody else has chosen and nobody referred to. The same again changes nothing. Returns true where
-    /// one had been counted before.
+    /// Counts one reference to each of the clusters, which somebody else has chosen and nobody referred to. The same again changes nothing.
     /// </summary>
     /// <exception cref="ImageException">A cluster has more references.</exception>
-    public bool Claim(long first, long count)
+    public void Claim(long first, long count)
     {
         while (!Cover(first, count))
         {
             // Blocks were made; there may be more to make.
         }
 
-        bool before = false;
         for (long cluster = first; cluster < first + count; cluster++)
         {
             ulong references = Get(cluster);
@@ -124,14 +122,11 @@ internal sealed class Refcounts
                 throw Corrupt($"Cluster {cluster} was to be free and has {references} references");
             }
 
-            before |= references == 1;
             if (references == 0)
             {
                 Set(cluster, 1);
             }
         }
-
-        return before;
     }
 
     /// <summary>The number of the first block from <paramref name="index"/> on that the table names; <see cref="long.MaxValue"/> where none follows.</summary>

@@ -20,7 +20,7 @@ internal sealed partial class WritableQcow2Image : IMergeOwner, IMergeShard
         Tables.Begin();
         Tables.Finish();
         long start = Tables.Refcounts.EndOfUsed((Metadata.File.Length + _layout.ClusterSize - 1) >> _layout.ClusterBits) << _layout.ClusterBits;
-        Tables.Guard(() => Mark(isMerging: true));
+        Tables.Guard(() => Mark(AutoclearFeatures.Merging));
         return new MergeRoom(start, _layout.ClusterSize, EndOfOffsets);
     });
 
@@ -44,10 +44,14 @@ internal sealed partial class WritableQcow2Image : IMergeOwner, IMergeShard
                 throw WrittenTo();
             }
 
-            bool before = false;
+            bool before = HasBegunToTakeIn;
             if (IsMerging)
             {
-                Tables.Guard(() => before = publisher.Publish(manifests, shardTables, room));
+                Tables.Guard(() =>
+                {
+                    Mark(AutoclearFeatures.Merging | AutoclearFeatures.TakingIn);
+                    publisher.Publish(manifests, shardTables, room);
+                });
             }
 
             return before;
@@ -70,12 +74,12 @@ internal sealed partial class WritableQcow2Image : IMergeOwner, IMergeShard
 
         if (room is { Start: var start })
         {
-            long first = start >> _layout.ClusterBits;
-            if (Alone(() => Tables.Refcounts.EndOfUsed(first)) > first)
+            if (HasBegunToTakeIn)
             {
                 Check(CheckRepair.Leaks);
             }
 
+            long first = start >> _layout.ClusterBits;
             long end = Alone(() => Tables.Refcounts.EndOfUsed(first)) << _layout.ClusterBits;
             if (Metadata.File.Length > end)
             {
@@ -99,16 +103,17 @@ internal sealed partial class WritableQcow2Image : IMergeOwner, IMergeShard
     {
         if (IsMerging)
         {
-            Tables.Guard(() => Mark(isMerging: false));
+            Tables.Guard(() => Mark(AutoclearFeatures.None));
         }
 
         return 0;
     });
 
-    private void Mark(bool isMerging)
+    private bool HasBegunToTakeIn => IsMerging && (Metadata.Header.Autoclear & AutoclearFeatures.TakingIn) != 0;
+
+    private void Mark(AutoclearFeatures marks)
     {
-        AutoclearFeatures known = Metadata.Header.Autoclear & AutoclearFeatures.Known;
-        AutoclearFeatures features = isMerging ? known | AutoclearFeatures.Merging : known;
+        AutoclearFeatures features = (Metadata.Header.Autoclear & AutoclearFeatures.Known) | marks;
         HeaderPatch.WriteAutoclear(Metadata.File, features);
         Metadata.File.Flush();
         Metadata.Header = Metadata.Header with { Autoclear = features };

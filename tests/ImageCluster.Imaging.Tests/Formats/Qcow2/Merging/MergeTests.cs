@@ -97,53 +97,12 @@ public sealed class MergeTests
     }
 
     [Fact]
-    public void ACrashAtAnyInstantLeavesLeaksAtWorstAndTheSameEnd() => Gen.Select(Cases, Gen.Bool).Holds((images, rebases) =>
-    {
-        MemoryLocator start = new();
-        images = images with { Prefix = "/", Size = Math.Min(images.Size, 200 << 10) };
-        images.Make(start);
-        byte[] expected = MergeCase.Content(start, images.Top);
-        CrashLocator disk = new(start);
-        ShardedMerge merge = new(images, rebases, new Random(images.Seed));
-        merge.Start(disk);
-        int started = disk.Instants;
-        merge.Merge(disk);
-        int merged = disk.Instants;
-        merge.Finish(disk);
-        Random random = new(images.Seed);
-        IEnumerable<int> instants = disk.FlushPoints.Where(point => point >= merged)
-            .Concat(Enumerable.Range(0, 6).Select(_ => random.Next(started, merged + 1)))
-            .Concat(Enumerable.Range(0, 12).Select(_ => random.Next(merged, disk.Instants + 1)));
-        foreach (int instant in instants)
-        {
-            foreach (int? seed in new int?[] { null, images.Seed + instant })
-            {
-                string context = $"{images}, {(rebases ? "rebase" : "commit")}, instant {instant} ({started}, {merged}), {(seed is null ? "flushed" : "parts")}";
-                MemoryLocator after = seed is { } some ? disk.AfterCrash(instant, some) : disk.AfterCrash(instant);
-                AssertSound(after, merge.Target, context);
-                Assert.True(expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Top)), context);
-                if (instant >= merged)
-                {
-                    merge.Finish(after);
-                    // The same once more is the same as once.
-                    merge.Finish(after);
-                }
-                else
-                {
-                    merge.Abandon(after);
-                }
+    public void ACrashAtAnyInstantLeavesLeaksAtWorstAndTheSameEnd() => Gen.Select(Cases, Gen.Bool).Holds(AssertCrashesAreMended, cases: 25);
 
-                AssertClean(after, merge.Target, context);
-                Assert.True(expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Top)), context);
-                Assert.True(rebases || instant < merged || expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Base)), context);
-                if (rebases && instant >= merged)
-                {
-                    Relink(after, images.Top, "other.raw");
-                    Assert.True(expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Top)), context);
-                }
-            }
-        }
-    }, cases: 25);
+    // A new refcount block was counted, and nothing referred to it yet.
+    [Fact]
+    public void ACrashBeforeTheFirstClusterOfAShardIsCountedIsMendedToo() => AssertCrashesAreMended(
+        new MergeCase { Seed = 883435, Options = "cluster_size=1k,refcount_bits=64", Size = 355328, OnBottom = true, Shorter = 25600 }, rebases: true);
 
     [Fact]
     public void RefcountsOfManyNewClustersGetMoreBlocksAndALargerTable()
@@ -262,6 +221,54 @@ public sealed class MergeTests
         Assert.Equal(expected, MergeCase.Content(files, images.Top));
         merge.Abandon(files);
         AssertClean(files, images.Base);
+    }
+
+    private static void AssertCrashesAreMended(MergeCase images, bool rebases)
+    {
+        MemoryLocator start = new();
+        images = images with { Prefix = "/", Size = Math.Min(images.Size, 200 << 10) };
+        images.Make(start);
+        byte[] expected = MergeCase.Content(start, images.Top);
+        CrashLocator disk = new(start);
+        ShardedMerge merge = new(images, rebases, new Random(images.Seed));
+        merge.Start(disk);
+        int started = disk.Instants;
+        merge.Merge(disk);
+        int merged = disk.Instants;
+        merge.Finish(disk);
+        Random random = new(images.Seed);
+        IEnumerable<int> instants = disk.FlushPoints.Where(point => point >= merged)
+            .Concat(Enumerable.Range(0, 6).Select(_ => random.Next(started, merged + 1)))
+            .Concat(Enumerable.Range(0, 12).Select(_ => random.Next(merged, disk.Instants + 1)));
+        foreach (int instant in instants)
+        {
+            foreach (int? seed in new int?[] { null, images.Seed + instant })
+            {
+                string context = $"{images}, {(rebases ? "rebase" : "commit")}, instant {instant} ({started}, {merged}), {(seed is null ? "flushed" : "parts")}";
+                MemoryLocator after = seed is { } some ? disk.AfterCrash(instant, some) : disk.AfterCrash(instant);
+                AssertSound(after, merge.Target, context);
+                Assert.True(expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Top)), context);
+                if (instant >= merged)
+                {
+                    merge.Finish(after);
+                    // The same once more is the same as once.
+                    merge.Finish(after);
+                }
+                else
+                {
+                    merge.Abandon(after);
+                }
+
+                AssertClean(after, merge.Target, context);
+                Assert.True(expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Top)), context);
+                Assert.True(rebases || instant < merged || expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Base)), context);
+                if (rebases && instant >= merged)
+                {
+                    Relink(after, images.Top, "other.raw");
+                    Assert.True(expected.AsSpan().SequenceEqual(MergeCase.Content(after, images.Top)), context);
+                }
+            }
+        }
     }
 
     private static void Relink(IFileLocator files, string name, string backing)
