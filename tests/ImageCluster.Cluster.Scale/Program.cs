@@ -5,7 +5,7 @@ namespace ImageCluster.Cluster.Scale;
 internal static class Program
 {
     public static Task<int> Main(string[] args) =>
-        new RootCommand("Measures the cluster against the limits that it is to keep to.") { Load(), Speedup() }.Parse(args).InvokeAsync();
+        new RootCommand("Measures the cluster against the limits that it is to keep to.") { Load(), Speedup(), Convert() }.Parse(args).InvokeAsync();
 
     private static Command Load()
     {
@@ -28,6 +28,19 @@ internal static class Program
         Command command = new("speedup", "The same migration by one worker and by many of the same fixed speed.") { images, shards, workers, shardTime };
         command.SetAction((result, _) => new SpeedupMeasurement(
             result.GetValue(images), result.GetValue(shards), result.GetValue(workers), TimeSpan.FromMilliseconds(result.GetValue(shardTime))).RunAsync(Console.Out));
+        return command;
+    }
+
+    private static Command Convert()
+    {
+        Option<string> programs = new("--programs") { Description = "What './imagecluster build' made.", DefaultValueFactory = _ => "out" };
+        Option<string> directory = new("--directory") { Description = "Where the images go (twice the size of one); emptied afterwards.", DefaultValueFactory = _ => Path.GetTempPath() };
+        Option<int> size = new("--gib") { Description = "Size of the image, half of it data.", DefaultValueFactory = _ => 8 };
+        Option<int> rounds = new("--rounds") { Description = "How often each is done, in turn; medians count.", DefaultValueFactory = _ => 5 };
+        Option<string> format = new("--format") { Description = "Of the target.", DefaultValueFactory = _ => "qcow2" };
+        Command command = new("convert", "One image through one node with two slots, and by one process alone.") { programs, directory, size, rounds, format };
+        command.SetAction((result, _) => new ConvertMeasurement(
+            result.GetValue(programs)!, result.GetValue(directory)!, result.GetValue(size), result.GetValue(rounds), result.GetValue(format)!).RunAsync(Console.Out));
         return command;
     }
 }
