@@ -28,6 +28,9 @@ internal sealed class RunningTask : IDisposable
 
     public bool HasStarted { get; set; }
 
+    /// <summary>Until its shards are done, or will not be: what is left then is to make them durable and to report them.</summary>
+    public bool HoldsSlot { get; set; } = true;
+
     /// <summary>Set when its thread has ended.</summary>
     public TaskEnd? End { get; set; }
 

@@ -15,9 +15,44 @@ internal static class TaskThread
     /// <param name="task">The task; its lease holds already.</param>
     /// <param name="runner">Does the shards.</param>
     /// <param name="scope">What it may count on.</param>
+    /// <param name="worked">Called on that thread where all is done but to make it durable.</param>
     /// <param name="ended">Called once on that thread, at the end.</param>
-    public static void Start(RunningTask task, IShardRunner runner, TaskScope scope, Action<TaskEnd> ended) =>
-        new Thread(() => ended(Run(task, runner, scope))) { IsBackground = true, Name = $"task {task.Task.JobId}/{task.Task.Assignment}" }.Start();
+    public static void Start(RunningTask task, IShardRunner runner, TaskScope scope, Action worked, Action<TaskEnd> ended) =>
+        new Thread(() => ended(Close(Run(task, runner, scope), worked))) { IsBackground = true, Name = $"task {task.Task.JobId}/{task.Task.Assignment}" }.Start();
+
+    // What is not durable is not done.
+    private static TaskEnd Close(TaskEnd end, Action worked)
+    {
+        TaskFiles? files = end.Scope.Files;
+        bool counts = files is { NeedsFlush: true } && end is { IsLost: false, Results.Count: > 0 };
+        try
+        {
+            using (files)
+            {
+                if (counts)
+                {
+                    worked();
+                    files!.Flush();
+                }
+            }
+
+            return end;
+        }
+        catch (LeaseLostException)
+        {
+            return end with { IsLost = true };
+        }
+        catch (Exception e)
+        {
+            return !counts ? end : end with
+            {
+                Results = [],
+                FailedShard = end.Results[0].Shard,
+                Reason = e is ImageException image ? ErrorText.Of(image) : $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}",
+                Permanent = e is ImageException failure && !IsPassing(failure),
+            };
+        }
+    }
 
     private static TaskEnd Run(RunningTask task, IShardRunner runner, TaskScope scope)
     {

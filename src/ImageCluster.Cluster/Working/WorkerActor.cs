@@ -48,6 +48,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         Receive<ShardTask>(Take);
         Receive<AbandonTask>(abandon => _tasks.GetValueOrDefault((abandon.JobId, abandon.Assignment))?.Cancel());
         Receive<Renewed>(Renewed_);
+        Receive<Worked>(worked => GiveUpSlot(worked.Task));
         Receive<Ended>(Ended_);
         Receive<Reported>(Reported_);
         Receive<Heartbeat>(_ => Beat());
@@ -138,7 +139,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     {
         task.HasStarted = true;
         IActorRef self = Self;
-        TaskThread.Start(task, _runner, ScopeOf(task), end => self.Tell(new Ended(task, end)));
+        TaskThread.Start(task, _runner, ScopeOf(task), () => self.Tell(new Worked(task)), end => self.Tell(new Ended(task, end)));
     }
 
     private TaskScope ScopeOf(RunningTask task)
@@ -146,6 +147,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         (TaskRate Rate, ReservedRate Reserved)[] rates = [.. task.Task.Rates.Select(rate => (rate, ReservedRateOf(rate)))];
         return new TaskScope(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled)
         {
+            Files = new TaskFiles(),
             AskManifests = () => AskManifests(task),
             TellImages = part => TellImages(task, part),
             Throttle = rates.Length == 0 ? null : bytes => Array.ForEach(rates, each =>
@@ -244,8 +246,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     {
         (RunningTask task, TaskEnd end) = ended;
         task.End = end;
-        // While it is reported, its slot does the next.
-        WantWork();
+        GiveUpSlot(task);
         if (end.IsLost)
         {
             _log.Warning("Assignment {0} of job {1} ran out while it was worked on; it was stopped", task.Task.Assignment, task.Task.JobId);
@@ -260,6 +261,16 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         }
 
         Report(task);
+    }
+
+    // While it is made durable and reported, its slot does the next.
+    private void GiveUpSlot(RunningTask task)
+    {
+        if (task.HoldsSlot)
+        {
+            task.HoldsSlot = false;
+            WantWork();
+        }
     }
 
     private static IEnumerable<JobCommand> ReportsOf(ShardTask task, TaskEnd end)
@@ -376,8 +387,8 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         }
     }
 
-    // A task that is only to be reported takes no slot, unless nobody takes the reports.
-    private int FreeSlots => Math.Max(0, Math.Min(_settings.Slots - _tasks.Values.Count(task => task.End is null), MostTasks - _tasks.Count));
+    // A task that is only to be made durable and reported takes no slot, unless that goes on and on.
+    private int FreeSlots => Math.Max(0, Math.Min(_settings.Slots - _tasks.Values.Count(task => task.HoldsSlot), MostTasks - _tasks.Count));
 
     private int MostTasks => _settings.Slots * 2;
 
@@ -399,6 +410,8 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     }
 
     private sealed record Renewed(RunningTask Task, long AskedAt, JobReply? Reply) : INoSerializationVerificationNeeded;
+
+    private sealed record Worked(RunningTask Task) : INoSerializationVerificationNeeded;
 
     private sealed record Ended(RunningTask Task, TaskEnd End) : INoSerializationVerificationNeeded;
 

@@ -19,36 +19,54 @@ internal sealed class CopyRunner(JobFiles files, int wholeThreads) : IShardRunne
     private const long SmallestStep = 1 << 20;
     private const long LargestStep = 32 << 20;
 
-    public ShardResult Run(WorkTask task, long shard, TaskScope scope)
+    public ShardResult Run(WorkTask task, long shard, TaskScope scope) => files.IsWhole(task) ? CopyWhole(task, scope) : CopyShard(task, shard, scope);
+
+    private ShardResult CopyShard(WorkTask task, long shard, TaskScope scope)
+    {
+        using OpenCopy? own = scope.Files is null ? Open(task, scope) : null;
+        OpenCopy copy = own ?? scope.Files!.GetOrOpen(() => Open(task, scope));
+        IRoom room = task.Layout is { HandsOutRoom: true } layout
+            ? scope.Room ??= new GrantedRoom(scope.AskRoom, copy.Target.Clean, StepFor(task.Planned.ShardLength, layout.RoomAlignment))
+            : copy.Fill.Room;
+        var result = new ShardResult { Shard = shard };
+        new TargetFilling(copy.Fill, copy.Source.Disk, OptionsFor(task, scope) with { OutOfOrder = true })
+            .Fill(shard, shard + 1, room, filled => result = filled, scope.Cancel);
+        own?.Flush();
+        copy.Source.Watch.RequireUnchanged();
+        return result;
+    }
+
+    private OpenCopy Open(WorkTask task, TaskScope scope)
+    {
+        var spec = (ConvertSpec)task.Spec;
+        StagingArea staging = files.Staging(spec.Target, task.JobId);
+        OpenedSource source = files.OpenSource(spec, staging);
+        FencedLocator? locator = null;
+        try
+        {
+            locator = new FencedLocator(files.Roots.Locator, scope.Lease);
+            ConvertTarget target = files.Target(spec, task.Planned.VirtualSize, staging, locator);
+            return new OpenCopy(source, locator, target, target.Open());
+        }
+        catch
+        {
+            locator?.Dispose();
+            source.Dispose();
+            throw;
+        }
+    }
+
+    private ShardResult CopyWhole(WorkTask task, TaskScope scope)
     {
         var spec = (ConvertSpec)task.Spec;
         StagingArea staging = files.Staging(spec.Target, task.JobId);
         using OpenedSource source = files.OpenSource(spec, staging);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        ConvertTarget target = files.Target(spec, task.Planned.VirtualSize, staging, locator);
-        ShardResult result = files.IsWhole(task) ? CopyWhole(task, source, target, scope) : CopyShard(task, shard, source, target, scope);
+        scope.Lease.Require();
+        using IFillTarget fill = files.Target(spec, task.Planned.VirtualSize, staging, locator).CreateAgain();
+        ShardResult result = new TargetFilling(fill, source.Disk, OptionsFor(task, scope) with { Threads = wholeThreads }).FillWhole(scope.Cancel);
         source.Watch.RequireUnchanged();
         return result;
-    }
-
-    private static ShardResult CopyShard(WorkTask task, long shard, OpenedSource source, ConvertTarget target, TaskScope scope)
-    {
-        using IFillTarget fill = target.Open();
-        IRoom room = task.Layout is { HandsOutRoom: true } layout
-            ? scope.Room ??= new GrantedRoom(scope.AskRoom, target.Clean, StepFor(task.Planned.ShardLength, layout.RoomAlignment))
-            : fill.Room;
-        var result = new ShardResult { Shard = shard };
-        new TargetFilling(fill, source.Disk, OptionsFor(task, scope) with { OutOfOrder = true })
-            .Fill(shard, shard + 1, room, filled => result = filled, scope.Cancel);
-        fill.Flush();
-        return result;
-    }
-
-    private ShardResult CopyWhole(WorkTask task, OpenedSource source, ConvertTarget target, TaskScope scope)
-    {
-        scope.Lease.Require();
-        using IFillTarget fill = target.CreateAgain();
-        return new TargetFilling(fill, source.Disk, OptionsFor(task, scope) with { Threads = wholeThreads }).FillWhole(scope.Cancel);
     }
 
     private static FillingOptions OptionsFor(WorkTask task, TaskScope scope)

@@ -26,6 +26,11 @@ public sealed record TaskScope(WorkLease Lease, Func<int, long, long, RoomGrant>
     /// <summary>The room that the task's shards take from; set by the first that needs any.</summary>
     public GrantedRoom? Room { get; set; }
 
+    /// <summary>
+    /// Keeps files open over the task's shards; whoever made it flushes it before he says that a shard is done. Null: each shard is durable by itself.
+    /// </summary>
+    public TaskFiles? Files { get; init; }
+
     /// <summary>Called before bytes are read: the place where a task stops that is not wanted, too fast, or without its lease.</summary>
     internal void Pass(int bytes)
     {

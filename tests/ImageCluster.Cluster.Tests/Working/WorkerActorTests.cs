@@ -89,6 +89,48 @@ public sealed class WorkerActorTests : ActorTest
     }
 
     [Fact]
+    public async Task What_a_task_wrote_is_made_durable_before_it_is_reported_while_its_slot_does_the_next()
+    {
+        using var flushing = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        var written = new Written(() =>
+        {
+            flushing.Set();
+            goOn.Wait();
+        });
+        _runner.Do = (shard, scope) => shard < 2 && scope.Files!.GetOrOpen(() => written) == written ? shard : 0;
+        IActorRef worker = Start();
+        worker.Tell(TaskOf(1, RangeSet.Of(0, 2)));
+        await Hold(1);
+        Assert.True(flushing.Wait(Soon));
+        await _scheduler.FishForMessageAsync<WorkWanted>(wanted => wanted.FreeSlots == 2 && _runner.Shards.Count == 2, Soon);
+        worker.Tell(TaskOf(2, RangeSet.Of(7, 8)));
+        // Its renewals go on; nothing of it is reported.
+        await _jobs.FishForMessageAsync(message => message is RenewAssignment { Assignment: 2 } ? true
+            : message is RenewAssignment ? false : throw new InvalidOperationException($"{message}"), Soon);
+        Assert.False(written.IsClosed);
+        goOn.Set();
+        Assert.Equal([0, 1], (await ExpectJob<CompleteShards>()).Results.Select(result => result.Shard));
+        Assert.True(written.IsClosed);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_made_durable_is_not_done()
+    {
+        var written = new Written(() => throw new ImageException(ImageErrorKind.Io, "/kvm/b", "Input/output error"));
+        _runner.Do = (shard, scope) => scope.Files!.GetOrOpen(() => written) == written ? shard : 0;
+        IActorRef worker = Start();
+        worker.Tell(TaskOf(1, RangeSet.Of(3, 5)));
+        await Hold(1);
+        var failed = (FailShard)await _jobs.FishForMessageAsync(message => message is FailShard ? true
+            : message is RenewAssignment ? false : throw new InvalidOperationException($"{message}"), Soon);
+        Assert.Equal((3, "/kvm/b: Input/output error", false), (failed.Shard, failed.Reason, failed.Permanent));
+        _jobs.Reply(new JobDone("j"));
+        await ExpectJob<HandBack>();
+        Assert.True(written.IsClosed);
+    }
+
+    [Fact]
     public async Task What_is_more_than_it_has_slots_for_goes_back()
     {
         IActorRef worker = Start();
@@ -317,6 +359,15 @@ public sealed class WorkerActorTests : ActorTest
 
     // Renewals come in between.
     private async Task<T> ExpectJob<T>() => (T)await _jobs.FishForMessageAsync(message => message is T, Soon);
+
+    private sealed class Written(Action flush) : IOpenFiles
+    {
+        public bool IsClosed { get; private set; }
+
+        public void Flush() => flush();
+
+        public void Dispose() => IsClosed = true;
+    }
 
     private sealed class FakeRunner : IShardRunner
     {
