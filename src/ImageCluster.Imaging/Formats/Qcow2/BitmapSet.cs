@@ -221,6 +221,8 @@ internal sealed class BitmapSet
 
     private void StoreAnew()
     {
+        // What is freed below goes together with what the guest's tables no longer name, which must be so in the file first.
+        _tables.Commit();
         List<long> tables = [];
         HashSet<long> clusters = [];
         BitmapsPointer? old = _metadata.Header.Bitmaps;

@@ -22,11 +22,13 @@ internal sealed partial class WritableQcow2Image
             }
             else
             {
-                ForEachTable(from, to, (l1Index, start, stop) => ZeroEntries(l1Index, start, stop, mode));
                 if (Metadata.HasDataFile && Metadata.Header.IsDataFileRaw && to > from)
                 {
+                    // Before the tables: who reads the data file alone is never behind them.
                     Metadata.DataFile.WriteZeroes(from, to - from, mode);
                 }
+
+                ForEachTable(from, to, (l1Index, start, stop) => ZeroEntries(l1Index, start, stop, mode));
             }
 
             WriteZeroBytes(to, end - to);

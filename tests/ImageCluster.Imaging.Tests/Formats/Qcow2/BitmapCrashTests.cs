@@ -75,6 +75,40 @@ public sealed class BitmapCrashTests
         }
     }
 
+    /// <summary>Bitmaps are stored in the middle of changes to the guest's tables: what these no longer name is free only when the file says so too.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ACrashWhileBitmapsAreStoredLeavesNoTableThatNamesAFreeCluster(bool resizes)
+    {
+        MemoryLocator start = NewImage("cluster_size=4k");
+        using (WritableQcow2Image image = Open(start))
+        {
+            image.RemoveBitmap(Recording);
+        }
+
+        CrashLocator disk = new(start);
+        using (WritableQcow2Image image = Open(disk))
+        {
+            image.Write(0, Enumerable.Repeat((byte)1, 64 << 10).ToArray());
+            image.Flush();
+            image.Discard(0, 32 << 10);
+            image.AddBitmap(Recording, 4096, enabled: true);
+            if (resizes)
+            {
+                image.Resize(Size + (64 << 10), "off");
+            }
+
+            image.Write(128 << 10, Enumerable.Repeat((byte)2, 4 << 10).ToArray());
+        }
+
+        for (int instant = 0; instant <= disk.Instants; instant++)
+        {
+            CheckReport report = Check(disk.AfterCrash(instant));
+            Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"instant {instant}: {string.Join("; ", report.Messages.Take(5))}");
+        }
+    }
+
     [Theory]
     [InlineData(StorageCall.Write)]
     [InlineData(StorageCall.Flush)]
