@@ -23,5 +23,6 @@ public interface IFileLocator
     /// <summary>A name that is equal for two names of the same file (links resolved), for loop detection.</summary>
     string Canonical(string name);
 
+    /// <summary>Removes a file; one that is not there is no error.</summary>
     void Delete(string name);
 }

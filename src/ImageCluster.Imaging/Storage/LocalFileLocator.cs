@@ -48,12 +48,23 @@ public sealed class LocalFileLocator : IFileLocator
     /// <remarks>An absolute path. Where a part of it is not there, the rest stays as it is named.</remarks>
     public string Canonical(string name) => CanonicalPath.Of(PathOf(name), name);
 
-    /// <summary>Removes the file (of a symbolic link, the link); one that is not there is no error.</summary>
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Of a symbolic link, the link. What is no regular file (a device, or a link to one) is refused, as QEMU does: an image that could not
+    /// be made on a device must not cost the device its name.
+    /// </remarks>
     public void Delete(string name)
     {
+        string path = PathOf(name);
         try
         {
-            File.Delete(PathOf(name));
+            if (HostFile.TypeOf(path) is { } type and not FileType.Regular)
+            {
+                int errno = type == FileType.Directory ? Errno.IsDir : Errno.Inval;
+                throw new ImageException(ImageErrorKind.Io, name, $"Could not remove '{name}': it is not a regular file") { Errno = errno };
+            }
+
+            File.Delete(path);
         }
         catch (DirectoryNotFoundException)
         {

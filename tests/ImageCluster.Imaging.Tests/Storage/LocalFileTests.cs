@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Storage;
 
-public sealed class LocalFileTests : IDisposable
+public sealed partial class LocalFileTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
     private readonly LocalFileLocator _locator = new();
@@ -47,6 +48,35 @@ public sealed class LocalFileTests : IDisposable
         Assert.Equal(path, missing.File);
         Assert.Equal(2, missing.Errno);
     }
+
+    [Fact]
+    public void WhatIsNoRegularFileIsNotDeleted()
+    {
+        string pipe = _directory["pipe"];
+        Assert.Equal(0, MakePipe(pipe, 0x1a4));
+        File.CreateSymbolicLink(_directory["to-pipe"], pipe);
+        File.WriteAllBytes(_directory["file"], [1]);
+        File.CreateSymbolicLink(_directory["to-file"], _directory["file"]);
+        File.CreateSymbolicLink(_directory["to-nothing"], _directory["nothing"]);
+
+        Assert.Throws<ImageException>(() => _locator.Delete(pipe));
+        Assert.Throws<ImageException>(() => _locator.Delete(_directory["to-pipe"]));
+        Assert.Throws<ImageException>(() => _locator.Delete(_directory.Path));
+        Assert.Equal(["file", "pipe", "to-file", "to-nothing", "to-pipe"], Entries());
+
+        _locator.Delete(_directory["to-file"]);
+        _locator.Delete(_directory["to-nothing"]);
+        _locator.Delete(_directory["nothing"]);
+        _locator.Delete(_directory["no/such/directory"]);
+        Assert.Equal(["file", "pipe", "to-pipe"], Entries());
+        _locator.Delete(_directory["file"]);
+        Assert.Equal(["pipe", "to-pipe"], Entries());
+
+        IEnumerable<string?> Entries() => Directory.EnumerateFileSystemEntries(_directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+    }
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakePipe(string path, int mode);
 
     [Fact]
     public void ADirectoryIsRefused()

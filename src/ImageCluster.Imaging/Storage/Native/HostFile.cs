@@ -67,6 +67,18 @@ internal static class HostFile
         }
     }
 
+    /// <summary>What stands at a path, links followed, without opening it; null where nothing does, or where the system does not say.</summary>
+    public static FileType? TypeOf(string path)
+    {
+        if (!IsLinux)
+        {
+            return null;
+        }
+
+        using SafeFileHandle? place = OpenRaw(null, path, LibC.Path | LibC.CloExec, out _);
+        return place is not null && Status(place, out FileStatus status) == 0 ? status.Type : null;
+    }
+
     public static int Status(SafeFileHandle file, out FileStatus status)
     {
         status = default;
