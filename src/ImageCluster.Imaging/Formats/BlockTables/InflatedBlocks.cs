@@ -7,22 +7,24 @@ namespace ImageCluster.Imaging.Formats.BlockTables;
 /// <param name="maxBytes">What is kept has at most so many bytes, except that one block is always kept.</param>
 internal sealed class InflatedBlocks(long maxBytes = 64L << 20)
 {
-    private readonly LinkedList<(long Number, int Length, Lazy<byte[]> Bytes)> _byUse = [];
+    // A hostile image has tiny blocks, so that very many are kept: they are found by number, not by search.
+    private readonly Dictionary<long, LinkedListNode<Block>> _byNumber = [];
+    private readonly LinkedList<Block> _byUse = [];
     private readonly Lock _lock = new();
     private long _bytes;
 
     /// <summary>The bytes of a block; <paramref name="inflate"/> makes them where they are not at hand.</summary>
     public byte[] Get(long number, int length, Func<byte[]> inflate)
     {
-        Lazy<byte[]> block = Find(number, length, inflate);
+        Lazy<byte[]> bytes = Find(number, length, inflate);
         try
         {
-            return block.Value;
+            return bytes.Value;
         }
         catch
         {
             // The next who asks shall try again.
-            Drop(block);
+            Drop(number, bytes);
             throw;
         }
     }
@@ -31,42 +33,42 @@ internal sealed class InflatedBlocks(long maxBytes = 64L << 20)
     {
         lock (_lock)
         {
-            for (LinkedListNode<(long Number, int Length, Lazy<byte[]> Bytes)>? node = _byUse.First; node is not null; node = node.Next)
+            if (_byNumber.TryGetValue(number, out LinkedListNode<Block>? node))
             {
-                if (node.Value.Number == number)
-                {
-                    _byUse.Remove(node);
-                    _byUse.AddFirst(node);
-                    return node.Value.Bytes;
-                }
+                _byUse.Remove(node);
+                _byUse.AddFirst(node);
+                return node.Value.Bytes;
             }
 
-            Lazy<byte[]> block = new(inflate);
-            _byUse.AddFirst((number, length, block));
+            node = _byUse.AddFirst(new Block(number, length, new Lazy<byte[]>(inflate)));
+            _byNumber.Add(number, node);
             _bytes += length;
             while (_bytes > maxBytes && _byUse.Count > 1)
             {
-                _bytes -= _byUse.Last!.Value.Length;
-                _byUse.RemoveLast();
+                Remove(_byUse.Last!);
             }
 
-            return block;
+            return node.Value.Bytes;
         }
     }
 
-    private void Drop(Lazy<byte[]> block)
+    private void Drop(long number, Lazy<byte[]> bytes)
     {
         lock (_lock)
         {
-            for (LinkedListNode<(long Number, int Length, Lazy<byte[]> Bytes)>? node = _byUse.First; node is not null; node = node.Next)
+            if (_byNumber.TryGetValue(number, out LinkedListNode<Block>? node) && ReferenceEquals(node.Value.Bytes, bytes))
             {
-                if (ReferenceEquals(node.Value.Bytes, block))
-                {
-                    _bytes -= node.Value.Length;
-                    _byUse.Remove(node);
-                    return;
-                }
+                Remove(node);
             }
         }
     }
+
+    private void Remove(LinkedListNode<Block> node)
+    {
+        _bytes -= node.Value.Length;
+        _byNumber.Remove(node.Value.Number);
+        _byUse.Remove(node);
+    }
+
+    private readonly record struct Block(long Number, int Length, Lazy<byte[]> Bytes);
 }

@@ -7,7 +7,8 @@ namespace ImageCluster.Imaging.Formats.BlockTables;
 /// </summary>
 internal sealed class SparseBits
 {
-    private const int BitsPerPage = 1 << 15;
+    // Small: a hostile table has entries far apart, each of which costs a page.
+    private const int BitsPerPage = 1 << 9;
     private readonly Dictionary<long, ulong[]> _pages = [];
 
     public long Count { get; private set; }
