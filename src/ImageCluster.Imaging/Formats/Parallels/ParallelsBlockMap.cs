@@ -70,6 +70,8 @@ internal sealed class ParallelsBlockMap(IBlockFile file, ParallelsHeader header)
         {
             if (_cache.IsDirty)
             {
+                // Blocks may have been added since the caller's flush: they must be there before an entry names them.
+                file.Flush();
                 _cache.WriteBack();
                 file.Flush();
             }

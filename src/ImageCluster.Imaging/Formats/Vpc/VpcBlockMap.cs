@@ -83,6 +83,8 @@ internal sealed class VpcBlockMap(IBlockFile file, VpcFooter footer, VpcDynamicH
         {
             if (_cache.IsDirty)
             {
+                // Blocks may have been added since the caller's flush: they must be there before an entry names them.
+                file.Flush();
                 _cache.WriteBack();
                 file.Flush();
             }
