@@ -128,22 +128,39 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
             throw new ImageException(ImageErrorKind.Unsupported, FileName, "Preallocation can't be used for shrinking files");
         }
 
-        _file.SetLength(newSize);
-        switch (preallocation)
+        if (preallocation is not ("off" or "falloc" or "full"))
         {
-            case "off":
-                break;
-            case "falloc" when newSize > old:
-                _file.Allocate(old, newSize - old);
-                break;
-            case "full" when newSize > old:
-                _file.WriteZeroes(old, newSize - old, ZeroMode.KeepAllocated);
-                break;
-            case "metadata":
-                throw new ImageException(ImageErrorKind.Unsupported, FileName, "Unsupported preallocation mode: metadata");
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, $"Unsupported preallocation mode: {preallocation}");
+        }
+
+        _file.SetLength(newSize);
+        if (newSize > old && preallocation != "off")
+        {
+            Occupy(old, newSize, preallocation);
         }
 
         VirtualSize = RoundUp(newSize - _start);
+    }
+
+    // Where there is no room for it the file is as long as it was.
+    private void Occupy(long from, long end, string preallocation)
+    {
+        try
+        {
+            if (preallocation == "falloc")
+            {
+                _file.Allocate(from, end - from);
+            }
+            else
+            {
+                _file.WriteZeroes(from, end - from, ZeroMode.KeepAllocated);
+            }
+        }
+        catch (ImageException)
+        {
+            _file.SetLength(from);
+            throw;
+        }
     }
 
     public FormatSpecificInfo? DescribeSpecific() => null;
