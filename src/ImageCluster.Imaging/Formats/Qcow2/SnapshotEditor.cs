@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Text;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
@@ -58,6 +59,11 @@ internal sealed class SnapshotEditor
         if (_snapshots.Count >= Header.MaxSnapshots)
         {
             throw new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = 27 };
+        }
+
+        if (Encoding.UTF8.GetByteCount(wanted.Id) > ushort.MaxValue || Encoding.UTF8.GetByteCount(wanted.Name) > ushort.MaxValue)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, File.Name, $"A snapshot's id and name have at most {ushort.MaxValue} bytes");
         }
 
         Header header = _metadata.Header;

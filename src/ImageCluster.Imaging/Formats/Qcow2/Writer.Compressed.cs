@@ -86,6 +86,9 @@ internal sealed partial class WritableQcow2Image
             L2Table table = Tables.Open(l1Index);
             int index = _layout.L2Index(offset);
             Free(ClusterEntry.Read(table, index, Metadata), discard: false);
+            // The room may have been another compressed cluster's, with a descriptor of the same bits: who inflated that one before this
+            // was written must not be taken for having this one.
+            ForgetInflated();
             long furtherSectors = ((host + length - 1) / SectorSize) - (host / SectorSize);
             ulong word = Layout.CompressedFlag | ((ulong)furtherSectors << _layout.CompressedSectorsShift) | (ulong)host;
             new ClusterEntry(word, 0, 0, -1).Store(table, index, _layout);

@@ -313,11 +313,7 @@ internal sealed partial class WritableQcow2Image :
     private void Free(in ClusterEntry entry, bool discard)
     {
         Tables.Allocator.FreeLater(entry, discard);
-        if (entry.IsCompressed)
-        {
-            ForgetInflated();
-        }
-        else if (entry.Host >= 0 && discard && Metadata.HasDataFile)
+        if (entry.Host >= 0 && discard && Metadata.HasDataFile)
         {
             Metadata.DataFile.Discard(entry.Host, _layout.ClusterSize);
         }

@@ -109,6 +109,25 @@ public sealed class WriterMaintenanceTests : IDisposable
     }
 
     [SkippableFact]
+    public void ASnapshotWhoseNameDoesNotFitItsFieldIsRefused()
+    {
+        QemuTools.Require();
+        QemuTools.Img("create", "-q", "-f", "qcow2", Path, "2M");
+        using (WritableQcow2Image image = Open())
+        {
+            Assert.Throws<ImageException>(() => image.CreateSnapshot(new ImageSnapshot { Id = "", Name = new string('n', 65536) }));
+        }
+
+        using (WritableQcow2Image image = Open())
+        {
+            image.CreateSnapshot(new ImageSnapshot { Id = "", Name = new string('n', 65535) });
+            Assert.Equal(65535, Assert.Single(image.ListSnapshots()).Name.Length);
+        }
+
+        QemuTools.Img("check", Path);
+    }
+
+    [SkippableFact]
     public void NarrowRefcountsRefuseASnapshotAndLeaveTheImageAsItWas()
     {
         QemuTools.Require();
