@@ -218,10 +218,10 @@ internal sealed class VhdxBlockMap : IWritableBlockMap
     {
         if (!_begun)
         {
-            _begun = true;
             Guid file = Guid.NewGuid();
             Guid data = Guid.NewGuid();
             _headers.Update(header => header with { FileWriteId = file, DataWriteId = data });
+            _begun = true;
         }
     }
 

@@ -21,6 +21,15 @@ internal sealed class VhdxLog(IBlockFile file, string name, VhdxHeader header)
     private readonly byte[] _sector = new byte[SectorSize];
     private long _budget = MaxLooks * (long)header.LogLength;
 
+    /// <summary>Before the log is written to: its region must hold the longest entry that is written here.</summary>
+    public void RequireRoom()
+    {
+        if (header.LogLength < VhdxLogWriter.MaxEntryLength)
+        {
+            throw Corrupt($"VHDX log of {header.LogLength} bytes is too small: the image can only be read");
+        }
+    }
+
     /// <summary>True where the header says that there is something to replay.</summary>
     public bool MayHoldEntries
     {
@@ -64,7 +73,7 @@ internal sealed class VhdxLog(IBlockFile file, string name, VhdxHeader header)
                 best = sequence;
             }
 
-            uint end = Wrap(sequence[^1].Position + sequence[^1].Length);
+            uint end = Wrap((ulong)sequence[^1].Position + sequence[^1].Length);
             if (end <= at)
             {
                 break;
@@ -135,7 +144,7 @@ internal sealed class VhdxLog(IBlockFile file, string name, VhdxHeader header)
             }
 
             sequence.Add(entry);
-            at = Wrap(at + entry.Length);
+            at = Wrap((ulong)at + entry.Length);
         }
 
         return sequence;

@@ -14,6 +14,9 @@ internal sealed class VhdxLogWriter(IBlockFile file, VhdxHeaders headers)
     // An entry of one batch: with its descriptors well within the smallest log of 1 MiB.
     private const int MaxSectorsPerEntry = 200;
 
+    /// <summary>Bytes of the log that an entry takes at the most, with two sectors of descriptors.</summary>
+    public const int MaxEntryLength = (MaxSectorsPerEntry + 2) * SectorSize;
+
     private ulong _sequence;
 
     /// <summary>Writes changed ranges of metadata; durable on return.</summary>

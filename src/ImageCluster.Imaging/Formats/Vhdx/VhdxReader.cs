@@ -127,6 +127,11 @@ internal class VhdxReader : BlockMapReader, ICheckable, IImageStatus, IVerifiesP
     {
         VhdxLog log = new(context.File, context.FileName, headers.Current);
         IReadOnlyList<VhdxLogEntry> entries = log.MayHoldEntries ? log.Find() : [];
+        if (context.Write)
+        {
+            log.RequireRoom();
+        }
+
         if (entries.Count == 0)
         {
             return (context.File, VhdxLogState.Empty);

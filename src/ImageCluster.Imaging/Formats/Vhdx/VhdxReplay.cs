@@ -20,6 +20,7 @@ internal sealed class VhdxReplay
     public VhdxReplay(VhdxLog log, IReadOnlyList<VhdxLogEntry> entries, string name)
     {
         _log = log;
+        int changed = 0;
         foreach (VhdxLogEntry entry in entries)
         {
             foreach (VhdxLogChange change in log.ChangesOf(entry))
@@ -27,7 +28,9 @@ internal sealed class VhdxReplay
                 for (long at = 0; at < change.Length; at += SectorSize)
                 {
                     _sectors[(change.FileOffset + at) / SectorSize] = change.Data;
-                    if (_sectors.Count > MaxSectors)
+
+                    // Also those that are changed again and again: a few bytes of log can ask for that.
+                    if (++changed > MaxSectors)
                     {
                         throw new ImageException(ImageErrorKind.Limit, name, "VHDX log changes more than 4 GiB of the file");
                     }

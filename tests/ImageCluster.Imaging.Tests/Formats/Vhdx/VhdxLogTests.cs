@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Vhdx;
 using ImageCluster.Imaging.Tests.Formats.BlockTables;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -95,6 +96,51 @@ public sealed class VhdxLogTests : IDisposable
         }
 
         DamagedImages.Survive("vhdx", dirty, "a log full of headers");
+    }
+
+    [Fact]
+    public void ZerosThatAreAskedForAgainAndAgainDoNotTakeForever()
+    {
+        const int Descriptors = (MiB - 64) / 32;
+        byte[] dirty = DirtyImage(out _);
+        Span<byte> entry = dirty.AsSpan(LogAt, MiB);
+        ulong sequence = BinaryPrimitives.ReadUInt64LittleEndian(entry[16..]);
+        entry[64..].Clear();
+        BinaryPrimitives.WriteInt32LittleEndian(entry[8..], MiB);
+        BinaryPrimitives.WriteInt32LittleEndian(entry[24..], Descriptors);
+        for (int i = 0; i < Descriptors; i++)
+        {
+            Span<byte> descriptor = entry.Slice(64 + (i * 32), 32);
+            "zero"u8.CopyTo(descriptor);
+            BinaryPrimitives.WriteInt64LittleEndian(descriptor[8..], 3L << 30);
+            BinaryPrimitives.WriteUInt64LittleEndian(descriptor[24..], sequence);
+        }
+
+        VhdxChecksum.Seal(entry);
+        ImageException e = Assert.Throws<ImageException>(() => new FormatKit("vhdx", new MemoryLocator { ["a"] = dirty }).Open("a"));
+        Assert.Equal("VHDX log changes more than 4 GiB of the file", e.Message);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4096)]
+    public void AnImageWhoseLogHasNoRoomForAnEntryIsNotWritten(int length)
+    {
+        MemoryLocator files = new();
+        FormatKit kit = new("vhdx", files);
+        kit.Fill("a", new byte[MiB], "block_size=1M");
+        byte[] image = files["a"];
+        foreach (int at in new[] { 64 << 10, 128 << 10 })
+        {
+            Span<byte> header = image.AsSpan(at, 4096);
+            BinaryPrimitives.WriteInt32LittleEndian(header[68..], length);
+            VhdxChecksum.Seal(header);
+        }
+
+        files["a"] = image;
+        kit.Open("a").Dispose();
+        ImageException e = Assert.Throws<ImageException>(() => kit.Open("a", write: true));
+        Assert.Equal($"VHDX log of {length} bytes is too small: the image can only be read", e.Message);
     }
 
     /// <summary>The image as a crash leaves it right after the header was told of the log.</summary>
