@@ -6,4 +6,7 @@ internal sealed record NetrcEntry(string? Machine, string? Login, string? Passwo
 {
     public bool IsFor(string host, int port) => Machine is not null
         && (Machine.Equals(host, StringComparison.OrdinalIgnoreCase) || Machine.Equals($"{host}:{port}", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Without the secrets.</summary>
+    public override string ToString() => $"NetrcEntry({Machine}, {Login})";
 }

@@ -49,7 +49,7 @@ internal abstract class UploadBody
 
     private sealed class ZeroBody(long length) : UploadBody
     {
-        private static ReadOnlySpan<byte> Some => new byte[4096];
+        private static readonly byte[] Some = new byte[64 << 10];
 
         public override long Length => length;
 
@@ -57,7 +57,7 @@ internal abstract class UploadBody
         {
             for (long left = length; left > 0; left -= Some.Length)
             {
-                write(Some[..(int)Math.Min(left, Some.Length)]);
+                write(Some.AsSpan(0, (int)Math.Min(left, Some.Length)));
             }
         }
     }
