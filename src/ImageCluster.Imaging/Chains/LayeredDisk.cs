@@ -61,12 +61,15 @@ public sealed class LayeredDisk : IDisposable
         return new DiskExtent(new Extent(offset, length, ExtentKind.Absent), end - 1);
     }
 
-    /// <summary>The extents of a range, in order, each as long as one look shows.</summary>
-    public IEnumerable<DiskExtent> MapRange(long offset, long length)
+    /// <summary>The extents of a range, in order, each as long as one look shows; none for an empty range.</summary>
+    public IEnumerable<DiskExtent> MapRange(long offset, long length) => MapRange(offset, length, _layers.Length);
+
+    /// <summary>As <see cref="MapRange(long, long)"/>, looking at the first <paramref name="layerCount"/> layers only.</summary>
+    public IEnumerable<DiskExtent> MapRange(long offset, long length, int layerCount)
     {
         for (long end = offset + length; offset < end;)
         {
-            DiskExtent extent = Map(offset, end - offset);
+            DiskExtent extent = MapAbove(offset, end - offset, layerCount);
             yield return extent;
             offset = extent.Extent.End;
         }

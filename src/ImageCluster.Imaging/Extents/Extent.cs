@@ -33,16 +33,6 @@ public readonly record struct Extent(
     /// <summary>Guest offset of the first byte behind the extent.</summary>
     public long End => Start + Length;
 
-    /// <summary>The part of the extent that lies in [<paramref name="start"/>, <paramref name="end"/>); the two must overlap.</summary>
-    public Extent Slice(long start, long end)
-    {
-        long from = Math.Max(start, Start);
-        long to = Math.Min(end, End);
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(to, from);
-        long host = HostOffset < 0 || Kind == ExtentKind.Compressed ? HostOffset : HostOffset + (from - Start);
-        return this with { Start = from, Length = to - from, HostOffset = host };
-    }
-
     /// <summary>True where <paramref name="next"/> continues this extent in the guest, in kind and in its file.</summary>
     public bool Joins(in Extent next) =>
         next.Start == End && next.Kind == Kind && next.IsHole == IsHole && ReferenceEquals(next.File, File) && Kind != ExtentKind.Compressed &&

@@ -93,12 +93,10 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
     public static long DataBytes(LayeredDisk disk, int layers, long start, long end, CancellationToken cancel)
     {
         long data = 0;
-        for (long at = start; at < end;)
+        foreach (DiskExtent found in disk.MapRange(start, end - start, layers))
         {
             cancel.ThrowIfCancellationRequested();
-            Extent extent = disk.MapAbove(at, end - at, layers).Extent;
-            data += extent.Kind is ExtentKind.Data or ExtentKind.Compressed ? extent.Length : 0;
-            at = extent.End;
+            data += found.Extent.Kind is ExtentKind.Data or ExtentKind.Compressed ? found.Extent.Length : 0;
         }
 
         return data;
