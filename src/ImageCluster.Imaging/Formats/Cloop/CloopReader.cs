@@ -1,9 +1,7 @@
-using System.Buffers;
 using ImageCluster.Imaging.Compression;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Formats.Capabilities;
-using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Cloop;
 
@@ -92,25 +90,6 @@ internal sealed class CloopReader : BlockReader, IImageStatus
     {
         long offset = (long)_cache.Read(_offsets, block);
         int length = (int)((long)_cache.Read(_offsets, block + 1) - offset);
-
-        // Before memory is taken for it: a table can claim what the file does not hold.
-        if (offset > File.Length - length)
-        {
-            throw new ImageException(ImageErrorKind.Truncated, FileName,
-                $"Image is truncated: block {block} at offset {offset:#,0} needs {length:#,0} bytes, the file ends at {File.Length:#,0}");
-        }
-
-        byte[] packed = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            byte[] bytes = new byte[_header.BlockSize];
-            File.ReadExactly(offset, packed.AsSpan(0, length), "compressed block");
-            _codec.Decompress(packed.AsSpan(0, length), bytes);
-            return bytes;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(packed);
-        }
+        return PackedBlock.Inflate(File, FileName, $"block {block}", offset, length, _header.BlockSize, _codec.Decompress);
     }
 }

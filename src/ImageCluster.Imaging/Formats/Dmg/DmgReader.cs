@@ -1,9 +1,7 @@
-using System.Buffers;
 using ImageCluster.Imaging.Compression;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Formats.Capabilities;
-using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Dmg;
 
@@ -93,43 +91,14 @@ internal sealed class DmgReader : BlockReader, IImageStatus
 
     private byte[] Inflate(DmgChunk chunk)
     {
-        if (chunk.Type is not (DmgChunkType.Adc or DmgChunkType.Zlib or DmgChunkType.Bzip2))
+        Action<ReadOnlySpan<byte>, Span<byte>> inflate = chunk.Type switch
         {
-            throw new ImageException(ImageErrorKind.Unsupported, FileName,
-                $"dmg chunk at sector {chunk.Sector} is compressed with {chunk.Type.ToString().ToLowerInvariant()}, which is not supported");
-        }
-
-        // Before memory is taken for it: a list can claim what the file does not hold.
-        if (chunk.Offset > File.Length - chunk.Length)
-        {
-            throw new ImageException(ImageErrorKind.Truncated, FileName,
-                $"Image is truncated: chunk at offset {chunk.Offset:#,0} needs {chunk.Length:#,0} bytes, the file ends at {File.Length:#,0}");
-        }
-
-        byte[] packed = ArrayPool<byte>.Shared.Rent((int)chunk.Length);
-        try
-        {
-            byte[] bytes = new byte[chunk.Sectors * SectorSize];
-            ReadOnlySpan<byte> source = packed.AsSpan(0, (int)chunk.Length);
-            File.ReadExactly(chunk.Offset, packed.AsSpan(0, (int)chunk.Length), "compressed chunk");
-            switch (chunk.Type)
-            {
-                case DmgChunkType.Adc:
-                    AdcDecoder.Decompress(source, bytes, FileName);
-                    break;
-                case DmgChunkType.Zlib:
-                    _zlib.Decompress(source, bytes);
-                    break;
-                default:
-                    Bzip2Decoder.Decompress(source, bytes, FileName);
-                    break;
-            }
-
-            return bytes;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(packed);
-        }
+            DmgChunkType.Adc => (packed, bytes) => AdcDecoder.Decompress(packed, bytes, FileName),
+            DmgChunkType.Zlib => _zlib.Decompress,
+            DmgChunkType.Bzip2 => (packed, bytes) => Bzip2Decoder.Decompress(packed, bytes, FileName),
+            _ => throw new ImageException(ImageErrorKind.Unsupported, FileName,
+                $"dmg chunk at sector {chunk.Sector} is compressed with {chunk.Type.ToString().ToLowerInvariant()}, which is not supported"),
+        };
+        return PackedBlock.Inflate(File, FileName, "chunk", chunk.Offset, (int)chunk.Length, (int)chunk.Sectors * SectorSize, inflate);
     }
 }
