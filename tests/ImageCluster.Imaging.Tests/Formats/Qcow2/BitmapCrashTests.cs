@@ -15,7 +15,6 @@ namespace ImageCluster.Imaging.Tests.Formats.Qcow2;
 /// </summary>
 public sealed class BitmapCrashTests
 {
-    private const string Name = "a.qcow2";
     private const string Recording = "recording";
     private const int Size = 400 * 1024;
 
@@ -49,7 +48,7 @@ public sealed class BitmapCrashTests
     {
         // A cluster of bits covers 2 MiB: tables get longer and shorter.
         MemoryLocator start = NewImage("cluster_size=512");
-        using (WritableQcow2Image image = Open(start))
+        using (WritableQcow2Image image = CrashImage.Open(start))
         {
             image.AddBitmap("fine", 512, enabled: false);
             image.MarkBitmap("fine", [(0, Size)]);
@@ -62,7 +61,7 @@ public sealed class BitmapCrashTests
         foreach (int size in new[] { 5 << 20, 3 << 20, 1 << 20, 9 << 20 })
         {
             // Edits that are not stored yet, of what the file has and has not.
-            using WritableQcow2Image image = Open(disk);
+            using WritableQcow2Image image = CrashImage.Open(disk);
             image.RemoveBitmap(string.Create(CultureInfo.InvariantCulture, $"{edits++}"));
             image.AddBitmap(string.Create(CultureInfo.InvariantCulture, $"{edits}"), 512, enabled: true);
             image.Resize(size, "off");
@@ -82,13 +81,13 @@ public sealed class BitmapCrashTests
     public void ACrashWhileBitmapsAreStoredLeavesNoTableThatNamesAFreeCluster(bool resizes)
     {
         MemoryLocator start = NewImage("cluster_size=4k");
-        using (WritableQcow2Image image = Open(start))
+        using (WritableQcow2Image image = CrashImage.Open(start))
         {
             image.RemoveBitmap(Recording);
         }
 
         CrashLocator disk = new(start);
-        using (WritableQcow2Image image = Open(disk))
+        using (WritableQcow2Image image = CrashImage.Open(disk))
         {
             image.Write(0, Enumerable.Repeat((byte)1, 64 << 10).ToArray());
             image.Flush();
@@ -104,7 +103,7 @@ public sealed class BitmapCrashTests
 
         for (int instant = 0; instant <= disk.Instants; instant++)
         {
-            CheckReport report = Check(disk.AfterCrash(instant));
+            CheckReport report = CrashImage.Check(disk.AfterCrash(instant));
             Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"instant {instant}: {string.Join("; ", report.Messages.Take(5))}");
         }
     }
@@ -163,7 +162,7 @@ public sealed class BitmapCrashTests
     private static void ChangeHeader(int clusterSize, int unknown, string? backing, int seed)
     {
         MemoryLocator start = NewImage(string.Create(CultureInfo.InvariantCulture, $"cluster_size={clusterSize}"));
-        using (IBlockFile file = start.Open(Name, OpenMode.ReadWrite))
+        using (IBlockFile file = start.Open(CrashImage.Name, OpenMode.ReadWrite))
         {
             Header header = HeaderReader.Read(file) with
             {
@@ -179,7 +178,7 @@ public sealed class BitmapCrashTests
         Header before;
         BitmapsPointer?[] states = [null, new BitmapsPointer(1, clusterSize * 100L, 32), new BitmapsPointer(300, clusterSize * 3000L, 30_000), null];
         List<int> marks = [];
-        using (IBlockFile file = disk.Open(Name, OpenMode.ReadWrite))
+        using (IBlockFile file = disk.Open(CrashImage.Name, OpenMode.ReadWrite))
         {
             before = HeaderReader.Read(file);
             Metadata metadata = new(file, null, before);
@@ -195,7 +194,7 @@ public sealed class BitmapCrashTests
         {
             for (int draw = 0; draw < 3; draw++)
             {
-                using IBlockFile file = disk.AfterCrash(instant, seed + (instant * 10) + draw).Open(Name, OpenMode.ReadOnly);
+                using IBlockFile file = disk.AfterCrash(instant, seed + (instant * 10) + draw).Open(CrashImage.Name, OpenMode.ReadOnly);
                 Header found = HeaderReader.Read(file);
                 string context = $"cluster {clusterSize}, unknown {unknown}, backing {backing?.Length}, instant {instant} of {string.Join(' ', marks)}, seed {seed}";
                 Assert.True(found.BackingFile == before.BackingFile, context);
@@ -210,33 +209,18 @@ public sealed class BitmapCrashTests
 
     private static MemoryLocator NewImage(string options)
     {
-        MemoryLocator files = new();
-        new Qcow2Format().Create(new CreateRequest
-        {
-            FileName = Name,
-            Locator = files,
-            VirtualSize = Size,
-            Options = options.Split(',').Select(option => option.Split('=')).ToDictionary(parts => parts[0], parts => parts[1]),
-        });
-        using WritableQcow2Image image = Open(files);
+        MemoryLocator files = CrashImage.New(options, Size);
+        using WritableQcow2Image image = CrashImage.Open(files);
         image.AddBitmap(Recording, 4096, enabled: true);
         return files;
     }
-
-    private static WritableQcow2Image Open(IFileLocator files) => (WritableQcow2Image)new Qcow2Format().Open(new OpenContext
-    {
-        File = files.Open(Name, OpenMode.ReadWrite),
-        FileName = Name,
-        Locator = files,
-        Mode = OpenMode.ReadWrite,
-    });
 
     // The disk starts as zeros and only gets other bytes; the bitmap that records is never cleared.
     private static void Change(IFileLocator files, Random random)
     {
         for (int session = 0; session < 4; session++)
         {
-            using WritableQcow2Image image = Open(files);
+            using WritableQcow2Image image = CrashImage.Open(files);
             int unit = image.Metadata.Layout.ClusterSize;
             for (int step = 0; step < 10; step++)
             {
@@ -277,7 +261,7 @@ public sealed class BitmapCrashTests
     private static void AssertSound(MemoryLocator files, string context)
     {
         AssertCovers(files, context);
-        using (WritableQcow2Image image = Open(files))
+        using (WritableQcow2Image image = CrashImage.Open(files))
         {
             // A dirty image was repaired by now. Whatever it has can be removed, added to, and written.
             image.Write(0, Enumerable.Repeat((byte)7, image.Metadata.Layout.ClusterSize).ToArray());
@@ -288,14 +272,14 @@ public sealed class BitmapCrashTests
         }
 
         AssertCovers(files, context + ", written again");
-        CheckReport report = Check(files);
+        CheckReport report = CrashImage.Check(files);
         Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"{context}, written again: {string.Join("; ", report.Messages.Take(5))}");
     }
 
     private static void AssertCovers(MemoryLocator files, string context)
     {
-        using Qcow2Image image = (Qcow2Image)new Qcow2Format().Open(new OpenContext { File = files.Open(Name, OpenMode.ReadOnly), FileName = Name, Locator = files });
-        CheckReport report = Check(files);
+        using Qcow2Image image = (Qcow2Image)new Qcow2Format().Open(new OpenContext { File = files.Open(CrashImage.Name, OpenMode.ReadOnly), FileName = CrashImage.Name, Locator = files });
+        CheckReport report = CrashImage.Check(files);
         Assert.True((report.Corruptions == 0 && report.CheckErrors == 0) || image.IsDirty, $"{context}: {string.Join("; ", report.Messages.Take(5))}");
         if (image.ListBitmaps().FirstOrDefault(bitmap => bitmap.Name == Recording) is not { IsInconsistent: false })
         {
@@ -311,17 +295,5 @@ public sealed class BitmapCrashTests
 
         int missed = content.AsSpan().IndexOfAnyExcept((byte)0);
         Assert.True(missed < 0, $"{context}: the write of offset {missed} is not marked");
-    }
-
-    private static CheckReport Check(MemoryLocator files)
-    {
-        using IImageLayer image = new Qcow2Format().Open(new OpenContext
-        {
-            File = files.Open(Name, OpenMode.ReadOnly),
-            FileName = Name,
-            Locator = files,
-            ForCheck = true,
-        });
-        return ((ICheckable)image).Check(CheckRepair.None);
     }
 }

@@ -1,5 +1,4 @@
 using ImageCluster.Imaging.Chains;
-using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Storage;
@@ -12,7 +11,6 @@ namespace ImageCluster.Imaging.Tests.Formats.Qcow2;
 public sealed class CrashTests
 {
     private const int Size = 300 * 1024;
-    private const string Name = "a.qcow2";
 
     public static TheoryData<string> Options =>
     [
@@ -28,7 +26,7 @@ public sealed class CrashTests
     public void ACrashAtAnyInstantLeavesNoCorruption(string options)
     {
         int seed = TestSeed.Value;
-        CrashLocator disk = new(NewImage(options));
+        CrashLocator disk = new(CrashImage.New(options, Size));
         List<(int Instant, byte[] Content)> flushed = Change(disk, new Random(seed), snapshots: false);
         foreach (int instant in disk.FlushPoints)
         {
@@ -53,14 +51,14 @@ public sealed class CrashTests
     public void ACrashWhileSnapshotsAreChangedIsMendedByTheNextWriter()
     {
         int seed = TestSeed.Value;
-        CrashLocator disk = new(NewImage("cluster_size=512"));
+        CrashLocator disk = new(CrashImage.New("cluster_size=512", Size));
         _ = Change(disk, new Random(seed), snapshots: true);
         foreach (int instant in disk.FlushPoints)
         {
             foreach (MemoryLocator found in new[] { disk.AfterCrash(instant), disk.AfterCrash(instant, seed + instant) })
             {
-                Open(found).Dispose();
-                CheckReport report = Check(found);
+                CrashImage.Open(found).Dispose();
+                CheckReport report = CrashImage.Check(found);
                 Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"seed {seed}, instant {instant}: {string.Join("; ", report.Messages.Take(5))}");
             }
         }
@@ -74,7 +72,7 @@ public sealed class CrashTests
         int seed = TestSeed.Value;
         for (int n = 1; ; n += 3)
         {
-            MemoryLocator files = NewImage("cluster_size=512");
+            MemoryLocator files = CrashImage.New("cluster_size=512", Size);
             FaultPlan plan = FaultPlan.FailCall(call, n);
             FakeLocator faulty = FakeLocator.Failing(files, plan);
             try
@@ -92,42 +90,9 @@ public sealed class CrashTests
                 break;
             }
 
-            CheckReport report = Check(files);
+            CheckReport report = CrashImage.Check(files);
             Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"seed {seed}, {call} {n}: {string.Join("; ", report.Messages.Take(5))}");
         }
-    }
-
-    private static MemoryLocator NewImage(string options)
-    {
-        MemoryLocator files = new();
-        new Qcow2Format().Create(new CreateRequest
-        {
-            FileName = Name,
-            Locator = files,
-            VirtualSize = Size,
-            Options = options.Split(',').Select(option => option.Split('=')).ToDictionary(parts => parts[0], parts => parts[1]),
-        });
-        return files;
-    }
-
-    private static WritableQcow2Image Open(IFileLocator files) => (WritableQcow2Image)new Qcow2Format().Open(new OpenContext
-    {
-        File = files.Open(Name, OpenMode.ReadWrite),
-        FileName = Name,
-        Locator = files,
-        Mode = OpenMode.ReadWrite,
-    });
-
-    private static CheckReport Check(MemoryLocator files)
-    {
-        using IImageLayer image = new Qcow2Format().Open(new OpenContext
-        {
-            File = files.Open(Name, OpenMode.ReadOnly),
-            FileName = Name,
-            Locator = files,
-            ForCheck = true,
-        });
-        return ((ICheckable)image).Check(CheckRepair.None);
     }
 
     // Random changes; what the disk held at each flush.
@@ -135,7 +100,7 @@ public sealed class CrashTests
     {
         byte[] content = new byte[Size];
         List<(int Instant, byte[] Content)> flushed = [(0, (byte[])content.Clone())];
-        using LayeredDisk disk = new(Open(files));
+        using LayeredDisk disk = new(CrashImage.Open(files));
         WritableQcow2Image image = (WritableQcow2Image)disk.Top;
         for (int step = 0; step < 45; step++)
         {
@@ -183,17 +148,17 @@ public sealed class CrashTests
 
     private static void AssertSound(MemoryLocator files, byte[]? expected, string context)
     {
-        CheckReport report = Check(files);
-        bool dirty = HeaderReader.Read(files.Open(Name, OpenMode.ReadOnly)).IsDirty;
+        CheckReport report = CrashImage.Check(files);
+        bool dirty = HeaderReader.Read(files.Open(CrashImage.Name, OpenMode.ReadOnly)).IsDirty;
         Assert.True((report.Corruptions == 0 && report.CheckErrors == 0) || dirty, $"{context}: {string.Join("; ", report.Messages.Take(5))}");
-        using (LayeredDisk disk = new(Open(files)))
+        using (LayeredDisk disk = new(CrashImage.Open(files)))
         {
             byte[] content = new byte[Size];
             disk.Read(0, content);
             Assert.True(expected is null || content.AsSpan().SequenceEqual(expected), $"{context}: what was flushed is not there");
         }
 
-        report = Check(files);
+        report = CrashImage.Check(files);
         Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"{context}, opened again: {string.Join("; ", report.Messages.Take(5))}");
     }
 }
