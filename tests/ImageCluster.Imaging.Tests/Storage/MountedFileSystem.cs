@@ -44,7 +44,8 @@ internal sealed class MountedFileSystem : IDisposable
     {
         if (Directory.Exists(Path))
         {
-            LoopDevice.Run("umount", Path);
+            // Lazily: a program that another test starts just now may hold its copy of a file for a moment.
+            LoopDevice.Run("umount", "-l", Path);
         }
 
         _directory.Dispose();
