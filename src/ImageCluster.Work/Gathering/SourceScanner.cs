@@ -32,7 +32,26 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
             ordered.AddRange(found.Where(file => _found.TryAdd(file.Path, file)));
         }
 
-        return ordered;
+        return Distinct(ordered);
+    }
+
+    // Names that no image can have are shown in a form that several may share: an appliance says what its disks are called.
+    private static List<FoundSource> Distinct(List<FoundSource> found)
+    {
+        HashSet<ImageName> names = [.. found.Where(source => source.Problem is null).Select(source => source.Name)];
+        return
+        [
+            .. found.Select(source =>
+            {
+                ImageName name = source.Name;
+                for (int number = 2; source.Problem is not null && !names.Add(name); number++)
+                {
+                    name = new ImageName(source.Name.Root, $"{source.Name.Path} ({number})");
+                }
+
+                return source with { Name = name };
+            }),
+        ];
     }
 
     private IEnumerable<FoundSource> Named(SourceSelection source, string directory, string file)

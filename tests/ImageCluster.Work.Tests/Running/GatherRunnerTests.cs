@@ -1,6 +1,7 @@
 using ImageCluster.Imaging;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Migrations;
+using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Roots;
@@ -68,6 +69,17 @@ public sealed class GatherRunnerTests : IDisposable
         GatheredPart part = Assert.Single(Gather("name: \"one.qcow2\""));
         Assert.Equal(101, part.Refusals.Count);
         Assert.Equal("and 49 more", part.Refusals[^1]);
+    }
+
+    [Fact]
+    public void An_appliance_whose_disks_have_names_that_none_may_have_stops_no_other_image()
+    {
+        File.WriteAllBytes(_lab["in/good.raw"], new byte[512]);
+        File.WriteAllBytes(_lab["in/x.ova"], OvaBuilder.Ova(("../a.raw", new byte[512]), ("../b.raw", new byte[512]), ("/c.raw", new byte[512])));
+        MigratedImage[] images = [.. Gather("").SelectMany(part => part.Images)];
+        Assert.Equal(4, images.Select(image => image.Source).Distinct().Count());
+        Assert.Equal("in:good.raw", Assert.Single(images, image => image.Progress == ImageProgress.Waiting).Source.ToString());
+        Assert.Equal(3, images.Count(image => image.Progress == ImageProgress.Refused && image.Reason.StartsWith("the disk's name ", StringComparison.Ordinal)));
     }
 
     [Theory]
