@@ -252,7 +252,19 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
         success: reply => new JobTold(command.JobId, wish, command is SubmitJob, reply),
         failure: _ => new JobTold(command.JobId, wish, command is SubmitJob, null));
 
-    private async Task<JobReply> AskJob(JobCommand command) => await _keepers.Jobs().Ask<JobReply>(command, _settings.AskTimeout).ConfigureAwait(false);
+    private async Task<JobReply> AskJob(JobCommand command)
+    {
+        JobReply reply = await _keepers.Jobs().Ask<JobReply>(command, _settings.AskTimeout).ConfigureAwait(false);
+        if (command is not SubmitJob || reply is not JobRefused { Refusal.Kind: RefusalKind.Conflict })
+        {
+            return reply;
+        }
+
+        // Submitted by an earlier version that made something else of the manifest, it goes on: what comes of it is for it to report.
+        return await _keepers.Jobs().Ask<JobReply>(new DescribeJob(command.JobId), _settings.AskTimeout).ConfigureAwait(false) is JobDescription
+            ? new JobDone(command.JobId)
+            : reply;
+    }
 
     private void Told(JobTold told)
     {
