@@ -54,4 +54,7 @@ public sealed record NodeOptions
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     public string? AddressFile { get; init; }
+
+    // The token is not for logs.
+    public override string ToString() => $"{string.Join(" and ", Roles)} at {Cluster.Host}:{Cluster.Port}";
 }

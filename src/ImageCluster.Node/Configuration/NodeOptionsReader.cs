@@ -277,7 +277,9 @@ public sealed class NodeOptionsReader
             Refuse(NodeSettings.ConsoleBind, $"a console on '{bind}' could be used by whoever reaches it; bind it to 127.0.0.1, or set cluster.trustedNetwork: true where the network is the nodes' own");
         }
 
-        return port == 0 ? null : new NodeAddress(bind, bind, port);
+        // It asks nobody for the token that the API wants.
+        bool wantsToken = _values.Has(NodeSettings.HttpToken) || _values.Has(NodeSettings.HttpTokenFile);
+        return port == 0 || (wantsToken && !_values.Has(NodeSettings.ConsolePort)) ? null : new NodeAddress(bind, bind, port);
     }
 
     private SortedDictionary<string, string> Roots()

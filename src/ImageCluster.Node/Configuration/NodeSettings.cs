@@ -94,7 +94,7 @@ public static class NodeSettings
         Number("limit", 1, 1, 1_000_000, ""));
 
     public static TypedSetting<int> ConsolePort { get; } = Number("console.port", 9110, 0, 65535,
-        "The port of the operator's console (Petabridge.Cmd), where this build has it; 0: none.");
+        "The port of the operator's console (Petabridge.Cmd), where this build has it; 0: none. Where the API wants a token there is none unless this is set.");
 
     public static TypedSetting<string> ConsoleBind { get; } = Text("console.bind", "address", "127.0.0.1",
         "The console's address. It asks nobody for a token, so any but a loopback address needs `cluster.trustedNetwork`.");

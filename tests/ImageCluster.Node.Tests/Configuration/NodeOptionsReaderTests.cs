@@ -123,6 +123,10 @@ public sealed class NodeOptionsReaderTests : IDisposable
         Assert.Contains("not visible ASCII", Problem("--roles", "coordinator"), StringComparison.Ordinal);
         _environment["IMAGECLUSTER_HTTP__TOKEN"] = "0123456789abcdef";
         Assert.Equal("0123456789abcdef", Read("--roles", "coordinator", "--http.listen", "http://0.0.0.0:2").HttpToken);
+        Assert.DoesNotContain("0123456789abcdef", Read("--roles", "coordinator").ToString(), StringComparison.Ordinal);
+        // The console would not ask for it.
+        Assert.Null(Read("--roles", "coordinator").Console);
+        Assert.Equal(9111, Read("--roles", "coordinator", "--console.port", "9111").Console!.Port);
         File.WriteAllText(_directory["token"], "fedcba9876543210\n");
         Assert.Contains("both 'http.token' and 'http.tokenFile' are set", Problem("--roles", "coordinator", "--http.tokenFile", "token"), StringComparison.Ordinal);
         _environment.Clear();
@@ -137,6 +141,7 @@ public sealed class NodeOptionsReaderTests : IDisposable
         Assert.Equal(System.Net.Dns.GetHostName(), trusted.Cluster.Host);
         Assert.Contains("a console on '0.0.0.0' could be used by whoever reaches it", Problem("--roles", "coordinator", "--console.bind", "0.0.0.0"), StringComparison.Ordinal);
         Assert.Null(Read("--roles", "coordinator", "--console.bind", "0.0.0.0", "--console.port", "0").Console);
+        Assert.NotNull(Read("--roles", "coordinator").Console);
     }
 
     [Fact]
