@@ -33,7 +33,7 @@ internal sealed class RefcountComparer(Metadata metadata, Refcounts refcounts, R
             // Blocks that are not there, for clusters that nothing refers to, are as they should be: however long the file is.
             if (nextUsed >= end && refcounts.NextBlock(index) is var next && next > index)
             {
-                index = Math.Min(next, nextUsed >> _layout.RefcountBlockBits) - 1;
+                index = Math.Max(index, Math.Min(next, nextUsed >> _layout.RefcountBlockBits) - 1);
                 continue;
             }
 
