@@ -99,6 +99,27 @@ public sealed class VhdxTests() : WritableFormatTests("vhdx")
 
     protected override bool MayCrashLeave(string finding) => finding.Contains("log needs to be replayed", StringComparison.Ordinal);
 
+    [SkippableTheory]
+    [InlineData("block_size=16M")]
+    [InlineData("block_size=256M")]
+    [InlineData("block_size=256M,subformat=fixed")]
+    [InlineData("block_state_zero=on,block_size=8M")]
+    [InlineData("block_size=0")]
+    public void LargeBlocksAreReadAndWrittenAsQemuDoes(string options)
+    {
+        QemuTools.Require();
+        byte[] guest = WriteRaw((9 * MiB) - 512, seed: 3);
+        Kit.QemuMake(this["raw"], this["qemu"], options);
+        using (LayeredDisk disk = Kit.Open(this["qemu"]))
+        {
+            AssertSame(guest, FormatKit.ReadAll(disk), options);
+        }
+
+        Kit.Fill(this["ours"], guest, options);
+        AssertQemuSees(guest, this["ours"], options);
+        AssertSameInfo(this["qemu"], this["ours"], options);
+    }
+
     [Theory]
     [InlineData(64)]
     [InlineData(128)]
