@@ -60,6 +60,9 @@ internal static class ActorSetup
           # The half of it; in the first a worker hands its work back.
           coordinated-shutdown.phases.cluster-sharding-shutdown-region.timeout = {{Milliseconds(options.ShutdownTimeout / 2)}}
           # Whatever manifest the API takes goes to its record, and to the worker that gathers, in one message.
+          # What shards remember is read from the journal and written to it: a slow one is no reason to begin again and again.
+          cluster.sharding.updating-state-timeout = 15s
+          cluster.sharding.waiting-for-state-timeout = 5s
           remote.dot-netty.tcp.maximum-frame-size = {{HttpApi.MaxRequestBytes + (1 << 20)}}b
         }
         {{Journal(options.Journal)}}
