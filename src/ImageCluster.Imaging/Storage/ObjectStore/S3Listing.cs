@@ -28,7 +28,14 @@ internal static class S3Listing
                 query.Add(("continuation-token", next));
             }
 
+            string? last = next;
             (List<string> keys, next) = channel.Do(HttpMethod.Get, query, null, answer => Parse(answer.ReadSome(MaxPage), name), cancel, MaxPage);
+            if (next is not null && next == last)
+            {
+                // A store that ignores the token would say its first page for ever.
+                throw new ImageException(ImageErrorKind.Io, name, "The object store's list of objects does not go on");
+            }
+
             foreach (string key in keys)
             {
                 if (++count > MaxKeys)

@@ -278,6 +278,17 @@ public sealed class ObjectStoreTests : IDisposable
     }
 
     [Fact]
+    public void AListThatDoesNotGoOnIsGivenUp()
+    {
+        const string Page = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken></ListBucketResult>";
+        int pages = 0;
+        _store.Fault = _ => ++pages <= 100 ? HttpReply.Text(200, Page) : null;
+        ImageException e = Assert.Throws<ImageException>(() => _locator.ProtocolOf("s3://bucket")!.List("s3://bucket", CancellationToken.None).Count());
+        Assert.Equal("The object store's list of objects does not go on", e.Message);
+        Assert.Equal(2, pages);
+    }
+
+    [Fact]
     public void AStoreThatCannotBeReachedIsToldBeforeAnyWork()
     {
         S3TestServer gone = new();
