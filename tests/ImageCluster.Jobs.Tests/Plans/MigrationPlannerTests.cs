@@ -141,6 +141,16 @@ public class MigrationPlannerTests
         Assert.True(Plan("backing: flatten", [OnBase("b.vmdk", "a.vmdk")]).CanStart);
     }
 
+    [Fact]
+    public void A_target_that_keeps_its_size_must_hold_the_disk() => AssertRefused(
+        Plan("existing: replace", [Source("a.vmdk")], targets: _ => new TargetFacts("nbd://host/a", true) { Capacity = 10 }),
+        PlanRefusalKind.NoSpace, "has 10 bytes and needs");
+
+    [Fact]
+    public void A_target_that_cannot_be_written_is_refused_with_the_reason() => AssertRefused(
+        Plan("", [Source("a.vmdk")], targets: _ => new TargetFacts("/dev/vg0/a", false) { Problem = "There is no block device of that name" }),
+        PlanRefusalKind.TargetUnusable, "cannot be written: There is no block device of that name");
+
     private static void AssertRefused(MigrationPlan plan, PlanRefusalKind kind, string message)
     {
         Assert.False(plan.CanStart);
