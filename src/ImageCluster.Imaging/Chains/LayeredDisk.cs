@@ -11,6 +11,7 @@ namespace ImageCluster.Imaging.Chains;
 public sealed class LayeredDisk : IDisposable
 {
     private readonly IImageLayer[] _layers;
+    private volatile bool _hasFailed;
 
     /// <param name="layers">From the top (the active image) to the base; at least one.</param>
     public LayeredDisk(params IEnumerable<IImageLayer> layers)
@@ -119,21 +120,29 @@ public sealed class LayeredDisk : IDisposable
     {
         IWritableLayer top = WritableTop;
         long unit = top.WriteUnit;
-        while (data.Length > 0)
+        try
         {
-            Extent mapped = top.Map(offset, data.Length);
-            int length = (int)mapped.Length;
-            if (mapped.Kind == ExtentKind.Data)
+            while (data.Length > 0)
             {
-                top.Write(offset, data[..length]);
-            }
-            else
-            {
-                length = WriteUnits(top, unit, offset, data);
-            }
+                Extent mapped = top.Map(offset, data.Length);
+                int length = (int)mapped.Length;
+                if (mapped.Kind == ExtentKind.Data)
+                {
+                    top.Write(offset, data[..length]);
+                }
+                else
+                {
+                    length = WriteUnits(top, unit, offset, data);
+                }
 
-            offset += length;
-            data = data[length..];
+                offset += length;
+                data = data[length..];
+            }
+        }
+        catch (ImageException)
+        {
+            _hasFailed = true;
+            throw;
         }
     }
 
@@ -152,7 +161,7 @@ public sealed class LayeredDisk : IDisposable
 
         if (to > from)
         {
-            top.WriteZeroes(from, to - from, mode);
+            WriteWholeZeroes(top, from, to - from, mode);
         }
 
         if (end > to)
@@ -161,8 +170,20 @@ public sealed class LayeredDisk : IDisposable
         }
     }
 
-    public void Flush() => WritableTop.Flush();
+    public void Flush()
+    {
+        try
+        {
+            WritableTop.Flush();
+        }
+        catch (ImageException)
+        {
+            _hasFailed = true;
+            throw;
+        }
+    }
 
+    /// <summary>Stores what is still to be stored. Where that fails after a write had failed already, it is not told again.</summary>
     public void Dispose()
     {
         List<Exception>? failures = null;
@@ -178,9 +199,22 @@ public sealed class LayeredDisk : IDisposable
             }
         }
 
-        if (failures is not null)
+        if (failures is not null && !_hasFailed)
         {
             throw failures[0];
+        }
+    }
+
+    private void WriteWholeZeroes(IWritableLayer top, long offset, long length, ZeroMode mode)
+    {
+        try
+        {
+            top.WriteZeroes(offset, length, mode);
+        }
+        catch (ImageException)
+        {
+            _hasFailed = true;
+            throw;
         }
     }
 

@@ -15,6 +15,9 @@ public sealed class LayeredFile(LayeredDisk disk, string name, bool canWrite) : 
 {
     private readonly Lock _writing = new();
 
+    /// <summary>The disk.</summary>
+    public LayeredDisk Disk => disk;
+
     public string Name => name;
 
     public long Length => disk.VirtualSize;

@@ -26,7 +26,10 @@ public enum ExtentKind : byte
 /// <param name="HostOffset">
 /// Where in <paramref name="File"/> it starts, or -1. A zero extent may have one too: space that is allocated and reads as zeros.
 /// </param>
-/// <param name="IsHole">Of a zero extent: the zeros are a hole of <paramref name="File"/> under space that is allocated as data, not a word of the metadata.</param>
+/// <param name="IsHole">
+/// Of a zero extent: the zeros are a hole of <paramref name="File"/> under space that is allocated as data, not a word of the metadata. Of data in a raw
+/// file: nothing was ever put there, and nobody knows what is read.
+/// </param>
 public readonly record struct Extent(
     long Start, long Length, ExtentKind Kind, IBlockFile? File = null, long HostOffset = -1, bool IsHole = false)
 {

@@ -21,8 +21,18 @@ public static class FormatRegistry
         new Luks.LuksFormat(),
     ];
 
-    /// <summary>The format of that name, or null.</summary>
-    public static ImageFormat? Find(string name) => All.FirstOrDefault(format => format.Name == name);
+    // Nodes over another image, no formats of files: nothing is probed for them, and nobody lists them.
+    private static readonly ImageFormat[] FilterDrivers =
+    [
+        new Filters.FilterFormat(Filters.FilterFormat.Compress),
+        new Filters.FilterFormat(Filters.FilterFormat.CopyOnRead),
+        new Filters.FilterFormat(Filters.FilterFormat.Preallocate),
+        new Filters.FilterFormat(Filters.FilterFormat.Throttle),
+    ];
+
+    /// <summary>The format of that name, or the filter driver; or null.</summary>
+    public static ImageFormat? Find(string name) =>
+        All.FirstOrDefault(format => format.Name == name) ?? Array.Find(FilterDrivers, format => format.Name == name);
 
     /// <summary>Bytes that probing looks at (QEMU's BLOCK_PROBE_BUF_SIZE).</summary>
     public const int ProbeLength = 512;

@@ -32,6 +32,11 @@ public readonly record struct BlockStatus(
 
             Extent extent = layer.Map(offset, length);
             length = extent.Length;
+            if (Inner(extent, layer) is { } inner)
+            {
+                return inner with { Start = offset, Depth = depth };
+            }
+
             if (extent.Kind != ExtentKind.Absent)
             {
                 return Of(layer, extent, depth);
@@ -59,6 +64,19 @@ public readonly record struct BlockStatus(
         Depth == next.Depth && Present == next.Present && Zero == next.Zero && Data == next.Data && HostFile == next.HostFile
         && (HostOffset < 0 ? next.HostOffset < 0 : next.HostOffset == HostOffset + Length);
 
+    // A raw image, or a filter, in another image: QEMU asks that one where things are, and of its chain the top only.
+    private static BlockStatus? Inner(in Extent extent, IImageLayer layer)
+    {
+        bool passes = layer.FormatName == "raw" || FormatRegistry.All.All(format => format.Name != layer.FormatName);
+        if (!passes || extent.File is not LayeredFile { Disk: var disk } || extent.HostOffset < 0 || extent.HostOffset >= disk.VirtualSize)
+        {
+            return null;
+        }
+
+        BlockStatus status = At(disk, extent.HostOffset, extent.Length);
+        return status.Depth == 0 ? status : status with { Depth = 0, Present = false, Zero = false, Data = false, HostOffset = -1, HostFile = null };
+    }
+
     // parallels images name no backing file, but QEMU's driver counts itself among those that do.
     private static bool KnowsBacking(string format) => format == "parallels" || (FormatRegistry.Find(format)?.SupportsBacking ?? false);
 
@@ -67,6 +85,11 @@ public readonly record struct BlockStatus(
         // Holes of a raw file are holes of the disk, and its zeros that are none are space that holds zeros; under another format holes are data
         // that reads as zeros.
         bool isRaw = layer.FormatName == "raw";
+        if (isRaw && extent is { Kind: ExtentKind.Data, IsHole: true })
+        {
+            return new BlockStatus(extent.Start, extent.Length, depth, Present: false, Zero: false, Data: false, -1, null);
+        }
+
         bool isData = extent.Kind is ExtentKind.Data or ExtentKind.Compressed || (extent.Kind == ExtentKind.Zero && (isRaw ? !extent.IsHole : extent.IsHole));
         bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed && layer is not IImageStatus { IsEncrypted: true };
         return new BlockStatus(

@@ -12,6 +12,12 @@ internal sealed record CommandSpec(
     /// <summary>The last argument is taken before options are looked for (resize: <c>-1G</c> is a size).</summary>
     public bool LastArgumentIsOperand { get; init; }
 
+    /// <summary>A wrong <c>--output</c> is complained of before what comes behind it.</summary>
+    public bool ChecksOutputAtOnce { get; init; }
+
+    /// <summary>The exit code where an object cannot be defined.</summary>
+    public int ObjectFailure { get; init; } = 1;
+
     /// <summary>Exit codes beside 0 (done) and 1 (failed), for help and the reference page.</summary>
     public IReadOnlyList<(int Code, string Meaning)> ExitCodes { get; init; } = [];
 }

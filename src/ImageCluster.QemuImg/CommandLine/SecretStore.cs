@@ -20,6 +20,7 @@ internal sealed class SecretStore
     private static readonly string[] Properties = ["data", "file", "format", "iv", "keyid"];
 
     private readonly Dictionary<string, byte[]> _secrets = [];
+    private readonly HashSet<string> _throttleGroups = [];
     private readonly TlsCredentialStore _tls = new();
 
     /// <summary>How an engine's driver asks for a secret: by the name of the option that holds the secret's id.</summary>
@@ -39,6 +40,9 @@ internal sealed class SecretStore
 
     /// <summary>The secret of that id, or null.</summary>
     public byte[]? Find(string id) => _secrets.GetValueOrDefault(id);
+
+    /// <summary>True where a throttle group of that id was defined. It limits nothing: what qemu-img does is no guest's load.</summary>
+    public bool HasThrottleGroup(string id) => _throttleGroups.Contains(id);
 
     /// <summary>The TLS credentials of that id.</summary>
     /// <exception cref="ImageException">There are none.</exception>
@@ -126,6 +130,11 @@ internal sealed class SecretStore
         }
 
         if (type == TlsType && (_secrets.ContainsKey(id) || !_tls.TryDefine(id, fields, Find)))
+        {
+            throw Duplicate(id);
+        }
+
+        if (type == "throttle-group" && !_throttleGroups.Add(id))
         {
             throw Duplicate(id);
         }

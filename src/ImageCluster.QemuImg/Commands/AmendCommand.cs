@@ -67,13 +67,19 @@ internal static class AmendCommand
         }
 
         CacheMode cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback);
-        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1);
-        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), new OpenSettings { Write = true, Cache = cache });
+        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1, starts: false);
+        ImageReference image = command.Image(name);
+        using LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
         ImageFormat format = FormatRegistry.Find(disk.Top.FormatName)!;
         if (options.AsksForHelp)
         {
             WriteHelp(host.Out, format);
             return 0;
+        }
+
+        if (image.ProtocolDriver is { } driver)
+        {
+            throw new CommandException($"Format driver '{driver}' does not support option amendment");
         }
 
         CreateOptionSet values = Parse(format, options.Text);
@@ -120,6 +126,7 @@ internal static class AmendCommand
             throw new CommandException($"Format driver '{disk.Top.FormatName}' does not support option amendment");
         }
 
+        progress.Report(0);
         try
         {
             amendable.Amend(new AmendRequest
@@ -134,7 +141,9 @@ internal static class AmendCommand
         {
             throw new CommandException(e.Message) { Hint = ImageOpener.HintText(e) };
         }
-
-        progress.Report(100);
+        finally
+        {
+            progress.Report(100);
+        }
     }
 }

@@ -19,6 +19,11 @@ internal static class BitmapActions
     /// <param name="enabled">It records writes.</param>
     public static void Add(IImageLayer image, string name, long granularity, bool enabled)
     {
+        if (name.Length == 0)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Bitmap name cannot be empty");
+        }
+
         if (image is not IBitmapEditor editor)
         {
             throw new ImageException(ImageErrorKind.Unsupported, image.FileName, $"Can't store persistent bitmaps to {Node}: Operation not supported");

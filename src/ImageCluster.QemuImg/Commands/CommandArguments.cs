@@ -44,7 +44,7 @@ internal sealed class CommandArguments(CommandHost host, CommandSpec command)
                     HelpText.Write(host.Out, command);
                     return false;
                 case "object":
-                    if (!host.Secrets.TryDefine(option.Argument, host.Out))
+                    if (!Define(option.Argument))
                     {
                         return false;
                     }
@@ -55,7 +55,14 @@ internal sealed class CommandArguments(CommandHost host, CommandSpec command)
                 case "q": Quiet = true; break;
                 case "p": Progress = true; break;
                 case "f" when option.Option.IsFormat: Format = option.Argument; break;
-                case "output": Output = option.Argument; break;
+                case "output":
+                    Output = option.Argument;
+                    if (command.ChecksOutputAtOnce)
+                    {
+                        ParseOutput();
+                    }
+
+                    break;
                 default: take(option); break;
             }
         }
@@ -63,6 +70,18 @@ internal sealed class CommandArguments(CommandHost host, CommandSpec command)
         Operands = scanner.Operands.ToArray();
         OperandIndex = scanner.Index;
         return true;
+    }
+
+    private bool Define(string definition)
+    {
+        try
+        {
+            return host.Secrets.TryDefine(definition, host.Out);
+        }
+        catch (CommandException e) when (e.ExitCode != command.ObjectFailure)
+        {
+            throw new CommandException(e.Message, command.ObjectFailure) { Hint = e.Hint };
+        }
     }
 
     /// <summary>The image that an operand names, in the format that <c>-f</c> states.</summary>
@@ -76,7 +95,7 @@ internal sealed class CommandArguments(CommandHost host, CommandSpec command)
             throw new CommandException("--image-opts and --format are mutually exclusive", exitCode);
         }
 
-        return ImageOptions ? ImageReference.FromOptionText(operand, exitCode) : ImageReference.FromName(operand, format, exitCode);
+        return ImageOptions ? ImageReference.FromOptionText(host, operand, exitCode) : ImageReference.FromName(operand, format, exitCode);
     }
 
     /// <summary>True for JSON.</summary>

@@ -64,7 +64,7 @@ internal static class CommitCommand
         ImageReference image = command.Image(name);
         bool showsProgress = command.Progress && !command.Quiet;
         int baseIndex = FindBaseOrRefuse(host, image, baseName, settings, showsProgress);
-        using LayeredDisk disk = ImageOpener.Open(host, image, settings with { WritableBase = baseIndex });
+        using LayeredDisk disk = OpenWithBase(host, image, settings, baseIndex);
         using ProgressMeter progress = new(host.Out, host.Errors, showsProgress, step: 1);
         Commit(host, disk, baseIndex, !keepsTop, bytesPerSecond, progress);
         if (!command.Quiet)
@@ -74,6 +74,20 @@ internal static class CommitCommand
         }
 
         return 0;
+    }
+
+    // Where only the base cannot be written, that alone is said.
+    private static LayeredDisk OpenWithBase(CommandHost host, ImageReference image, OpenSettings settings, int baseIndex)
+    {
+        try
+        {
+            return ImageOpener.Open(host, image, settings with { WritableBase = baseIndex });
+        }
+        catch (CommandException e)
+        {
+            ImageOpener.Open(host, image, settings).Dispose();
+            throw new CommandException(e.Message.Replace($"Could not open '{image.Text}': Could not open backing file: ", "", StringComparison.Ordinal)) { Hint = e.Hint };
+        }
     }
 
     // What is wrong with opening it for writing is said before what is wrong with the base.

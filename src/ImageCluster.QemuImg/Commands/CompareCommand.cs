@@ -34,6 +34,7 @@ internal static class CompareCommand
         ],
         Run)
     {
+        ObjectFailure = CannotOpen,
         ExitCodes = [(Differ, "the images differ"), (CannotOpen, "an image cannot be opened"), (CannotMap, "an image's metadata cannot be read"), (CannotRead, "an image's data cannot be read")],
     };
 
@@ -63,23 +64,25 @@ internal static class CompareCommand
         }
 
         TextWriter output = command.Quiet ? TextWriter.Null : host.Out;
+        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 2, starts: false);
         CacheMode cache = CommandArguments.ParseSourceCache(cacheName, exitCode: CannotOpen);
         OpenSettings settings = new() { Cache = cache, ForceShare = command.ForceShare };
         using LayeredDisk first = ImageOpener.Open(host, command.Image(firstName, command.Format, CannotOpen), settings, CannotOpen);
         using LayeredDisk second = ImageOpener.Open(host, command.Image(secondName, secondFormat, CannotOpen), settings, CannotOpen);
-        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 2);
+        progress.Report(0);
         long whole = Math.Max(first.VirtualSize, second.VirtualSize);
+        long common = Math.Min(first.VirtualSize, second.VirtualSize);
         long done = 0;
         CompareOptions options = new()
         {
             Strict = strict,
-            Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
+            Progress = bytes => progress.Report(Math.Min(Interlocked.Add(ref done, bytes), common), whole),
             Threads = Parallelism.Threads(host, [first, second], []),
         };
-        return Compare(host, [firstName, secondName], new Comparer(first, second, options), output);
+        return Compare(host, [firstName, secondName], new Comparer(first, second, options), output, progress);
     }
 
-    private static int Compare(CommandHost host, string[] names, Comparer comparer, TextWriter output)
+    private static int Compare(CommandHost host, string[] names, Comparer comparer, TextWriter output, ProgressMeter progress)
     {
         CompareResult result;
         try
@@ -97,6 +100,10 @@ internal static class CompareCommand
         if (result.SizesDiffer && result.Verdict is CompareVerdict.Identical or CompareVerdict.TailDiffers)
         {
             output.Write("Warning: Image size mismatch!\n");
+            if (result.Verdict == CompareVerdict.Identical)
+            {
+                progress.Report(100);
+            }
         }
 
         switch (result.Verdict)

@@ -21,6 +21,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
 
     private readonly List<LayeredDisk> _sources = [];
     private readonly Lock _salvaging = new();
+
+    // Bytes that the backing file of a target covers that is there already; without one, nothing is known of what lies behind.
+    private long _backingSize;
     private string? _backingFile;
     private string? _backingFormat;
 
@@ -56,7 +59,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             IFileLocator locator = staged?.Locator ?? host.Locator;
             using (IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache, locator) : OpenTarget(cache))
             {
-                Copy(Source(snapshot), target, progress);
+                Copy(Source(snapshot, locator), target, progress);
             }
 
             bitmaps?.Run(TargetReference, locator, cache);
@@ -73,7 +76,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
 
     private LayeredDisk OpenSnapshot(SnapshotSelector selector)
     {
-        if (_sources.Count > 1)
+        if (_sources.Count > 1 && selector.IdOrName is not null)
         {
             throw new CommandException("No support for concatenating multiple snapshot");
         }
@@ -183,7 +186,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     }
 
     private ImageReference TargetReference =>
-        plan.TargetIsOptionText ? ImageReference.FromOptionText(plan.Target) : ImageReference.FromName(plan.Target, plan.OutputFormat);
+        plan.TargetIsOptionText ? ImageReference.FromOptionText(host, plan.Target) : ImageReference.FromName(plan.Target, plan.OutputFormat);
 
     // They are copied when all else is; that they can be is made sure of before.
     private void CheckBitmaps(bool supported, string format, IDisposable target)
@@ -197,11 +200,12 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
 
     private InPlaceTarget OpenTarget(CacheMode cache)
     {
-        ImageReference image = TargetReference;
         if (plan.TargetIsOptionText && plan.OutputFormat is not null)
         {
             throw new CommandException("--image-opts and --format are mutually exclusive");
         }
+
+        ImageReference image = TargetReference;
 
         LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
         if (plan.Compress && CompressionComplaint(disk.Top) is { } complaint)
@@ -211,6 +215,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
 
         CheckBitmaps(disk.Top is IBitmaps { SupportsBitmaps: true }, disk.Top.FormatName, disk);
+        _backingSize = disk.Layers.Count > 1 ? disk.Layers[1].VirtualSize : long.MaxValue;
         if (disk.VirtualSize >= TotalSize)
         {
             return new InPlaceTarget(disk, TotalSize, plan.Compress);
@@ -227,20 +232,20 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         _ => null,
     };
 
-    private IConvertSource Source(LayeredDisk? snapshot)
+    private IConvertSource Source(LayeredDisk? snapshot, IFileLocator locator)
     {
         if (snapshot is not null || _backingFile is not null)
         {
             // Over a backing file only the source's top image is copied: what lies below is taken to be the same.
             LayeredDisk disk = snapshot ?? _sources[0];
-            return _backingFile is null ? new DiskSource(disk) : new DiskSource(disk, layersAboveBase: 1, BackingSize());
+            return _backingFile is null ? new DiskSource(disk) : new DiskSource(disk, layersAboveBase: 1, plan.SkipsCreation ? _backingSize : BackingSize(locator));
         }
 
         return _sources.Count == 1 ? new DiskSource(_sources[0]) : new ConcatenatedSource(_sources.Select(static disk => new DiskSource(disk)));
     }
 
     // Bytes of the guest's disk that the target's backing file covers.
-    private long BackingSize()
+    private long BackingSize(IFileLocator locator)
     {
         ImageReference target = ImageReference.FromName(plan.Target, plan.OutputFormat);
         try
@@ -251,6 +256,8 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
         catch (ImageException e)
         {
+            // A target that cannot be used is not left behind.
+            locator.Delete(plan.Target);
             throw new CommandException($"Could not open '{target.Text}': Could not open backing file: {e.Message}") { Hint = ImageOpener.HintText(e) };
         }
     }

@@ -45,6 +45,11 @@ internal static class DdCommand
 
         using LayeredDisk source = ImageOpener.Open(host, command.Image(operands.Input), new OpenSettings { ForceShare = command.ForceShare });
         ImageFormat format = FormatRegistry.Find(outputFormat) ?? throw new CommandException("Unknown file format");
+        if (!host.Locator.Knows(operands.Output))
+        {
+            throw new CommandException($"Unknown protocol '{ImagePath.ProtocolOf(operands.Output)}'");
+        }
+
         if (!format.CanCreate)
         {
             throw new CommandException($"Format driver '{outputFormat}' does not support image creation");

@@ -40,6 +40,11 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
         TakeArguments(options);
         string? backing = options.Get("backing_file");
+        if (backing?.Length == 0)
+        {
+            throw Failure("Expected backing file name, got empty string");
+        }
+
         if (backing == fileName)
         {
             throw Failure("Error: Trying to create an image with the same filename as the backing file");
@@ -102,9 +107,10 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
         try
         {
+            // Only its size is asked for: that somebody writes to it is no hindrance.
             string name = host.Locator.Combine(fileName, backing);
             ImageReference image = ImageReference.FromName(name, backingFormat);
-            using LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, ImageOpener.Options(host, image, new OpenSettings()));
+            using LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, ImageOpener.Options(host, image, new OpenSettings { ForceShare = true }));
             return backingFormat is not null
                 ? disk.VirtualSize
                 : throw Failure("Backing file specified without backing format", $"Detected format of {disk.Top.FormatName}.");

@@ -30,7 +30,10 @@ internal static class MeasureCommand
             CommonOptions.CreateOptions,
             CommonOptions.OutputFormat,
         ],
-        Run);
+        Run)
+    {
+        ChecksOutputAtOnce = true,
+    };
 
     private static int Run(CommandHost host, string[] arguments)
     {
@@ -117,7 +120,9 @@ internal static class MeasureCommand
             }
             catch (CommandException e)
             {
-                throw new CommandException($"{e.Message}\nInvalid options for file format '{formatName}'") { Hint = e.Hint };
+                host.Error(e.Message);
+                host.Errors.Write(e.Hint);
+                throw new CommandException($"Invalid options for file format '{formatName}'");
             }
         }
 

@@ -84,8 +84,16 @@ internal static class RebaseCommand
             KeepContent(host, image, disk, backing!, backingFormat, new OpenSettings { Cache = sourceCache, ForceShare = command.ForceShare }, progress);
         }
 
-        ChangeBacking(disk, backing, backingFormat);
-        progress.Report(100);
+        try
+        {
+            ChangeBacking(disk, backing, backingFormat);
+        }
+        finally
+        {
+            // What can be long is over, whatever comes of the rest.
+            progress.Report(100);
+        }
+
         return 0;
     }
 
@@ -107,7 +115,16 @@ internal static class RebaseCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException($"Error while writing to COW image: {e.Message}") { Hint = ImageOpener.HintText(e) };
+            string reason = e.Access == DiskAccess.None ? e.Message : host.Reason(e);
+            throw new CommandException(e.Access switch
+            {
+                DiskAccess.Map => $"error while reading image metadata: {reason}",
+                DiskAccess.Read => e.Disk == 0 ? "error while reading from old backing file" : "error while reading from new backing file",
+                _ => $"Error while writing to COW image: {reason}",
+            })
+            {
+                Hint = ImageOpener.HintText(e),
+            };
         }
     }
 

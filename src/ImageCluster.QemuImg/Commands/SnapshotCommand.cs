@@ -52,7 +52,7 @@ internal static class SnapshotCommand
             throw new UsageException("Expecting one image file name");
         }
 
-        bool writes = action is 'a' or 'c' or 'd';
+        bool writes = action != 'l';
         OpenSettings settings = new() { Write = writes, ForceShare = command.ForceShare };
         using LayeredDisk disk = ImageOpener.Open(host, command.Image(name, null), settings);
         switch (action)

@@ -56,7 +56,10 @@ internal sealed class BackingNode
         string? driver = _given.Text("driver");
         if (!_given.Child("file").IsEmpty || _given.Has("file") || RuntimeOptions.IsFileDriver(driver))
         {
-            return BlockNode.Parse(_given.All, null).ToSource(host);
+            BlockNode node = BlockNode.Parse(_given.All, null);
+            return node.FirstComplaint is null && node.FileComplaint is null
+                ? node.ToSource(host) with { Backing = node.Backing?.ToSource(host) }
+                : throw (node.FirstComplaint ?? node.FileComplaint)!;
         }
 
         if (driver is not null && FormatRegistry.Find(driver) is null)

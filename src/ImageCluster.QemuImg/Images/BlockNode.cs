@@ -18,11 +18,13 @@ internal sealed class BlockNode
     private readonly QDict _significant = [];
     private readonly QDict _address = [];
     private readonly BlockNode? _file;
+    private readonly bool _isDirect;
     private string? _name;
 
-    private BlockNode(BlockOptions given, string? driver, bool isTop)
+    private BlockNode(BlockOptions given, string? driver, bool isTop, bool isDirect = false)
     {
         Driver = driver;
+        _isDirect = isDirect || given.Text("cache.direct") is "on" or "yes" or "true" or "y";
         ImageFormat? format = driver is null ? null : FormatRegistry.Find(driver);
         IsProtocol = (!isTop && driver is null) || RuntimeOptions.IsFileDriver(driver) || (driver is not null && ProtocolRegistry.FindDriver(driver) is not null);
         if (driver is not null && format is null && !IsProtocol)
@@ -62,12 +64,33 @@ internal sealed class BlockNode
     /// <summary>The old way of saying so was used: an empty string.</summary>
     public bool UsesEmptyBacking { get; private set; }
 
-    public bool IsReadOnly { get; private set; }
+    /// <summary>What <c>read-only</c> says; null where it says nothing.</summary>
+    public bool? ReadOnly { get; private set; }
 
     public bool ForcesSharing { get; private set; }
 
+    /// <summary>What is wrong with the options, found before any file is opened; null for nothing.</summary>
+    public ImageException? FirstComplaint { get; private set; }
+
+    /// <summary>What is wrong with them, found when the file is open and before the format looks at it; null for nothing.</summary>
+    public ImageException? FileComplaint { get; private set; }
+
+    /// <summary><c>auto-read-only</c>: what cannot be written is opened for reading, also where it is to be written.</summary>
+    public bool FallsBackToReading { get; private set; }
+
+    /// <summary>The file is to be opened without locks (<c>locking=off</c>).</summary>
+    public bool IsUnlocked { get; private set; }
+
+    /// <summary>The file's driver is to use native AIO, which needs a cache mode without the page cache.</summary>
+    public bool NeedsDirectCache { get; private set; }
+
     /// <summary>The image's file is the storage's, not another image's disk.</summary>
     private bool IsPlain => IsProtocol || _file!.IsProtocol;
+
+    // The name of its file says all: no filter stands between, and the file is no node that only options describe.
+    private bool HasName => IsProtocol
+        ? Driver is null || _address.Count == 0 || ProtocolRegistry.FindDriver(Driver) is not { TakesFileName: false }
+        : _file!.IsProtocol && _file.HasName && !RuntimeOptions.IsFilter(Driver);
 
     /// <param name="flat">Options by their full names.</param>
     /// <param name="statedFormat">A format that goes before the driver that the options state; null for none.</param>
@@ -96,7 +119,7 @@ internal sealed class BlockNode
     /// <summary>The name that info shows for an image of this format: the file's own where that says all.</summary>
     public string DisplayName(string formatName)
     {
-        if (IsPlain && _significant.Count == 0)
+        if (HasName && _significant.Count == 0)
         {
             return ImageReference.PlainName(FileName);
         }
@@ -107,17 +130,21 @@ internal sealed class BlockNode
         return text.ToString();
     }
 
+    /// <summary>What is wrong with the first value that a format's driver refuses, which it does when it knows its image; null for nothing.</summary>
+    public ImageException? RefusedValue(string formatName) => _options
+        .Where(option => RuntimeOptions.IsOfDriver(formatName, option.Key))
+        .Select(static option => Caught(() => RuntimeOptions.Check(option.Key, option.Value))).FirstOrDefault(static complaint => complaint is not null);
+
     /// <summary>For the engine. Secrets come from the command line.</summary>
     public ImageSource ToSource(CommandHost host) => new()
     {
         FileName = FileName,
         Format = IsProtocol ? "raw" : Driver,
-        Options = _options,
+        Options = _options.Where(static option => Caught(() => RuntimeOptions.Check(option.Key, option.Value)) is null).ToDictionary(),
         Secret = host.Secrets.Lookup(_options, FileName),
         Container = ContainerOf(host),
-        DisplayName = IsPlain ? null : DisplayName(Driver ?? "raw"),
+        DisplayName = HasName ? null : DisplayName(Driver ?? "raw"),
         FollowBacking = !WithoutBacking,
-        Backing = Backing?.ToSource(host),
     };
 
     private ImageSource? ContainerOf(CommandHost host)
@@ -127,7 +154,7 @@ internal sealed class BlockNode
             return null;
         }
 
-        ImageSource container = _file!.ToSource(host);
+        ImageSource container = _file!.ToSource(host) with { Backing = _file.Backing?.ToSource(host) };
         return container with { DisplayName = _file.DisplayName(_file.Driver ?? "raw") };
     }
 
@@ -163,21 +190,25 @@ internal sealed class BlockNode
         string? name = given.Text("filename");
         if (Driver is not null && !RuntimeOptions.IsFileDriver(Driver))
         {
-            return name ?? ProtocolRegistry.FindDriver(Driver)!.NameOf(Driver, given.OwnTexts(static key => key != "driver" && !RuntimeOptions.IsGeneric(key)));
+            StorageProtocol protocol = ProtocolRegistry.FindDriver(Driver)!;
+            return name is not null && protocol.TakesFileName
+                ? name
+                : protocol.NameOf(Driver, given.OwnTexts(static key => key is not ("driver" or "filename") && !RuntimeOptions.IsGeneric(key)));
         }
 
-        if (Driver is null)
+        if (Driver is null && name is null)
         {
-            return name ?? throw Invalid("Must specify either driver or file");
+            throw Invalid("Must specify either driver or file");
         }
 
-        // A stated driver takes the name as it is, colons and all.
+        // A name that is an option is taken as it is, colons and all.
+        string driver = Driver ?? "file";
         return string.IsNullOrEmpty(name)
-            ? throw Invalid($"The '{Driver}' block driver requires a file name")
-            : Driver == "host_device" || ImagePath.HasProtocol(name) ? $"{Driver}:{name}" : name;
+            ? throw Invalid($"The '{driver}' block driver requires a file name")
+            : driver == "host_device" || ImagePath.HasProtocol(name) ? $"{driver}:{name}" : name;
     }
 
-    private static BlockNode ReadFile(BlockOptions given)
+    private BlockNode ReadFile(BlockOptions given)
     {
         BlockOptions below = given.Child("file");
         if (given.Text("file") is { } reference)
@@ -187,7 +218,7 @@ internal sealed class BlockNode
                 : "Cannot reference an existing block device with additional options or a new filename");
         }
 
-        return below.IsEmpty ? throw Invalid("A block device must be specified for \"file\"") : new BlockNode(below, below.Text("driver"), isTop: false);
+        return below.IsEmpty ? throw Invalid("A block device must be specified for \"file\"") : new BlockNode(below, below.Text("driver"), isTop: false, _isDirect);
     }
 
     private void ReadBacking(BlockOptions given)
@@ -203,6 +234,11 @@ internal sealed class BlockNode
 
     private void ReadOptions(BlockOptions given)
     {
+        FirstComplaint = _file?.FirstComplaint;
+        FileComplaint = _file?.FileComplaint ?? _file?.RefusedValue(_file.Driver ?? "raw");
+        NeedsDirectCache = _file is { NeedsDirectCache: true };
+        IsUnlocked = _file is { IsUnlocked: true } || (IsProtocol && given.Text("locking") == "off");
+        ReadOnly = _file?.ReadOnly is true ? true : null;
         foreach ((string key, object? value) in given.Own(IsProtocol))
         {
             if (key is "driver" or "file" or "backing")
@@ -211,21 +247,18 @@ internal sealed class BlockNode
             }
 
             string text = BlockOptions.TextOf(value);
-            RuntimeOptions.Check(key, text);
             if (RuntimeOptions.IsGeneric(key))
             {
-                _name = key == "node-name" ? text : _name;
-                IsReadOnly |= key == "read-only" && RuntimeOptions.IsOn(text);
-                ForcesSharing |= key == "force-share" && RuntimeOptions.IsOn(text);
+                ReadGeneric(key, text);
             }
             else if (IsProtocol)
             {
-                CheckProtocolOption(key);
+                FirstComplaint ??= Caught(() => RuntimeOptions.Check(key, text));
+                FileComplaint ??= Caught(() => CheckProtocolOption(key));
                 _address.Add(key, value ?? "");
             }
             else
             {
-                RuntimeOptions.CheckDriver(Driver, key);
                 _options[key == "data-file.file.filename" ? "data-file.filename" : key] = text;
                 if (RuntimeOptions.IsSignificant(key))
                 {
@@ -234,7 +267,53 @@ internal sealed class BlockNode
             }
         }
 
-        IsReadOnly |= _file is { IsReadOnly: true };
+        CheckTogether(given);
+    }
+
+    private void ReadGeneric(string key, string text)
+    {
+        ImageException? complaint = Caught(() => RuntimeOptions.Check(key, text));
+        if (IsProtocol || RuntimeOptions.IsInherited(key))
+        {
+            FirstComplaint ??= complaint;
+        }
+        else
+        {
+            FileComplaint ??= complaint;
+        }
+
+        _name = key == "node-name" ? text : _name;
+        ReadOnly = key == "read-only" ? ReadOnly is true || RuntimeOptions.IsOn(text) : ReadOnly;
+        FallsBackToReading |= key == "auto-read-only" && RuntimeOptions.IsOn(text);
+        ForcesSharing |= key == "force-share" && RuntimeOptions.IsOn(text);
+    }
+
+    private void CheckTogether(BlockOptions given)
+    {
+        if (given.Text("detect-zeroes") == "unmap" && given.Text("discard") is not ("unmap" or "on"))
+        {
+            FileComplaint ??= Invalid("setting detect-zeroes to unmap is not allowed without setting discard operation to unmap");
+        }
+
+        NeedsDirectCache |= IsProtocol && given.Text("aio") == "native" && !_isDirect;
+
+        if (IsProtocol && given.Has("pr-manager"))
+        {
+            FirstComplaint ??= Invalid($"No persistent reservation manager with id '{given.Text("pr-manager")}'");
+        }
+    }
+
+    private static ImageException? Caught(Action check)
+    {
+        try
+        {
+            check();
+            return null;
+        }
+        catch (ImageException e)
+        {
+            return e;
+        }
     }
 
     private void CheckProtocolOption(string key)
@@ -243,7 +322,7 @@ internal sealed class BlockNode
         IReadOnlyList<string> known = ProtocolRegistry.FindDriver(driver)?.OptionNames ?? [];
         bool isKnown = RuntimeOptions.IsFileDriver(driver)
             ? RuntimeOptions.IsOfFile(key)
-            : key == "filename" || known.Any(name => name == key || (name.EndsWith('.') && key.StartsWith(name, StringComparison.Ordinal)));
+            : (key == "filename" && ProtocolRegistry.FindDriver(driver) is not { TakesFileName: false }) || known.Any(name => name == key || (name.EndsWith('.') && key.StartsWith(name, StringComparison.Ordinal)));
         if (!isKnown)
         {
             throw Invalid($"Block protocol '{driver}' doesn't support the option '{key}'");

@@ -43,7 +43,8 @@ internal sealed class ImageInfo
     {
         IImageLayer layer = disk.Top;
         IImageStatus? status = layer as IImageStatus;
-        bool isRemote = host.Locator.ProtocolOf(image.FileName) is not null;
+        bool isRemote = host.Locator.ProtocolOf(image.FileName) is { TellsSize: false };
+        bool isFile = host.Locator.ProtocolOf(image.FileName) is null;
         return new ImageInfo
         {
             FileName = host.Locator.DisplayName(image.DisplayName(layer.FormatName)),
@@ -53,7 +54,7 @@ internal sealed class ImageInfo
             ClusterSize = status?.ClusterSize ?? 0,
             IsEncrypted = status?.IsEncrypted ?? false,
             IsDirty = status?.IsDirty ?? false,
-            TellsDirty = (status?.TellsDirty ?? true) && !(isRemote && layer.FormatName == "raw"),
+            TellsDirty = (status?.TellsDirty ?? true) && !(!isFile && layer.FormatName == "raw"),
             Backing = layer.Backing,
             FullBackingName = layer.Backing is { } backing ? FullName(host, image.FileName, backing.Name) : null,
             Snapshots = SnapshotInfo.Of(layer),

@@ -3,6 +3,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg.Images;
 
@@ -35,20 +36,36 @@ internal static class ImageOpener
     {
         try
         {
-            foreach (string warning in image.Warnings)
+            if (image.UsesEmptyBacking)
             {
-                host.Errors.Write($"{host.ProgramName}: warning: {warning}\n");
+                host.Warning("Use of \"backing\": \"\" is deprecated; use \"backing\": null instead");
             }
 
-            Check(image, settings);
-            LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, Options(host, image, settings));
-            CheckProbed(image, disk);
+            CheckBeforeOpening(host, image, settings);
+            LayeredDisk disk = OpenChain(host, image, settings);
+            CheckOpened(host, image, settings, disk);
             WarnOfGuess(host, image, settings, disk);
             return disk;
         }
         catch (ImageException e)
         {
-            throw Failure(image, e, exitCode);
+            bool isForReading = image.FallsBackToReading && e.Message == "Image is read-only";
+            throw Failure(image, isForReading ? new ImageException(e.Kind, e.File, "Block node is read-only") : e, exitCode);
+        }
+    }
+
+    // What is wrong with the image itself is found before what is wrong with the options of its backing file.
+    private static LayeredDisk OpenChain(CommandHost host, ImageReference image, OpenSettings settings)
+    {
+        ChainOpener opener = new(host.Locator);
+        try
+        {
+            return opener.Open(image.FileName, Options(host, image, settings));
+        }
+        catch (ImageException) when (image.Backing is not null && settings.FollowBacking)
+        {
+            opener.Open(image.FileName, Options(host, image, settings with { FollowBacking = false })).Dispose();
+            throw;
         }
     }
 
@@ -61,9 +78,9 @@ internal static class ImageOpener
             Format = source.Format,
             Mode = new OpenMode
             {
-                Write = settings.Write,
+                Write = Writes(image, settings),
                 Cache = settings.Cache,
-                Lock = settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
+                Lock = image.IsUnlocked ? ImageLock.None : settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
             },
             FollowBacking = settings.FollowBacking && source.FollowBacking,
             References = ProtocolPolicy.All,
@@ -73,7 +90,7 @@ internal static class ImageOpener
             Options = source.Options,
             Secret = source.Secret,
             Container = source.Container,
-            Backing = source.Backing,
+            Backing = settings.FollowBacking ? image.Backing?.ToSource(host) : null,
             ReadName = (name, format) => ImageReference.ReadBackingName(host, name, format),
             Warn = (message, hint) =>
             {
@@ -91,19 +108,53 @@ internal static class ImageOpener
     public static string? HintText(ImageException failure) =>
         failure.Hint is null || failure.Hint.EndsWith('\n') ? failure.Hint : failure.Hint + "\n";
 
-    // Options of a format that was not stated are looked at when it is known.
-    private static void CheckProbed(ImageReference image, LayeredDisk disk)
+    // What QEMU finds when the image is open, in its order: values that the driver refuses, names that it does not know, ways of use.
+    private static void CheckOpened(CommandHost host, ImageReference image, OpenSettings settings, LayeredDisk disk)
     {
         try
         {
-            foreach (string option in image.Format is null ? image.Options.Keys : [])
+            string format = disk.Top.FormatName;
+            if (image.RefusedValue(format) is { } complaint)
             {
-                RuntimeOptions.CheckDriver(disk.Top.FormatName, option);
+                throw complaint;
+            }
+
+            if (format == "qcow2")
+            {
+                Qcow2RuntimeOptions.Check(image.Options, disk.Top);
+            }
+
+            if (image.Options.TryGetValue("throttle-group", out string? group) && format == "throttle" && !host.Secrets.HasThrottleGroup(group))
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Throttle group '{group}' does not exist");
+            }
+
+            // In the order of QEMU's dictionaries.
+            QDict names = [];
+            foreach (string option in image.ProtocolDriver is null ? image.Options.Keys : [])
+            {
+                names.Add(option, "");
+            }
+
+            foreach ((string option, _) in names)
+            {
+                RuntimeOptions.CheckDriver(format, option);
+            }
+
+            // What is opened alone has no place for options of a backing file.
+            if (!settings.FollowBacking && image.Backing is { } given)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Block format '{format}' does not support the option '{given.FirstOption}'");
             }
 
             if (disk.Layers.Count > 1)
             {
                 image.Backing?.Check(disk.Layers[1].FormatName);
+            }
+
+            if (settings.Write && image.ReadOnly is true)
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Block node is read-only");
             }
         }
         catch (ImageException)
@@ -117,34 +168,46 @@ internal static class ImageOpener
     {
         if (settings.Write && image.Format is null && disk.Top.FormatName == "raw")
         {
-            host.Errors.Write($"WARNING: Image format was not specified for '{image.FileName}' and probing guessed raw.\n");
+            host.Errors.Write($"WARNING: Image format was not specified for '{ImageReference.PlainName(image.FileName)}' and probing guessed raw.\n");
             host.Errors.Write("         Automatically detecting the format is dangerous for raw images, write operations on block 0 will be restricted.\n");
             host.Errors.Write("         Specify the 'raw' format explicitly to remove the restrictions.\n");
         }
     }
 
-    private static void Check(ImageReference image, OpenSettings settings)
+    private static void CheckBeforeOpening(CommandHost host, ImageReference image, OpenSettings settings)
     {
-        if (settings.Write && (settings.ForceShare || image.ForcesSharing))
+        if (image.FirstComplaint is { } first)
+        {
+            throw first;
+        }
+
+        if (image.NeedsDirectCache && settings.Cache is not (CacheMode.None or CacheMode.DirectSync))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+        }
+
+        if (Writes(image, settings) && (settings.ForceShare || image.ForcesSharing))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "force-share=on can only be used with read-only images");
         }
 
-        if (settings.Write && image.IsReadOnly)
+        if (image.FileComplaint is { } second)
         {
-            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Block node is read-only");
+            host.Locator.Open(image.FileName, OpenMode.ReadOnly with { Lock = ImageLock.Shared }).Dispose();
+            throw second;
         }
 
         if (!settings.DescribeOnly && image.Options.TryGetValue("data-file", out string? node))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Cannot find device='{node}' nor node-name='{node}'");
         }
-
-        // What is opened alone has no place for such options.
-        if (!settings.FollowBacking && image.Backing is { } backing)
-        {
-            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName,
-                $"Block format '{image.Format ?? "raw"}' does not support the option '{backing.FirstOption}'");
-        }
     }
+
+    // Whoever says read-only=off opens for writing even where nothing is to be written.
+    private static bool Writes(ImageReference image, OpenSettings settings) => image.ReadOnly switch
+    {
+        true => false,
+        false => true,
+        null => settings.Write,
+    };
 }

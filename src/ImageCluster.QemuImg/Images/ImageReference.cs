@@ -44,52 +44,76 @@ internal sealed class ImageReference
     /// <summary>The driver of an image that is the file itself, without a format (driver=file); null for any other.</summary>
     public string? ProtocolDriver => _node is { IsProtocol: true } ? _node.Driver : null;
 
-    public bool IsReadOnly => _node is { IsReadOnly: true };
+    /// <inheritdoc cref="BlockNode.ReadOnly"/>
+    public bool? ReadOnly => _node?.ReadOnly;
+
+    /// <inheritdoc cref="BlockNode.FirstComplaint"/>
+    public ImageException? FirstComplaint => _node?.FirstComplaint;
+
+    /// <inheritdoc cref="BlockNode.FileComplaint"/>
+    public ImageException? FileComplaint => _node?.FileComplaint;
+
+    /// <inheritdoc cref="BlockNode.FallsBackToReading"/>
+    public bool FallsBackToReading => _node is { FallsBackToReading: true };
+
+    /// <inheritdoc cref="BlockNode.IsUnlocked"/>
+    public bool IsUnlocked => _node is { IsUnlocked: true };
+
+    /// <inheritdoc cref="BlockNode.NeedsDirectCache"/>
+    public bool NeedsDirectCache => _node is { NeedsDirectCache: true };
+
+    /// <inheritdoc cref="BlockNode.RefusedValue"/>
+    public ImageException? RefusedValue(string formatName) => _node?.RefusedValue(formatName);
 
     public bool ForcesSharing => _node is { ForcesSharing: true };
 
     /// <summary>What the options say of the backing file; null where they say nothing.</summary>
     public BackingNode? Backing => _node?.Backing;
 
-    /// <summary>What qemu-img warns of when it opens the image, after "warning: ".</summary>
-    public IReadOnlyList<string> Warnings { get; private init; } = [];
+    /// <inheritdoc cref="BlockNode.UsesEmptyBacking"/>
+    public bool UsesEmptyBacking => _node is { UsesEmptyBacking: true };
 
     /// <summary>The name that info shows.</summary>
     public string DisplayName(string formatName) => _node?.DisplayName(formatName) ?? PlainName(FileName);
 
-    /// <summary>For the engine.</summary>
+    /// <summary>For the engine, without what the options say of a backing file.</summary>
     public ImageSource ToSource(CommandHost host) => _node?.ToSource(host) ?? new ImageSource { FileName = FileName, Format = Format };
+
+    /// <summary>For the engine, with the backing file that the options state.</summary>
+    public ImageSource ToSourceOfChain(CommandHost host) => ToSource(host) with { Backing = Backing?.ToSource(host) };
 
     /// <summary>A file name with or without <c>json:</c>.</summary>
     /// <exception cref="CommandException">It cannot be taken apart; ends the command with <paramref name="exitCode"/>.</exception>
-    public static ImageReference FromName(string name, string? format, int exitCode = 1)
+    public static ImageReference FromName(string name, string? format, int exitCode = 1) => name switch
     {
-        return IsJson(name)
-            ? OrEnd(name, exitCode, () => FromJson(name, format))
-            : new ImageReference(name, name, format);
-    }
+        _ when IsJson(name) => OrEnd(name, exitCode, () => FromJson(name, format)),
+        _ when RuntimeOptions.IsFileDriver(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["filename"] = name }, null)),
+        _ when format == "nbd" && !name.StartsWith("nbd:", StringComparison.Ordinal) =>
+            throw new CommandException($"Could not open '{name}': File name string for NBD must start with 'nbd:'", exitCode),
+        _ when RuntimeOptions.IsFilter(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["file.filename"] = name }, null)),
+        _ => new ImageReference(name, name, format),
+    };
 
     /// <summary>An option string (<c>--image-opts</c>).</summary>
     /// <inheritdoc cref="FromName" path="/exception"/>
-    public static ImageReference FromOptionText(string text, int exitCode = 1)
+    public static ImageReference FromOptionText(CommandHost host, string text, int exitCode = 1)
     {
         Dictionary<string, object?> flat = [];
-        List<string> warnings = [];
         foreach (KeyValueText.Item item in KeyValueText.Split(text, "file"))
         {
             flat[item.AsSwitch.Name] = item.AsSwitch.Value;
             if (item.Value is null)
             {
-                warnings.Add($"short-form boolean option '{item.Name}' deprecated\nPlease use {item.AsSwitch.Name}={item.AsSwitch.Value} instead");
+                host.Errors.Write($"{host.ProgramName}: warning: short-form boolean option '{item.Name}' deprecated\nPlease use {item.AsSwitch.Name}={item.AsSwitch.Value} instead\n");
             }
         }
 
-        return OrEnd(text, exitCode, () => Parse(text, flat, null, warnings));
+        return OrEnd(text, exitCode, () => Parse(text, flat, null));
     }
 
     /// <summary>A backing file's name as a header has it, for the engine: null for a plain one.</summary>
     public static ImageSource? ReadBackingName(CommandHost host, string name, string? format) =>
-        IsJson(name) ? FromJson(name, format).ToSource(host) : null;
+        IsJson(name) ? FromJson(name, format).ToSourceOfChain(host) : null;
 
     /// <summary>A file's name as info shows it: without the protocol of local files.</summary>
     public static string PlainName(string name) => ImagePath.ToLocal(name) ?? name;
@@ -115,19 +139,11 @@ internal sealed class ImageReference
 
         Dictionary<string, object?> flat = [];
         Flatten("", members, flat);
-        return Parse(name, flat, format, []);
+        return Parse(name, flat, format);
     }
 
-    private static ImageReference Parse(string text, Dictionary<string, object?> flat, string? statedFormat, List<string> warnings)
-    {
-        BlockNode node = BlockNode.Parse(flat, statedFormat);
-        if (node.UsesEmptyBacking)
-        {
-            warnings.Add("Use of \"backing\": \"\" is deprecated; use \"backing\": null instead");
-        }
-
-        return new ImageReference(text, node) { Warnings = warnings };
-    }
+    private static ImageReference Parse(string text, Dictionary<string, object?> flat, string? statedFormat) =>
+        new(text, BlockNode.Parse(flat, statedFormat));
 
     private static ImageReference OrEnd(string text, int exitCode, Func<ImageReference> take)
     {

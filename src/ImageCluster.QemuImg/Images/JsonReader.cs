@@ -42,6 +42,7 @@ internal sealed class JsonReader
             '{' => ReadObject(depth),
             '[' => ReadArray(depth),
             '"' or '\'' => ReadString(),
+            '}' or ']' or ',' or ':' => throw NoValue(),
             '-' or (>= '0' and <= '9') => ReadNumber(),
             _ => ReadWord(),
         };
@@ -60,7 +61,7 @@ internal sealed class JsonReader
         {
             if (Peek() is not ('"' or '\''))
             {
-                throw new FormatException("JSON parse error, key is not a string in object");
+                throw Peek() is '}' or ']' or ',' or ':' ? NoValue() : new FormatException("JSON parse error, key is not a string in object");
             }
 
             string key = ReadString();
@@ -201,6 +202,8 @@ internal sealed class JsonReader
             _at++;
         }
     }
+
+    private static FormatException NoValue() => new("JSON parse error, expecting value");
 
     private FormatException Wrong(string message) => new(_at < _text.Length ? message : "JSON parse error, premature EOI");
 }

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats;
 
 namespace ImageCluster.QemuImg.Images;
 
@@ -11,7 +12,7 @@ internal static class RuntimeOptions
     private static readonly string[] Generic =
     [
         "node-name", "read-only", "auto-read-only", "force-share", "discard", "detect-zeroes",
-        "cache.direct", "cache.no-flush", "cache.writeback",
+        "cache.direct", "cache.no-flush",
     ];
 
     private static readonly string[] OfFile =
@@ -32,10 +33,12 @@ internal static class RuntimeOptions
     private static readonly string[] Flags =
     [
         "read-only", "auto-read-only", "force-share", "cache.direct", "cache.no-flush", "lazy-refcounts",
-        "pass-discard-request", "pass-discard-snapshot", "pass-discard-other", "drop-cache",
+        "pass-discard-request", "pass-discard-snapshot", "pass-discard-other", "drop-cache", "x-check-cache-dropped",
+        "overlap-check.main-header", "overlap-check.active-l1", "overlap-check.active-l2", "overlap-check.refcount-table", "overlap-check.refcount-block",
+        "overlap-check.snapshot-table", "overlap-check.inactive-l1", "overlap-check.inactive-l2", "overlap-check.bitmap-directory",
     ];
 
-    private static readonly string[] Sizes = ["cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "offset", "size"];
+    private static readonly string[] Sizes = ["cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "offset", "size", "prealloc-align", "prealloc-size"];
 
     private static readonly Dictionary<string, string[]> Choices = new()
     {
@@ -46,19 +49,28 @@ internal static class RuntimeOptions
 
     public static bool IsGeneric(string name) => Generic.Contains(name);
 
+    /// <summary>A generic option that a node hands down to its file.</summary>
+    public static bool IsInherited(string name) => name is "read-only" or "auto-read-only" or "force-share" or "cache.direct" or "cache.no-flush";
+
     /// <summary>A driver for files and devices of this machine.</summary>
     public static bool IsFileDriver(string? driver) => driver is "file" or "host_device";
+
+    /// <summary>A driver that stands over another image's disk and is no format.</summary>
+    public static bool IsFilter(string? driver) => driver is not null && FormatRegistry.Find(driver) is { } format && !FormatRegistry.All.Contains(format);
 
     public static bool IsOfFile(string name) => OfFile.Contains(name);
 
     public static bool IsOn(string value) => value is "on" or "yes" or "true" or "y";
 
-    private static bool IsOfDriver(string driver, string name) => driver switch
+    public static bool IsOfDriver(string driver, string name) => driver switch
     {
         "raw" => name is "offset" or "size",
         "qcow2" => OfQcow2.Contains(name),
         "qcow" => name is "encrypt.format" or "encrypt.key-secret",
         "luks" => name is "key-secret" or "header" or "header.filename",
+        "throttle" => name is "throttle-group",
+        "preallocate" => name is "prealloc-align" or "prealloc-size",
+        "copy-on-read" => name is "bottom",
         "vpc" => name is "force_size_calc",
         "parallels" => name is "prealloc-size" or "prealloc-mode",
         _ => false,
@@ -96,6 +108,11 @@ internal static class RuntimeOptions
             throw Invalid($"Unsupported value '{value}' for qcow2 option 'overlap-check'. Allowed are any of the following: none, constant, cached, all");
         }
 
+        if (name is "cache-clean-interval" or "aio-max-batch" && !CInteger.TryParse(value, out _))
+        {
+            throw Invalid($"Parameter '{name}' expects a number");
+        }
+
         if (Sizes.Contains(name) && !ByteSize.TryParse(value, out _))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, null, $"Parameter '{name}' expects a non-negative number below 2^64") { Hint = CreateOptionSet.SizeHint };
@@ -109,7 +126,7 @@ internal static class RuntimeOptions
     }
 
     /// <summary>True for an option that makes another image of the same file.</summary>
-    public static bool IsSignificant(string name) => name is "offset" or "size" or "encrypt.key-secret" or "key-secret";
+    public static bool IsSignificant(string name) => name is "offset" or "size" or "encrypt.key-secret" or "key-secret" or "throttle-group" or "prealloc-align" or "prealloc-size";
 
     private static ImageException Invalid(string message) => new(ImageErrorKind.InvalidArgument, null, message);
 }

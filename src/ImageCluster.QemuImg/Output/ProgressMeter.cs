@@ -23,11 +23,15 @@ internal sealed class ProgressMeter : IDisposable
 
     /// <param name="enabled"><c>-p</c> was given.</param>
     /// <param name="step">Percentage points between two prints.</param>
-    public ProgressMeter(TextWriter output, TextWriter errors, bool enabled, double step)
+    /// <param name="starts">Shows 0 per cent at once; the first report does so otherwise.</param>
+    public ProgressMeter(TextWriter output, TextWriter errors, bool enabled, double step, bool starts = true)
     {
         (_output, _errors, _enabled, _step) = (output, errors, enabled, step);
         _signal = Listen();
-        Report(0);
+        if (starts)
+        {
+            Report(0);
+        }
     }
 
     /// <summary>Says how far the work is, in per cent.</summary>

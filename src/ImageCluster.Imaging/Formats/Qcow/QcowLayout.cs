@@ -21,6 +21,11 @@ internal sealed class QcowLayout
         }
 
         string? format = options.Flag("encryption", false) ? "aes" : options.Text("encrypt.format");
+        if (format is null && options.Text("encrypt.key-secret") is not null)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, request.FileName, "Parameter 'encrypt.format' is missing");
+        }
+
         if (format is not (null or "aes"))
         {
             throw Invalid(request, "Unsupported encryption format");

@@ -102,14 +102,6 @@ internal sealed class AmendPlan
         {
             throw Refused($"Cannot downgrade an image with incompatible features 0x{(ulong)features:x} set");
         }
-
-        if (header.Bitmaps is not null)
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, _file, "Cannot downgrade an image that has persistent bitmaps")
-            {
-                Hint = "Remove the bitmaps first with qemu-img bitmap --remove",
-            };
-        }
     }
 
     private int ReadVersion(string? compat, int current) => compat switch

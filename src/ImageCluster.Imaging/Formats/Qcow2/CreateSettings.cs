@@ -68,8 +68,9 @@ internal sealed record CreateSettings
         _ = options.Flag("nocow", false);
         _ = options.Size("extent_size_hint", 0);
         string? dataFile = options.Text("data_file");
-        CheckGeometry(request, version, extended, clusterSize, refcountBits);
+        CheckGeometry(request, version, extended, clusterSize);
         CheckCombination(request, version, backing, backingFormat, preallocation != Preallocation.Off && !extended, lazy);
+        CheckRefcountWidth(request, version, refcountBits);
         CheckDataFile(request, version, dataFile, raw, backing);
         if (compression != "zlib" && version < 3)
         {
@@ -114,7 +115,7 @@ internal sealed record CreateSettings
         _ => throw Invalid(request, $"Parameter 'preallocation' does not accept value '{value}'"),
     };
 
-    private static void CheckGeometry(CreateRequest request, int version, bool extended, long clusterSize, long refcountBits)
+    private static void CheckGeometry(CreateRequest request, int version, bool extended, long clusterSize)
     {
         if (extended && version < 3)
         {
@@ -130,7 +131,10 @@ internal sealed record CreateSettings
         {
             throw Invalid(request, "Extended L2 entries are only supported with cluster sizes of at least 16384 bytes");
         }
+    }
 
+    private static void CheckRefcountWidth(CreateRequest request, int version, long refcountBits)
+    {
         if (refcountBits is < 1 or > 64 || !BitOperations.IsPow2(refcountBits))
         {
             throw Invalid(request, "Refcount width must be a power of two and may not exceed 64 bits");

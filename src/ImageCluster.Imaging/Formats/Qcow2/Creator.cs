@@ -66,20 +66,14 @@ internal static class Creator
             return;
         }
 
+        const string Context = "Could not resize image: Failed to resize underlying file: ";
         switch (mode)
         {
             case Preallocation.Falloc:
-                file.Allocate(start, end - start);
+                Preallocating.Run("falloc", Context, () => file.Allocate(start, end - start));
                 break;
             case Preallocation.Full:
-                byte[] zeros = ArrayPool<byte>.Shared.Rent(ZeroChunk);
-                zeros.AsSpan().Clear();
-                for (long at = start; at < end; at += ZeroChunk)
-                {
-                    file.Write(at, zeros.AsSpan(0, (int)Math.Min(ZeroChunk, end - at)));
-                }
-
-                ArrayPool<byte>.Shared.Return(zeros);
+                Preallocating.Run("full", Context, () => WriteZeros(file, start, end));
                 break;
             default:
                 if (file.Length < end)
@@ -89,5 +83,17 @@ internal static class Creator
 
                 break;
         }
+    }
+
+    private static void WriteZeros(IBlockFile file, long start, long end)
+    {
+        byte[] zeros = ArrayPool<byte>.Shared.Rent(ZeroChunk);
+        zeros.AsSpan().Clear();
+        for (long at = start; at < end; at += ZeroChunk)
+        {
+            file.Write(at, zeros.AsSpan(0, (int)Math.Min(ZeroChunk, end - at)));
+        }
+
+        ArrayPool<byte>.Shared.Return(zeros);
     }
 }

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -44,6 +45,7 @@ internal sealed partial class WritableQcow2Image : IAmendable
 
         if (downgrades)
         {
+            DropBitmaps();
             Downgrade(request.Progress);
             request.Progress?.Invoke(1, 1);
         }
@@ -99,6 +101,17 @@ internal sealed partial class WritableQcow2Image : IAmendable
         DataFile = plan.DataFile is null ? header.DataFile : plan.DataFile.Length > 0 ? plan.DataFile : null,
     });
 
+    // Version 2 has no place for them.
+    private void DropBitmaps()
+    {
+        foreach (ImageBitmap bitmap in ListBitmaps())
+        {
+            RemoveBitmap(bitmap.Name);
+        }
+
+        Flush();
+    }
+
     private void Downgrade(Action<long, long>? progress) => Exclusively(() =>
     {
         Tables.Begin();
@@ -107,7 +120,7 @@ internal sealed partial class WritableQcow2Image : IAmendable
             CopiedFlags.SetDirty(Metadata, true);
             Refcounts refcounts = new(Metadata);
             IReadOnlyList<Snapshot> snapshots = SnapshotTable.Read(Metadata.File, Metadata.Header);
-            new ZeroExpander(Metadata, refcounts, snapshots) { Cipher = Cipher, Progress = progress }.Run();
+            Expand(new ZeroExpander(Metadata, refcounts, snapshots) { Cipher = Cipher, Progress = progress });
             new CopiedFlags(Metadata, refcounts).Refresh();
         });
         ReplaceHeader(Metadata.Header with
@@ -121,6 +134,18 @@ internal sealed partial class WritableQcow2Image : IAmendable
         });
         return 0;
     });
+
+    private static void Expand(ZeroExpander expander)
+    {
+        try
+        {
+            expander.Run();
+        }
+        catch (ImageException e) when (e.Kind == ImageErrorKind.NoSpace && e.Errno != 0)
+        {
+            throw new ImageException(e.Kind, e.File, $"Failed to turn zero into data clusters: {Errno.Text(e.Errno)}", e) { Hint = e.Hint, Errno = e.Errno };
+        }
+    }
 
     private void WriteHeader(Func<Header, Header> change) => Alone(() =>
     {

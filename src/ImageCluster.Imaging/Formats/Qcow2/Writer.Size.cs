@@ -194,7 +194,7 @@ internal sealed partial class WritableQcow2Image
             if (preallocation != "off")
             {
                 _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
-                WriteZeroBytes(oldSize, newSize - oldSize);
+                Preallocating.Run(preallocation, "Failed to resize underlying file: ", () => WriteZeroBytes(oldSize, newSize - oldSize));
             }
 
             Tables.Flush();

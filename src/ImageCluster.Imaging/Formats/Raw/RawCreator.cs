@@ -35,7 +35,7 @@ internal static class RawCreator
                 file.AllocateStart(size);
             }
 
-            Preallocate(file, size, preallocation);
+            Preallocating.Run(preallocation, "", () => Preallocate(file, size, preallocation));
             return file;
         }
         catch

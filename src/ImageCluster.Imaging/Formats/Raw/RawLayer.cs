@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Nbd;
+using ImageCluster.Imaging.Storage.Null;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -85,7 +86,7 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         {
             AllocationRange range = status.NextStatus(_start + offset, Math.Min(length, inFile));
             ExtentKind kind = range.IsZero ? ExtentKind.Zero : ExtentKind.Data;
-            return new Extent(offset, range.Length, kind, _file, _start + offset, IsHole: range is { IsZero: true, IsAllocated: false });
+            return new Extent(offset, range.Length, kind, _file, _start + offset, IsHole: !range.IsAllocated);
         }
 
         (long run, bool hole) = _file.NextRange(_start + offset, Math.Min(length, inFile));
@@ -117,8 +118,12 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
     {
         if (_fixedSize || !_file.CanResize)
         {
-            bool isExport = !_fixedSize && _file is NbdFile;
-            throw new ImageException(ImageErrorKind.Unsupported, FileName, isExport ? "Cannot resize NBD nodes" : "Cannot resize a device or a part of a file");
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, _file switch
+            {
+                NbdFile when !_fixedSize => "Cannot resize NBD nodes",
+                NullFile when !_fixedSize => "Image format driver does not support resize",
+                _ => "Cannot resize a device or a part of a file",
+            });
         }
 
         long old = _file.Length;
@@ -136,7 +141,7 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         _file.SetLength(newSize);
         if (newSize > old && preallocation != "off")
         {
-            Occupy(old, newSize, preallocation);
+            Preallocating.Run(preallocation, "", () => Occupy(old, newSize, preallocation));
         }
 
         VirtualSize = RoundUp(newSize - _start);

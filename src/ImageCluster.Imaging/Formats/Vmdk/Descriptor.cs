@@ -153,7 +153,7 @@ internal sealed class Descriptor
 
     private uint Identity(string name, string file)
     {
-        string text = Value(name) ?? throw new ImageException(ImageErrorKind.Corrupt, file, $"{Invalid}: no {name}");
+        string text = Value(name) ?? throw new ImageException(ImageErrorKind.Corrupt, file, CreateType is null ? Invalid : $"{Invalid}: no {name}");
         ReadOnlySpan<char> digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
         return uint.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint identity)
             ? identity

@@ -50,7 +50,7 @@ internal sealed class SparseLayout
     /// <summary>Bytes that the directory occupies, whole sectors.</summary>
     public long DirectoryBytes => _directorySectors * VmdkLimits.SectorSize;
 
-    public static long TablesFor(long length) => VmdkLimits.DivideUp(length, TableSpan);
+    public static long TablesFor(long length) => (length / TableSpan) + (length % TableSpan > 0 ? 1 : 0);
 
     /// <summary>Byte offset of a grain table.</summary>
     public long TableOffset(long table) => (DirectorySector + _directorySectors + (table * TableSectors)) * VmdkLimits.SectorSize;

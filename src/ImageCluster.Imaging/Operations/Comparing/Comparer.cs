@@ -148,7 +148,7 @@ public sealed class Comparer
 
         DiskExtent a = Map(_first, offset, limit - offset);
         DiskExtent b = Map(_second, offset, Math.Min(limit - offset, a.Extent.Length));
-        if (_options.Strict && StatusDiffers(offset, limit - offset))
+        if (_options.Strict && StatusDiffers(offset))
         {
             Found(CompareVerdict.AllocationDiffers, offset);
             return default;
@@ -190,12 +190,12 @@ public sealed class Comparer
 
     private static bool IsBlank(in Extent extent) => extent.Kind is ExtentKind.Absent or ExtentKind.Zero;
 
-    // qemu-img compares what its block layer says of the two: allocation, data, zeros, and whether the data stands somewhere as it is.
-    private bool StatusDiffers(long offset, long length)
+    // qemu-img compares what its block layer says of the two: allocation, data, zeros, whether the data stands somewhere as it is, and whether this goes on to the end.
+    private bool StatusDiffers(long offset)
     {
-        BlockStatus a = BlockStatus.At(_first, offset, length);
-        BlockStatus b = BlockStatus.At(_second, offset, length);
-        return (a.Present, a.Zero, a.Data, a.HostOffset >= 0) != (b.Present, b.Zero, b.Data, b.HostOffset >= 0);
+        BlockStatus a = BlockStatus.At(_first, offset, _first.VirtualSize - offset);
+        BlockStatus b = BlockStatus.At(_second, offset, _second.VirtualSize - offset);
+        return (a.Present, a.Zero, a.Data, a.HostOffset >= 0, a.End == _first.VirtualSize) != (b.Present, b.Zero, b.Data, b.HostOffset >= 0, b.End == _second.VirtualSize);
     }
 
     private void CompareBytes(Range run, byte[] a, byte[] b)

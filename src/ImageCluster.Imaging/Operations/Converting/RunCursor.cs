@@ -80,13 +80,18 @@ internal sealed class RunCursor(IConvertSource source, RunShape shape, long star
     {
         long from = _at;
         long until = from;
+        long blankFrom = from;
+        SourceKind kind = SourceKind.Data;
         while (until < limit)
         {
+            // A source may tell one blank stretch in several parts.
             SourceRange next = Peek(until);
-            if (next.Kind != SourceKind.Data && !(next.Kind == SourceKind.Zero && shape.ZerosAreData)
-                && RoundDown(until + next.Length) > RoundUp(until) && RoundUp(until) > from)
+            blankFrom = next.Kind == kind ? blankFrom : until;
+            kind = next.Kind;
+            if (kind != SourceKind.Data && !(kind == SourceKind.Zero && shape.ZerosAreData)
+                && RoundDown(until + next.Length) > RoundUp(blankFrom) && RoundUp(blankFrom) > from)
             {
-                until = RoundUp(until);
+                until = RoundUp(blankFrom);
                 break;
             }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Operations.Converting;
@@ -52,7 +53,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
 
         if (_failure is not null)
         {
-            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+            ExceptionDispatchInfo.Throw(_failure);
         }
 
         cancel.ThrowIfCancellationRequested();
@@ -69,8 +70,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
                 Span<byte> before = old.AsSpan(0, length);
                 Span<byte> after = other.AsSpan(0, length);
                 options.Throttle?.Invoke(length);
-                overlay.ReadFrom(1, offset, before);
-                ReadNew(offset, after);
+                Read(offset, before, after);
                 bool oldIsBlank = IsBlank(offset, length);
                 if (!_turnstile.Pass(ticket, () => WriteDifferences(offset, old.AsSpan(0, length), other.AsSpan(0, length), oldIsBlank)))
                 {
@@ -103,7 +103,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
             while (_next < end && _failure is null)
             {
                 offset = _next;
-                Extent own = overlay.Top.Map(offset, end - offset);
+                Extent own = MapTop(offset, end - offset);
                 long known = own.Length;
                 bool same = own.Kind != ExtentKind.Absent || IsSharedBelow(offset, ref known) || IsBlankInBoth(offset, ref known);
                 length = (int)Math.Min(known, RunLength);
@@ -119,6 +119,39 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
 
         (offset, length, ticket) = (0, 0, 0);
         return false;
+    }
+
+    private Extent MapTop(long offset, long length)
+    {
+        try
+        {
+            return overlay.Top.Map(offset, length);
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Map, offset);
+        }
+    }
+
+    private void Read(long offset, Span<byte> before, Span<byte> after)
+    {
+        try
+        {
+            overlay.ReadFrom(1, offset, before);
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Read, offset);
+        }
+
+        try
+        {
+            ReadNew(offset, after);
+        }
+        catch (ImageException e)
+        {
+            throw e.At(DiskAccess.Read, offset, disk: 1);
+        }
     }
 
     // Nothing between the overlay and the new backing file, which is in the old chain, says anything here.
@@ -190,13 +223,20 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
                 break;
             }
 
-            if (oldIsBlank)
+            try
             {
-                overlay.WriteZeroes(offset + at, length, ZeroMode.MayUnmap);
+                if (oldIsBlank)
+                {
+                    overlay.WriteZeroes(offset + at, length, ZeroMode.MayUnmap);
+                }
+                else
+                {
+                    overlay.Write(offset + at, before.Slice(at, length));
+                }
             }
-            else
+            catch (ImageException e)
             {
-                overlay.Write(offset + at, before.Slice(at, length));
+                throw e.At(DiskAccess.Write, offset + at);
             }
 
             at += length;

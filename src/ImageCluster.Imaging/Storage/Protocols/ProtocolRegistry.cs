@@ -13,6 +13,7 @@ public static class ProtocolRegistry
             new Http.HttpProtocol(),
             new Archives.ArchiveProtocol(),
             new ObjectStore.ObjectStoreProtocol(),
+            new Null.NullProtocol(),
         ];
     }
 

@@ -17,6 +17,12 @@ public abstract class StorageProtocol
     /// <summary>True where <see cref="Open"/> takes a mode that writes.</summary>
     public virtual bool CanWrite => false;
 
+    /// <summary>True where <c>info</c> can say what space an image takes.</summary>
+    public virtual bool TellsSize => false;
+
+    /// <summary>True where a driver's options may name the image (<c>filename</c>) instead of telling its parts.</summary>
+    public virtual bool TakesFileName => true;
+
     /// <summary>The driver's options (<c>--image-opts</c>, <c>json:</c>), without the prefix of the node and without <c>driver</c>; a name ending in a dot takes all that start so.</summary>
     public virtual IReadOnlyList<string> OptionNames => [];
 

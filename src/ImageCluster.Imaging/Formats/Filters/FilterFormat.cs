@@ -1,0 +1,52 @@
+using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
+
+namespace ImageCluster.Imaging.Formats.Filters;
+
+/// <summary>
+/// QEMU's filter drivers (qemu-block-drivers(7), QAPI BlockdevDriver) as nodes over another image: the disk is that image's. What they do to
+/// requests on their way matters to a running machine: <c>throttle</c>, <c>preallocate</c> and <c>copy-on-read</c> let them pass;
+/// <c>compress</c> has what is written compressed.
+/// </summary>
+/// <param name="name">The driver.</param>
+internal sealed class FilterFormat(string name) : ImageFormat
+{
+    public const string Compress = "compress";
+    public const string CopyOnRead = "copy-on-read";
+    public const string Preallocate = "preallocate";
+    public const string Throttle = "throttle";
+
+    public override string Name => name;
+
+    public override IImageLayer Open(OpenContext context)
+    {
+        try
+        {
+            Check(context);
+            return new FilterLayer(name, context);
+        }
+        catch
+        {
+            context.File.Dispose();
+            throw;
+        }
+    }
+
+    private void Check(OpenContext context)
+    {
+        LayeredFile? image = context.File as LayeredFile;
+        string? complaint = name switch
+        {
+            Throttle when !context.Options.ContainsKey("throttle-group") => "Please specify a throttle group",
+            CopyOnRead when !context.Write => "Block node is read-only",
+            Compress when image is null => "Compression is not supported for underlying format: file",
+            Compress when FormatRegistry.Find(image.Disk.Top.FormatName) is not { SupportsCompression: true } || (context.Write && image.Disk.Top is not ICompressedWriter) =>
+                $"Compression is not supported for underlying format: {image.Disk.Top.FormatName}",
+            _ => null,
+        };
+        if (complaint is not null)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, context.FileName, complaint);
+        }
+    }
+}
