@@ -1,5 +1,6 @@
 using System.Text;
 using ImageCluster.Conformance.Cases;
+using ImageCluster.Conformance.Walk;
 
 namespace ImageCluster.Conformance;
 
@@ -16,7 +17,13 @@ internal static class CompatibilityPage
         text.Append("- *same*: all of it is the same.\n- *better*, *differs*: how and why stands beside it.\n- *not yet*: the format cannot be read or written here yet.\n\n");
         text.Append("Not compared, because they differ on purpose: `--help` (our own words, and one page a command), the second part of `--version`,\n");
         text.Append("the percentages that `-p` prints between 0 and 100, and the command `completion`, which qemu-img does not have.\n\n");
-        text.Append("Not there yet: drivers that are for tests of QEMU (null-co, blkdebug, quorum, throttle).\n");
+        text.Append("Beside these cases, a walk draws command lines from the whole manual (every option, image, format and slip of the hand; `WalkTests`) and\n");
+        text.Append("accepts nothing but:\n\n");
+        foreach ((_, string what) in KnownDifferences.List)
+        {
+            text.Append($"- {Escape(what)}\n");
+        }
+
         text.Append("\n## Formats\n\nWhat the engine says of itself, and which of the cases below have another outcome than with qemu-img.\n\n");
         text.Append(FormatMatrix.Text(withDifferences: true));
         foreach (IGrouping<string, ConformanceCase> command in AllCases.List.GroupBy(static c => c.Command).OrderBy(static g => g.Key, StringComparer.Ordinal))

@@ -1,10 +1,11 @@
+using ImageCluster.Conformance.Walk;
 using ImageCluster.Testing.Qemu;
 
 namespace ImageCluster.Conformance;
 
 /// <summary>
 /// Makes the inputs of cases, each set once, in a directory that is then copied. Lines: <c>img ARGS</c> (qemu-img), <c>io FORMAT IMAGE COMMAND
-/// [COMMAND...]</c> (qemu-io), or any program by its name.
+/// [COMMAND...]</c> (qemu-io), <c>sample FORMAT FILE</c> (see <see cref="Samples"/>), or any program by its name.
 /// </summary>
 internal sealed class Inputs(string root)
 {
@@ -40,6 +41,9 @@ internal sealed class Inputs(string root)
                     break;
                 case "io":
                     Execute(directory, "qemu-io", [.. words[3..].SelectMany(static c => new[] { "-c", c }), "-f", words[1], words[2]]);
+                    break;
+                case "sample":
+                    File.WriteAllBytes(Path.Combine(directory, words[2]), Samples.Make(words[1]));
                     break;
                 default:
                     Execute(directory, words[0], words[1..]);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ImageCluster.Imaging;
 using ImageCluster.QemuImg;
 using ImageCluster.Testing.Qemu;
 
@@ -28,7 +29,6 @@ internal static class Programs
     /// <summary>Runs ours within this process. The current directory is the process's, so no two of these may run at once.</summary>
     public static ToolResult RunOurs(string directory, string[] arguments)
     {
-        string before = Directory.GetCurrentDirectory();
         Directory.SetCurrentDirectory(directory);
         try
         {
@@ -37,9 +37,13 @@ internal static class Programs
             int code = QemuImgProgram.Run("qemu-img", arguments, output, errors);
             return new ToolResult(code, output.ToString(), errors.ToString());
         }
+        catch (Exception e) when (e is not ImageException)
+        {
+            return new ToolResult(134, "", $"{e}\n");
+        }
         finally
         {
-            Directory.SetCurrentDirectory(before);
+            Directory.SetCurrentDirectory(AppContext.BaseDirectory);
         }
     }
 

@@ -22,5 +22,6 @@ internal static class AllCases
         .. NbdCases.List,
         .. DamageCases.List,
         .. OptionCases.List,
+        .. OthersCases.List,
     ];
 }

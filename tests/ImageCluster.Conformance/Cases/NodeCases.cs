@@ -5,6 +5,9 @@ internal static class NodeCases
 {
     private const string Key = "--object secret,id=s,data=abc";
 
+    private const string Group = "--object throttle-group,id=tg";
+    private const string Below = "file.driver=qcow2,file.file.filename=a.qcow2";
+
     private static readonly string[] Images =
     [
         "img create -q -f qcow2 a.qcow2 1M",
@@ -104,8 +107,26 @@ internal static class NodeCases
             $"compare {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=s driver=raw,file.filename=c.raw", $"compare {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=nix driver=raw,file.filename=c.raw",
             "info --backing-chain top.qcow2 --output=json -U", $"map {Key} --output=json named.qcow2", $"rebase {Key} -b '' named.qcow2", "compare named.qcow2 c.raw") with { Setup = Encrypted, Images = ["x:raw", "y:raw"] },
         Make("map", "a start of a raw image that is no sector's", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=100") with { Verdict = Verdict.Better, Reason = "it is mapped; qemu-img 7.2 ends with a failed assertion" },
-        Make("map", "a disk in a disk", "map --output=json --image-opts driver=raw,file.driver=qcow2,file.file.filename=a.qcow2") with { Verdict = Verdict.Differs, Reason = "offsets are those in the image that is the file, not those in the file below it" },
-        Make("info", "drivers that are for tests of QEMU", "info --image-opts driver=null-co,size=1M") with { Verdict = Verdict.Differs, Reason = "null-co, blkdebug, quorum, throttle and the like are not there" },
+        Make("map", "a disk in a disk", "map --output=json --image-opts driver=raw,file.driver=qcow2,file.file.filename=a.qcow2", "map --image-opts driver=raw,offset=32k,file.driver=qcow2,file.file.filename=a.qcow2",
+            "map --output=json --image-opts driver=raw,file.driver=qcow2,file.file.filename=t.qcow2", "map --output=json --image-opts driver=raw,file.driver=raw,file.offset=64k,file.file.filename=b.raw"),
+        Make("info", "disks of nothing", "info null-co://", "info --output=json null-aio://", "info --image-opts driver=null-co,size=1M", "info --image-opts driver=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on", "info 'json:{\"driver\":\"null-co\",\"size\":65536}'",
+            "info --image-opts driver=null-co,latency-ns=-1", "info --image-opts driver=null-co,foo=1", "info --image-opts driver=null-co,filename=null-co://", "info null-co://foo", "info null-co:"),
+        Make("map", "disks of nothing", "map --output=json null-co://", "map --output=json --image-opts driver=null-co,read-zeroes=on,size=1M", "map --image-opts driver=null-co,size=1M"),
+        Make("convert", "disks of nothing", "convert -O raw --image-opts driver=null-co,size=1M,read-zeroes=on out.raw", "compare --image-opts driver=null-co,size=1M,read-zeroes=on driver=raw,file.filename=out.raw", "convert -n --target-image-opts a.qcow2 driver=null-co,size=1M",
+            "convert -n a.qcow2 null-co://", "convert -O raw a.qcow2 null-co://", "dd if=null-co:// of=x bs=1M count=1", "bench -c 3 -w --image-opts driver=null-co,size=1M", "create -f qcow2 null-co:// 1M",
+            "create -f qcow2 -b null-co:// -F raw ov.qcow2 1M", "measure -O qcow2 --image-opts driver=null-co,size=1M,read-zeroes=on", "check null-co://", "resize null-co:// 1M", "resize -f raw null-co:// 2G", "snapshot -l null-co://"),
+        .. new[] { "throttle", "copy-on-read", "compress", "preallocate" }.Select(static driver => Make("info", $"a filter: {driver}", $"info --image-opts driver={driver}", $"info --image-opts driver={driver},{Below}", $"info --image-opts driver={driver},file.filename=a.qcow2",
+            $"info -f {driver} a.qcow2", $"map --output=json --image-opts driver={driver},{Below}", $"convert -O {driver} a.qcow2 x", $"info --image-opts driver=raw,file.driver={driver},file.file.filename=a.qcow2",
+            $"info --image-opts driver=qcow2,file.driver={driver},file.file.filename=a.qcow2", $"info --image-opts driver={driver},foo=1,{Below}", $"check --image-opts driver={driver},{Below}", $"snapshot -l --image-opts driver={driver},{Below}",
+            $"measure -O qcow2 --image-opts driver={driver},{Below}", $"amend -o size=1M --image-opts driver={driver},{Below}")),
+        Make("info", "a filter: throttle with a group", $"info {Group} --image-opts driver=throttle,throttle-group=tg,{Below}", $"info {Group} --image-opts driver=throttle,throttle-group=nix,{Below}", $"map --output=json {Group} --image-opts driver=throttle,throttle-group=tg,{Below}",
+            $"info {Group} --image-opts driver=qcow2,file.driver=throttle,file.throttle-group=tg,file.file.filename=a.qcow2", $"convert {Group} --image-opts driver=throttle,throttle-group=tg,{Below} out", $"bench {Group} -w -c 3 --image-opts driver=throttle,throttle-group=tg,{Below}", $"info {Group} {Group} a.qcow2"),
+        Make("convert", "a filter: compress", $"create -q -f qcow2 c.qcow2 1M", "convert -n --target-image-opts a.qcow2 driver=compress,file.driver=qcow2,file.file.filename=c.qcow2", "map --output=json c.qcow2") with { Images = ["c.qcow2"] },
+        Make("info", "drivers that are for tests of QEMU", "info --image-opts driver=quorum,children.0.file.filename=b.raw,vote-threshold=1") with
+        {
+            Verdict = Verdict.Differs,
+            Reason = "blkdebug, blkverify, blklogwrites, quorum, replication, copy-before-write and snapshot-access belong to tests of QEMU, or to running machines; they are refused by name",
+        },
     ];
 
     private static ConformanceCase Make(string command, string topic, params string[] steps) =>
