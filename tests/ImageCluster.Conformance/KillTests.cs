@@ -12,7 +12,7 @@ namespace ImageCluster.Conformance;
 /// </summary>
 public sealed class KillTests : IDisposable
 {
-    private const int UsualKills = 3;
+    private const int UsualKills = 1;
     private const int Sector = 512;
 
     private static readonly string[] Signals = ["KILL", "TERM", "INT"];

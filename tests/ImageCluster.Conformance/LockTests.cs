@@ -60,9 +60,9 @@ public sealed class LockTests : IDisposable
 
     /// <summary>While ours writes, QEMU's programs are refused in the words that they have for one another.</summary>
     [SkippableTheory]
-    [InlineData("convert -q -n -r 256k -O qcow2 y.raw x.qcow2", "x.qcow2")]
-    [InlineData("commit -q -r 128k top.qcow2", "top.qcow2")]
-    [InlineData("commit -q -r 128k top.qcow2", "base.qcow2")]
+    [InlineData("convert -q -n -r 16k -O qcow2 y.raw x.qcow2", "x.qcow2")]
+    [InlineData("commit -q -r 16k top.qcow2", "top.qcow2")]
+    [InlineData("commit -q -r 16k top.qcow2", "base.qcow2")]
     [InlineData("bench -w -c 20000000 -s 4k x.qcow2", "x.qcow2")]
     public void TheirsAreRefusedWhileOursWrites(string line, string image)
     {
