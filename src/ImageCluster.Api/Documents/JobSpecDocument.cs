@@ -11,4 +11,8 @@ namespace ImageCluster.Api.Documents;
 [JsonDerivedType(typeof(CommitSpecDocument), CommitSpecDocument.Operation)]
 [JsonDerivedType(typeof(RebaseSpecDocument), RebaseSpecDocument.Operation)]
 [JsonDerivedType(typeof(ChangeSpecDocument), ChangeSpecDocument.Operation)]
-public abstract record JobSpecDocument;
+public abstract record JobSpecDocument
+{
+    /// <summary>Names of the secrets that nodes have the passwords of encrypted images in, by image; null for none.</summary>
+    public IReadOnlyDictionary<string, string>? Secrets { get; init; }
+}

@@ -24,6 +24,8 @@ internal static class JobCommands
                 new("sourceFormat", ["-f", "--source-format"], "Format of the source; probed otherwise."),
                 new("targetFormat", ["-O", "--target-format"], "Format of the target, the second image or the backing file."),
                 new("options", ["--options"], "Create options of a target or of create and amend: NAME=VALUE[,...]."),
+                new("sourceSecret", ["--source-secret"], "Name of the secret that nodes have the source's password in, where it is encrypted."),
+                new("targetSecret", ["--target-secret"], "The same for the target, the second image or the backing file."),
                 new("size", ["--size"], "Of create and resize: bytes of the guest's disk."),
                 new("snapshot", ["--snapshot"], "Of a snapshot's operations: its name."),
                 new("force", ["--force"], "Replace (create), shrink (resize), repair errors too (repair).", Hints: ["true"]),
@@ -61,7 +63,7 @@ internal static class JobCommands
         var submission = new JobSubmission
         {
             Id = call.Arguments.Find("id"),
-            Spec = SpecOf(call.Arguments),
+            Spec = SpecOf(call.Arguments) with { Secrets = SecretsOf(call.Arguments) },
             Priority = (int)call.Arguments.GetNumber("priority", 50, 0, 100),
             By = call.By,
         };
@@ -119,6 +121,20 @@ internal static class JobCommands
             },
             _ => throw OperatorArguments.Invalid($"operation '{operation}' is not known"),
         };
+    }
+
+    private static Dictionary<string, string>? SecretsOf(OperatorArguments arguments)
+    {
+        var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach ((string image, string secret) in new[] { ("source", "sourceSecret"), ("target", "targetSecret") })
+        {
+            if (arguments.Find(secret) is { } name)
+            {
+                secrets[arguments.Get(image)] = name;
+            }
+        }
+
+        return secrets.Count == 0 ? null : secrets;
     }
 
     private static Dictionary<string, string>? Options(string? text) => text?

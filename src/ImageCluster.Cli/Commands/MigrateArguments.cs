@@ -39,6 +39,7 @@ internal static class MigrateArguments
                     Number(parsed, options.Threads, Parallelism.MaxThreads) ?? manifest.Parallel.Threads),
             },
             AllowedRoots = [.. (parsed.GetValue(options.AllowRoot) ?? []).Select(root => Path.GetFullPath(root, directory))],
+            SecretsDirectory = parsed.GetValue(options.Secrets) is { } secrets ? Path.GetFullPath(secrets, directory) : null,
             ProbeBacking = parsed.GetValue(options.ProbeBacking),
             Restart = parsed.GetValue(options.Restart),
             StateDirectory = parsed.GetValue(options.State) is { } state ? Path.GetFullPath(state, directory) : null,
@@ -82,16 +83,18 @@ internal static class MigrateArguments
         PathGlob[] include = Globs(parsed.GetValue(options.Include) is { Length: > 0 } given ? given : [UsualImages]);
         PathGlob[] exclude = Globs(parsed.GetValue(options.Exclude) ?? []);
         string? from = parsed.GetValue(options.From);
+        string? secret = parsed.GetValue(options.SourceSecret);
         var manifest = new MigrationManifest
         {
             Name = "unnamed",
-            Sources = [.. files[..^1].Select(source => Source(source, directory, include, exclude, from is "probe" ? null : from))],
+            Sources = [.. files[..^1].Select(source => Source(source, directory, include, exclude, from is "probe" ? null : from) with { Secret = secret })],
             Target = new TargetDefinition
             {
                 Root = new RootReference(target),
                 Name = Pattern(parsed.GetValue(options.Name)),
                 Format = parsed.GetValue(options.To)!,
                 Options = CreateOptions(parsed.GetValue(options.CreateOptions) ?? []),
+                Secret = parsed.GetValue(options.TargetSecret),
                 Compress = parsed.GetValue(options.Compress),
                 Backing = Choice(parsed, options.Backing, BackingChain.Flatten),
                 Existing = Choice(parsed, options.Existing, ExistingTarget.Fail),
@@ -142,10 +145,13 @@ internal static class MigrateArguments
         {
             string message = e.Errors[0].Message
                 .Replace("'target.format'", "--to", StringComparison.Ordinal)
+                .Replace("'target.secret'", "--target-secret", StringComparison.Ordinal)
                 .Replace("'target.backing: keep'", "--backing keep", StringComparison.Ordinal)
                 .Replace("target.options.", "-o ", StringComparison.Ordinal);
-            throw CliException.Usage(message.StartsWith("'sources[", StringComparison.Ordinal) && message.Contains(".format'", StringComparison.Ordinal)
-                ? $"--from{message[message.IndexOf(':', StringComparison.Ordinal)..]}"
+            throw CliException.Usage(
+                !message.StartsWith("'sources[", StringComparison.Ordinal) ? message
+                : message.Contains(".format'", StringComparison.Ordinal) ? $"--from{message[message.IndexOf(':', StringComparison.Ordinal)..]}"
+                : message.Contains(".secret'", StringComparison.Ordinal) ? $"--source-secret{message[(message.IndexOf(".secret'", StringComparison.Ordinal) + 8)..]}"
                 : message);
         }
     }

@@ -31,6 +31,16 @@ internal sealed class MigrateOptions
 
     public Option<string[]> Exclude { get; } = new("--exclude") { Description = "Pattern for what to leave out of source directories.", HelpName = "GLOB" };
 
+    public Option<string?> SourceSecret { get; } = new("--source-secret") { Description = "Name of the secret with the password of encrypted sources.", HelpName = "NAME" };
+
+    public Option<string?> TargetSecret { get; } = new("--target-secret") { Description = "Name of the secret with the password of encrypted targets.", HelpName = "NAME" };
+
+    public Option<string?> Secrets { get; } = new("--secrets")
+    {
+        Description = "Directory of secrets: a file with a password each. (Or the environment: IMAGECLUSTER_SECRET_NAME.)",
+        HelpName = "DIR",
+    };
+
     public Option<string?> Name { get; } = new("--name") { Description = "Pattern for the targets' names [default: {path}/{name}.{format}].", HelpName = "PATTERN" };
 
     public Option<string?> Backing { get; } = new("--backing") { Description = "Backing chains: 'flatten' (the default) or 'keep'.", HelpName = "HOW" };
@@ -69,9 +79,10 @@ internal sealed class MigrateOptions
     public IEnumerable<Option> All =>
     [
         To, From, CreateOptions, Compress, Include, Exclude, Name, Backing, Existing, Plan, Verify, Images, Threads, Rate, AllowRoot,
+        SourceSecret, TargetSecret, Secrets,
         ProbeBacking, Restart, State, Output, Report, PrintManifest,
     ];
 
     /// <summary>What a manifest says by itself.</summary>
-    public IEnumerable<Option> OnlyWithoutManifest => [From, CreateOptions, Compress, Include, Exclude, Name, Backing, Existing, PrintManifest];
+    public IEnumerable<Option> OnlyWithoutManifest => [From, CreateOptions, Compress, Include, Exclude, Name, Backing, Existing, SourceSecret, TargetSecret, PrintManifest];
 }

@@ -3,6 +3,7 @@ using ImageCluster.Cli.Journal;
 using ImageCluster.Cli.Migrating.Converting;
 using ImageCluster.Cli.Progress;
 using ImageCluster.Imaging;
+using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
@@ -201,7 +202,8 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
 
     // Formats and create options are the journal's to compare.
     private static bool IsSame(ConvertSpec a, ConvertSpec b) =>
-        a.Target == b.Target && a.SourceFormat == b.SourceFormat && a.Backing == b.Backing && a.Verify == b.Verify;
+        a.Target == b.Target && a.SourceFormat == b.SourceFormat && a.Backing == b.Backing && a.Verify == b.Verify &&
+        a.SecretOf(a.Target) == b.SecretOf(b.Target);
 
     private ConvertSpec Spec()
     {
@@ -217,6 +219,23 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
             Backing = _plan.BackingTarget,
             BackingFormat = _plan.BackingTarget is null ? "" : target.Format,
             Verify = context.Manifest.Verify,
+            Secrets = Secrets(),
         };
+    }
+
+    private ImmutableSortedDictionary<ImageName, string> Secrets()
+    {
+        var secrets = new Dictionary<ImageName, string>();
+        if (found.Secret.Length > 0)
+        {
+            secrets[_plan.Source] = found.Secret;
+        }
+
+        if (context.Manifest.Target.Secret is { } target)
+        {
+            secrets[_plan.Target!] = target;
+        }
+
+        return secrets.ToImmutableSortedDictionary();
     }
 }

@@ -13,6 +13,9 @@ internal sealed record MigrateRequest
     /// <summary>Directories beyond the manifest's roots in which files of a chain may lie.</summary>
     public IReadOnlyList<string> AllowedRoots { get; init; } = [];
 
+    /// <summary>A directory with passwords of encrypted images, a file each; null for none.</summary>
+    public string? SecretsDirectory { get; init; }
+
     /// <summary>A backing file whose format is not stated is probed instead of refused.</summary>
     public bool ProbeBacking { get; init; }
 

@@ -8,6 +8,7 @@ using ImageCluster.Work;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Native;
 using ImageCluster.Work.Roots;
+using ImageCluster.Work.Secrets;
 using ImageCluster.Work.Targets;
 using Spectre.Console;
 
@@ -32,9 +33,10 @@ internal sealed class MigrationSession
         _request = request;
         _form = form;
         _manifest = request.Manifest;
-        _roots = Fitting(() => ManifestRoots.Of(_manifest, request.BaseDirectory, request.AllowedRoots));
+        _roots = Fitting(() => ManifestRoots.Of(
+            _manifest, request.BaseDirectory, new SecretStore(request.SecretsDirectory, Environment.GetEnvironmentVariable), request.AllowedRoots));
         _targetRoot = _roots.Of(_manifest.Target.Root.Text);
-        _inspector = new SourceInspector(_roots.Files, _roots.Allowed, request.ProbeBacking, _roots.Protocols);
+        _inspector = new SourceInspector(_roots.Files, _roots.Allowed, request.ProbeBacking, _roots.Protocols, _roots.Secrets);
         _isDirectory = !RemoteRoot.IsOne(_targetRoot);
         _state = request.StateDirectory ?? (_isDirectory && !TargetStanding.IsForDevices(_targetRoot) ? _targetRoot : request.BaseDirectory);
         if (_isDirectory && !Directory.Exists(_targetRoot) && !request.CreatesTargetRoot)

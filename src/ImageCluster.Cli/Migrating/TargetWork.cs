@@ -47,7 +47,7 @@ internal sealed class TargetWork : IDisposable
         bool usesServer = source.IsRemote || RemoteRoot.IsOne(place.FinalPath);
         _threads = context.ThreadsFor(spec.Source.Root, usesServer ? Math.Max(context.Threads, ThreadsForServers) : context.Threads);
         _files = new ConvertTarget(spec, source.Disk.VirtualSize, place, context.Roots.Files,
-            spec.Backing is null ? null : context.Roots.PathOf(spec.Backing), OpenMode.ReadWrite);
+            spec.Backing is null ? null : context.Roots.PathOf(spec.Backing), OpenMode.ReadWrite, context.Roots.Secrets);
     }
 
     private int LayersToCopy => _keepsChain ? 1 : _source.Disk.Layers.Count;
@@ -152,6 +152,8 @@ internal sealed class TargetWork : IDisposable
         var options = new ChainOptions
         {
             Format = _files.Format.Name,
+            Secret = _files.Request.Secret,
+            BackingSecret = _context.Roots.Secrets.For(_context.Manifest.Target.Secret ?? ""),
             Options = TargetStanding.DriverOptions(_place.FinalPath, _files.Format.Name, _files.Request.VirtualSize),
             References = TargetStanding.References(_place.FinalPath),
         };

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using ImageCluster.Cluster.Hosting;
+using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Migrations;
@@ -55,7 +56,28 @@ internal sealed class MigrationJobs(string migrationId, MigrationManifest manife
         BackingFormat = image.Base < 0 ? "" : manifest.Target.Format,
         Replace = manifest.Target.Existing == ExistingTarget.Replace,
         Verify = manifest.Verify,
+        Secrets = SecretsOf(state, image),
     };
+
+    private ImmutableSortedDictionary<ImageName, string> SecretsOf(MigrationState state, MigratedImage image)
+    {
+        var secrets = new Dictionary<ImageName, string>();
+        if (image.SourceSecret.Length > 0)
+        {
+            secrets[image.Source] = image.SourceSecret;
+        }
+
+        if (manifest.Target.Secret is { } target)
+        {
+            secrets[image.Target!] = target;
+            if (image.Base >= 0)
+            {
+                secrets[state.Images[image.Base].Target!] = target;
+            }
+        }
+
+        return secrets.ToImmutableSortedDictionary();
+    }
 
     private JobSettings SettingsOf()
     {

@@ -13,7 +13,19 @@ namespace ImageCluster.Cluster.Operating;
 /// <summary>What jobs are to do, between the API and the domain. What comes in is checked as far as that needs no image.</summary>
 internal static class Specs
 {
-    public static JobSpec ToDomain(JobSpecDocument document) => document switch
+    public static JobSpec ToDomain(JobSpecDocument document) => OperationOf(document) with
+    {
+        Secrets = document.Secrets is { } secrets
+            ? secrets.ToImmutableSortedDictionary(secret => Name(secret.Key), secret => secret.Value)
+            : ImmutableSortedDictionary<ImageName, string>.Empty,
+    };
+
+    /// <summary>Null where the API has no such operation: what a cluster does for itself.</summary>
+    public static JobSpecDocument? ToDocument(JobSpec spec) => spec.Secrets.IsEmpty ? OperationOf(spec) : OperationOf(spec) is { } document
+        ? document with { Secrets = spec.Secrets.ToDictionary(secret => secret.Key.ToString(), secret => secret.Value) }
+        : null;
+
+    private static JobSpec OperationOf(JobSpecDocument document) => document switch
     {
         ConvertSpecDocument convert => new ConvertSpec
         {
@@ -68,8 +80,7 @@ internal static class Specs
         _ => throw Invalid($"{document.GetType().Name} is not known"),
     };
 
-    /// <summary>Null where the API has no such operation: what a cluster does for itself.</summary>
-    public static JobSpecDocument? ToDocument(JobSpec spec) => spec switch
+    private static JobSpecDocument? OperationOf(JobSpec spec) => spec switch
     {
         ConvertSpec convert => new ConvertSpecDocument
         {

@@ -214,7 +214,7 @@ public sealed class ChainOpener(IFileLocator locator)
         }
 
         options.References.Require(name);
-        return (given ?? new ImageSource()) with { FileName = name, Format = stated };
+        return (given ?? new ImageSource { Secret = options.BackingSecret }) with { FileName = name, Format = stated };
     }
 
     private static ImageFormat FindFormat(string formatName, string file) => FormatRegistry.Find(formatName) ??

@@ -48,6 +48,9 @@ public sealed record ChainOptions
     /// <summary>Secrets by QEMU's option name; see <see cref="Formats.OpenContext.Secret"/>.</summary>
     public Func<string, byte[]?> Secret { get; init; } = static _ => null;
 
+    /// <summary>As <see cref="Secret"/>, for the images that it stands on, where they are not described one by one.</summary>
+    public Func<string, byte[]?> BackingSecret { get; init; } = static _ => null;
+
     /// <summary>Driver options of the top image.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 

@@ -11,7 +11,18 @@ namespace ImageCluster.Jobs.Contracts;
 /// <summary>Values of jobs and migrations to messages and back.</summary>
 internal static class JobValueMapping
 {
-    public static P.JobSpec ToMessage(JobSpec spec) => spec switch
+    public static P.JobSpec ToMessage(JobSpec spec)
+    {
+        P.JobSpec message = OperationOf(spec);
+        message.Secrets.AddRange(spec.Secrets.Select(secret => new P.ImageSecret { Image = ValueMapping.ToMessage(secret.Key), Name = secret.Value }));
+        return message;
+    }
+
+    public static JobSpec ToDomain(P.JobSpec? spec) => spec is { Secrets.Count: > 0 }
+        ? OperationOf(spec) with { Secrets = spec.Secrets.ToImmutableSortedDictionary(secret => ValueMapping.ToDomain(secret.Image), secret => secret.Name) }
+        : OperationOf(spec);
+
+    private static P.JobSpec OperationOf(JobSpec spec) => spec switch
     {
         ConvertSpec convert => new P.JobSpec { Convert = ToMessage(convert) },
         CompareSpec compare => new P.JobSpec
@@ -54,7 +65,7 @@ internal static class JobValueMapping
         _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.GetType().Name, "Not a job that has a contract."),
     };
 
-    public static JobSpec ToDomain(P.JobSpec? spec) => spec?.SpecCase switch
+    private static JobSpec OperationOf(P.JobSpec? spec) => spec?.SpecCase switch
     {
         P.JobSpec.SpecOneofCase.Convert => ToDomain(spec.Convert),
         P.JobSpec.SpecOneofCase.Compare => new CompareSpec
@@ -187,6 +198,7 @@ internal static class JobValueMapping
         BasePlusOne = image.Base + 1,
         Progress = (int)image.Progress,
         Reason = image.Reason,
+        SourceSecret = image.SourceSecret,
     };
 
     public static ImmutableList<MigratedImage> ToDomain(IEnumerable<P.MigratedImage> images) => [.. images.Select(ToDomain)];
@@ -203,6 +215,7 @@ internal static class JobValueMapping
         Base = image.BasePlusOne - 1,
         Progress = ToEnum<ImageProgress>(image.Progress),
         Reason = image.Reason,
+        SourceSecret = image.SourceSecret,
     };
 
     private static ShardResult ToDomain(P.ShardResult result)

@@ -24,5 +24,5 @@ public sealed record GatherSpec : JobSpec
     public override string Operation => "gather";
 
     public override bool SameAs(JobSpec other) =>
-        other is GatherSpec gather && UsedRoots.SetEquals(gather.UsedRoots) && Equals(gather with { UsedRoots = UsedRoots });
+        other is GatherSpec gather && UsedRoots.SetEquals(gather.UsedRoots) && base.SameAs(gather with { UsedRoots = UsedRoots });
 }

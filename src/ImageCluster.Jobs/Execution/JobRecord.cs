@@ -131,7 +131,7 @@ public static class JobRecord
                 : Refuse(RefusalKind.Conflict, $"job {submit.JobId} was submitted before, to do something else");
         }
 
-        string? problem = submit.JobId.Length is 0 or > 200 ? "a job's id has 1 to 200 characters" : submit.Settings.Problem;
+        string? problem = submit.JobId.Length is 0 or > 200 ? "a job's id has 1 to 200 characters" : submit.Settings.Problem ?? submit.Spec.Problem;
         return problem is null
             ? Accept([new JobSubmitted(submit.JobId, submit.Spec, submit.Settings, submit.At)])
             : Refuse(RefusalKind.Invalid, problem);

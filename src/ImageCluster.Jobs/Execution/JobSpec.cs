@@ -16,8 +16,24 @@ public abstract record JobSpec
     /// <summary>The operation's name.</summary>
     public abstract string Operation { get; }
 
+    /// <summary>
+    /// Names of the secrets that encrypted images have their passwords in, by image. Of an image with a chain it is that of the whole chain. Each
+    /// node finds the password behind a name for itself: none is ever in a job.
+    /// </summary>
+    public ImmutableSortedDictionary<ImageName, string> Secrets { get; init; } = ImmutableSortedDictionary<ImageName, string>.Empty;
+
+    /// <summary>What is wrong with it, or null.</summary>
+    public string? Problem => Secrets.Keys.FirstOrDefault(image => !Images.Contains(image)) is { } other
+            ? $"a secret is named for {other}, which the job does not name"
+        : Secrets.Values.FirstOrDefault(name => !SecretName.IsValid(name)) is { } name
+            ? $"'{name}' is not a name for a secret: {SecretName.Rule}"
+        : null;
+
+    /// <summary>The name of an image's secret; empty for none.</summary>
+    public string SecretOf(ImageName image) => Secrets.GetValueOrDefault(image, "");
+
     /// <summary>True where the other says the same.</summary>
-    public virtual bool SameAs(JobSpec other) => Equals(other);
+    public virtual bool SameAs(JobSpec other) => Secrets.SequenceEqual(other.Secrets) && Equals(other with { Secrets = Secrets });
 }
 
 /// <summary>Converts a source with its whole chain into a new target.</summary>
@@ -51,7 +67,7 @@ public sealed record ConvertSpec : JobSpec
     public override string Operation => "convert";
 
     public override bool SameAs(JobSpec other) =>
-        other is ConvertSpec convert && Options.SequenceEqual(convert.Options) && Equals(convert with { Options = Options });
+        other is ConvertSpec convert && Options.SequenceEqual(convert.Options) && base.SameAs(convert with { Options = Options });
 }
 
 /// <summary>Compares what the guests of two images see.</summary>
@@ -161,5 +177,5 @@ public sealed record ChangeSpec : JobSpec
     };
 
     public override bool SameAs(JobSpec other) =>
-        other is ChangeSpec change && Options.SequenceEqual(change.Options) && Equals(change with { Options = Options });
+        other is ChangeSpec change && Options.SequenceEqual(change.Options) && base.SameAs(change with { Options = Options });
 }

@@ -6,9 +6,9 @@ internal static class ManifestKeys
     public static readonly IReadOnlyList<string> Manifest =
         ["version", "name", "roots", "sources", "target", "verify", "parallel", "rate", "priority", "limits"];
 
-    public static readonly IReadOnlyList<string> Source = ["root", "include", "files", "exclude", "format"];
+    public static readonly IReadOnlyList<string> Source = ["root", "include", "files", "exclude", "format", "secret"];
 
-    public static readonly IReadOnlyList<string> Target = ["root", "name", "format", "options", "compress", "backing", "existing"];
+    public static readonly IReadOnlyList<string> Target = ["root", "name", "format", "options", "secret", "compress", "backing", "existing"];
 
     public static readonly IReadOnlyList<string> Parallel = ["images", "threads"];
 

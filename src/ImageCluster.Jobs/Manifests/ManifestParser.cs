@@ -136,6 +136,7 @@ public sealed class ManifestParser
             Files = Files(map),
             Exclude = Globs(map, "exclude"),
             Format = format?.Text is "probe" ? null : format?.Text,
+            Secret = Secret(map),
         };
         if (node is ManifestMap && map.Node("include") is null && map.Node("files") is null)
         {
@@ -143,6 +144,17 @@ public sealed class ManifestParser
         }
 
         return source;
+    }
+
+    private string? Secret(ManifestMapReader map)
+    {
+        ManifestScalar? secret = map.Scalar("secret");
+        if (secret is not null && !SecretName.IsValid(secret.Text))
+        {
+            _errors.Add(secret, $"'{map.Name("secret")}' is the name of a secret, not a password: {SecretName.Rule}");
+        }
+
+        return secret?.Text;
     }
 
     private List<PathGlob> Globs(ManifestMapReader map, string key)
@@ -215,6 +227,7 @@ public sealed class ManifestParser
             Name = pattern,
             Format = formatText?.Text ?? "",
             Options = Options(map, format),
+            Secret = Secret(map),
             Compress = map.Flag("compress", false),
             Backing = backing,
             Existing = map.Choice("existing", ExistingTarget.Fail),
@@ -230,6 +243,10 @@ public sealed class ManifestParser
             if (key.Text is "backing_file" or "backing_fmt" or "size")
             {
                 _errors.Add(key, $"'{name}' is not for a migration: backing files come from 'target.backing', sizes from the sources");
+            }
+            else if (key.Text.EndsWith("-secret", StringComparison.Ordinal))
+            {
+                _errors.Add(key, $"'{name}': passwords are named by 'target.secret'");
             }
             else if (format is not null && format.CreateOptions.All(option => option.Name != key.Text))
             {

@@ -46,6 +46,11 @@ public static class ManifestWriter
         {
             text.Append($"    format: {Quote(source.Format)}\n");
         }
+
+        if (source.Secret is not null)
+        {
+            text.Append($"    secret: {Quote(source.Secret)}\n");
+        }
     }
 
     private static void WriteTarget(StringBuilder text, TargetDefinition target)
@@ -55,6 +60,11 @@ public static class ManifestWriter
         text.Append($"  name: {Quote(target.Name.Text)}\n");
         text.Append($"  format: {Quote(target.Format)}\n");
         WriteMap(text, "options", "  ", target.Options);
+        if (target.Secret is not null)
+        {
+            text.Append($"  secret: {Quote(target.Secret)}\n");
+        }
+
         if (target.Compress)
         {
             text.Append("  compress: true\n");

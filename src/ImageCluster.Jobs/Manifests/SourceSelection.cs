@@ -17,6 +17,9 @@ public sealed record SourceSelection
     /// <summary>The format of all of them, or null where each is probed.</summary>
     public string? Format { get; init; }
 
+    /// <summary>The name of the secret with the password of those that are encrypted; null for none.</summary>
+    public string? Secret { get; init; }
+
     /// <summary>True where <paramref name="path"/>, a path in the root, is chosen.</summary>
     public bool Selects(string path) =>
         Files.Contains(path, StringComparer.Ordinal) ||

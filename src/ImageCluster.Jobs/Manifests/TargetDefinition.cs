@@ -14,6 +14,9 @@ public sealed record TargetDefinition
     /// <summary>Create options by name, as for <c>-o</c>.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new SortedDictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>The name of the secret with the password of targets that are encrypted; null for none.</summary>
+    public string? Secret { get; init; }
+
     /// <summary>Payload is compressed (<c>-c</c>).</summary>
     public bool Compress { get; init; }
 

@@ -10,6 +10,9 @@ public sealed record MigratedImage
 
     public string SourceFormat { get; init; } = "";
 
+    /// <summary>The name of the secret with the source's password; empty for none.</summary>
+    public string SourceSecret { get; init; } = "";
+
     /// <summary>Null only where the plan refused the image.</summary>
     public ImageName? Target { get; init; }
 

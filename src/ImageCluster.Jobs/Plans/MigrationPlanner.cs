@@ -130,6 +130,7 @@ public static class MigrationPlanner
                 Target = assignment.Target,
                 Action = PlanAction.Convert,
                 SourceFormat = source.Format,
+                SourceSecret = source.Secret,
                 Chain = source.Chain,
                 VirtualSize = source.VirtualSize,
                 AllocatedBytes = source.AllocatedBytes,

@@ -15,6 +15,9 @@ public sealed record PlannedImage
 
     public string SourceFormat { get; init; } = "";
 
+    /// <summary>The name of the secret with the source's password; empty for none.</summary>
+    public string SourceSecret { get; init; } = "";
+
     /// <summary>The source's chain, top first.</summary>
     public IReadOnlyList<ChainLayer> Chain { get; init; } = [];
 

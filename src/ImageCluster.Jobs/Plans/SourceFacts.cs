@@ -16,6 +16,9 @@ public sealed record SourceFacts
 
     public string Format => Chain.Count == 0 ? "" : Chain[0].Format;
 
+    /// <summary>The name of the secret with its password; empty for none.</summary>
+    public string Secret { get; init; } = "";
+
     /// <summary>Size of the guest's disk.</summary>
     public long VirtualSize { get; init; }
 

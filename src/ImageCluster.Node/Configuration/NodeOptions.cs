@@ -39,6 +39,9 @@ public sealed record NodeOptions
     /// <summary>1 or more.</summary>
     public int Slots { get; init; } = 1;
 
+    /// <summary>An absolute directory with passwords of encrypted images, or null.</summary>
+    public string? SecretsDirectory { get; init; }
+
     public IReadOnlyDictionary<string, int> RootLimits { get; init; } = new Dictionary<string, int>();
 
     /// <summary>Null: no console.</summary>

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Work.Roots;
+using ImageCluster.Work.Secrets;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -18,7 +19,9 @@ public sealed class NodeOptionsReader
     private readonly SettingValues _values = new();
     private readonly string _directory;
 
-    private NodeOptionsReader(string directory) => _directory = directory;
+    private readonly IDictionary _environment;
+
+    private NodeOptionsReader(string directory, IDictionary environment) => (_directory, _environment) = (directory, environment);
 
     /// <param name="arguments"><c>--config FILE</c>, <c>--KEY VALUE</c>, <c>--KEY=VALUE</c>.</param>
     /// <param name="environment">Variables by name.</param>
@@ -26,7 +29,7 @@ public sealed class NodeOptionsReader
     /// <exception cref="NodeConfigurationException">Something is wrong.</exception>
     public static NodeOptions Read(IReadOnlyList<string> arguments, IDictionary environment, string directory)
     {
-        var reader = new NodeOptionsReader(directory);
+        var reader = new NodeOptionsReader(directory, environment);
         List<(string Key, string Value)> given = reader.Arguments(arguments);
         string? file = given.LastOrDefault(pair => pair.Key == "config").Value ?? environment[Setting.Prefix + "CONFIG"] as string;
         if (file is not null)
@@ -123,7 +126,9 @@ public sealed class NodeOptionsReader
         }
 
         // Other programs' variables may begin like ours (Kubernetes sets some for each service); two underscores within are ours alone.
-        foreach (string name in environment.Keys.OfType<string>().Where(name => name.StartsWith(Setting.Prefix, StringComparison.Ordinal)))
+        // And passwords of images are no settings.
+        foreach (string name in environment.Keys.OfType<string>().Where(name =>
+            name.StartsWith(Setting.Prefix, StringComparison.Ordinal) && !name.StartsWith(SecretStore.VariablePrefix, StringComparison.Ordinal)))
         {
             if (name.Contains("__", StringComparison.Ordinal) && NodeSettings.All.All(setting => setting.Variable != name))
             {
@@ -167,6 +172,7 @@ public sealed class NodeOptionsReader
             HttpCertificate = HttpCertificate(),
             Roots = roots,
             Slots = _values.Get(NodeSettings.WorkerSlots) is > 0 and int slots ? slots : Environment.ProcessorCount,
+            SecretsDirectory = DirectoryOf(NodeSettings.WorkerSecrets) ?? _environment["CREDENTIALS_DIRECTORY"] as string,
             RootLimits = _values.Has(NodeSettings.RootLimits) ? _values.Get(NodeSettings.RootLimits) : new Dictionary<string, int>(),
             Console = Console(trusted),
             ManifestDirectory = DirectoryOf(NodeSettings.ConsoleManifests),

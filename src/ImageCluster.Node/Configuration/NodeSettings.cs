@@ -89,6 +89,10 @@ public static class NodeSettings
 
     public static TypedSetting<int> WorkerSlots { get; } = Number("worker.slots", 0, 0, 1024, "Shards at a time, each with a thread of its own; 0: as many as cores.");
 
+    public static TypedSetting<string> WorkerSecrets { get; } = Text("worker.secrets", "directory", "",
+        "Where this node's worker finds the passwords of encrypted images: a file for each, called as manifests and jobs call the secret. Without it: the directory of " +
+        "systemd's credentials, where the service has any. A variable `IMAGECLUSTER_SECRET_NAME` does as well.");
+
     public static TypedSetting<IReadOnlyDictionary<string, int>> RootLimits { get; } = Map("limits.roots", "map of names to numbers",
         "Shards at a time that touch a root, over the whole cluster; no limit for a root that is not named. The same on every coordinator.",
         Number("limit", 1, 1, 1_000_000, ""));
@@ -116,7 +120,8 @@ public static class NodeSettings
     [
         Roles, ClusterBind, ClusterHost, ClusterPort, ClusterSeeds, ClusterPartitions, TlsCertificate, TlsPassword, TlsPasswordFile, TlsValidate, TrustedNetwork,
         DowningStrategy, DowningQuorum, DowningStableAfter, JournalProvider, JournalFile, JournalConnection, JournalConnectionFile, JournalCreateTables,
-        HttpListen, HttpToken, HttpTokenFile, HttpCertificate, HttpCertificatePassword, HttpCertificatePasswordFile, WorkerRoots, WorkerSlots, RootLimits,
+        HttpListen, HttpToken, HttpTokenFile, HttpCertificate, HttpCertificatePassword, HttpCertificatePasswordFile, WorkerRoots, WorkerSlots, WorkerSecrets,
+        RootLimits,
         ConsolePort, ConsoleBind, ConsoleManifests, LogLevel, LogFormat, ShutdownTimeout, AddressFile,
     ];
 }

@@ -12,6 +12,7 @@ using ImageCluster.Node.Configuration;
 using ImageCluster.Node.Http;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Running;
+using ImageCluster.Work.Secrets;
 
 namespace ImageCluster.Node.Hosting;
 
@@ -35,7 +36,8 @@ internal static class ClusterNode
             if (options.Roles.Contains(ImageClusterSettings.WorkerRole))
             {
                 var worker = new WorkerSettings { Roots = options.Roots, Slots = options.Slots, StopTimeout = options.ShutdownTimeout / 2 };
-                akka.WithWorker(worker, new ShardRunner(new RootMap(options.Roots)), TimeProvider.System);
+                var secrets = new SecretStore(options.SecretsDirectory, Environment.GetEnvironmentVariable);
+                akka.WithWorker(worker, new ShardRunner(new RootMap(options.Roots, secrets: secrets)), TimeProvider.System);
             }
 
             AddConsole(akka, options, provider);

@@ -5,6 +5,7 @@ using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Work.Secrets;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Converting;
@@ -24,7 +25,8 @@ public sealed class ConvertTarget
     /// <param name="files">Where files come from; the staged ones are found through it as well.</param>
     /// <param name="backingPath">The path of what the target stands on; null for none.</param>
     /// <param name="mode">How the target's files are opened.</param>
-    public ConvertTarget(ConvertSpec spec, long virtualSize, TargetPlace place, IFileLocator files, string? backingPath, OpenMode mode)
+    /// <param name="secrets">Passwords of encrypted images.</param>
+    public ConvertTarget(ConvertSpec spec, long virtualSize, TargetPlace place, IFileLocator files, string? backingPath, OpenMode mode, SecretStore secrets)
     {
         _place = place;
         _files = files;
@@ -38,6 +40,7 @@ public sealed class ConvertTarget
             Options = OptionsOf(spec, place.FinalDirectory, backingPath),
             Compress = spec.Compress,
             Mode = mode,
+            Secret = secrets.For(spec.SecretOf(spec.Target), spec.Options),
         };
     }
 

@@ -19,6 +19,16 @@ internal static class TargetSketch
         Dictionary<string, string> options = ConvertTarget.OptionsOf(spec, Path.GetDirectoryName(finalPath)!, backingPath);
         // It changes how much is written beforehand, not how the disk is cut.
         options.Remove("preallocation");
+        // Nor does the password, and how long it takes to try one.
+        if (spec.TargetFormat == "luks")
+        {
+            options["iter-time"] = "1";
+        }
+        else if (options.GetValueOrDefault("encrypt.format") == "luks")
+        {
+            options["encrypt.iter-time"] = "1";
+        }
+
         ImageFormat format = ConvertTarget.FormatOf(spec, finalPath);
         using IFillTarget target = format.CreateFill(new CreateRequest
         {
@@ -27,6 +37,7 @@ internal static class TargetSketch
             VirtualSize = virtualSize,
             Options = options,
             Compress = spec.Compress,
+            Secret = static _ => [0],
         });
         return ConvertTarget.GeometryOf(target);
     }

@@ -13,6 +13,9 @@ public sealed record FoundSource(ImageName Name, string Path, string? Format, st
     /// <summary>It lies on a server, not in a file.</summary>
     public bool IsRemote => RemoteRoot.IsOne(Path);
 
+    /// <summary>The name of the secret with its password, and its chain's; empty for none.</summary>
+    public string Secret { get; init; } = "";
+
     /// <summary>Of one on a server: the address below which everything lies that it may refer to. Its own place, where it is not known.</summary>
     public string? Root { get; init; }
 }

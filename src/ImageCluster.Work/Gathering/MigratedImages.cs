@@ -19,6 +19,7 @@ public static class MigratedImages
                 Index = migrated.Count,
                 Source = image.Source,
                 SourceFormat = image.SourceFormat,
+                SourceSecret = image.SourceSecret,
                 Target = image.Target,
                 VirtualSize = image.VirtualSize,
                 AllocatedBytes = image.AllocatedBytes,

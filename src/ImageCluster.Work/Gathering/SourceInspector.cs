@@ -6,6 +6,7 @@ using ImageCluster.Imaging.Storage.Archives;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Plans;
+using ImageCluster.Work.Secrets;
 
 namespace ImageCluster.Work.Gathering;
 
@@ -14,7 +15,9 @@ namespace ImageCluster.Work.Gathering;
 /// <param name="allowedRoots">Directories in which every file of a chain must lie.</param>
 /// <param name="protocols">How roots that are addresses are reached; null for every protocol there is.</param>
 /// <param name="allowProbedBacking">A backing file whose format the overlay does not state is probed; else the image is refused.</param>
-public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking, IReadOnlyList<StorageProtocol>? protocols = null)
+/// <param name="secrets">Passwords of encrypted images; null for none.</param>
+public sealed class SourceInspector(
+    IFileLocator locator, IReadOnlyList<string> allowedRoots, bool allowProbedBacking, IReadOnlyList<StorageProtocol>? protocols = null, SecretStore? secrets = null)
 {
     // Appliances lie in files, and these in the roots.
     private readonly ProtocolLocator _files = new(locator, new ArchiveProtocol());
@@ -31,12 +34,7 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         }
 
         var watch = new SourceWatch(new ConfinedLocator(locator, allowedRoots));
-        LayeredDisk disk = new ChainOpener(new ProtocolLocator(watch, Protocols(source, watch))).Open(Appliances.EngineName(source.Path), new ChainOptions
-        {
-            Format = source.Format,
-            AllowProbedBacking = allowProbedBacking,
-            References = source.Root is not null && RootedProtocol.IsFor(source.Path) ? ProtocolPolicy.Of(ImagePath.ProtocolOf(source.Path)!) : ProtocolPolicy.FilesOnly,
-        });
+        LayeredDisk disk = OpenDisk(source, watch);
         if (source.Format is null && disk.Top.FormatName == "raw" && FormatOfName(source.Path) is { } claimed)
         {
             disk.Dispose();
@@ -61,13 +59,33 @@ public sealed class SourceInspector(IFileLocator locator, IReadOnlyList<string> 
         return new OpenedSource(disk, watch) { IsRemote = source.IsRemote };
     }
 
+    private LayeredDisk OpenDisk(FoundSource source, SourceWatch watch)
+    {
+        Func<string, byte[]?> secret = (secrets ?? SecretStore.None).For(source.Secret);
+        try
+        {
+            return new ChainOpener(new ProtocolLocator(watch, Protocols(source, watch))).Open(Appliances.EngineName(source.Path), new ChainOptions
+            {
+                Format = source.Format,
+                AllowProbedBacking = allowProbedBacking,
+                References = source.Root is not null && RootedProtocol.IsFor(source.Path) ? ProtocolPolicy.Of(ImagePath.ProtocolOf(source.Path)!) : ProtocolPolicy.FilesOnly,
+                Secret = secret,
+                BackingSecret = secret,
+            });
+        }
+        catch (ImageException e) when (e is { Kind: ImageErrorKind.Secret, Hint: null } && source.Secret.Length == 0)
+        {
+            throw new ImageException(e.Kind, e.File, e.Message, e) { Hint = "The image is encrypted: name the secret with its password." };
+        }
+    }
+
     /// <summary>What the plan wants to know; an image that cannot be read has its problem in one line.</summary>
     /// <param name="source">The file.</param>
     /// <param name="backing">Whether chains are kept, so that only the top's own data counts.</param>
     /// <param name="cancel">Looked at between extents.</param>
     public SourceFacts Inspect(FoundSource source, BackingChain backing, CancellationToken cancel)
     {
-        var facts = new SourceFacts { Image = source.Name, Identity = Identity(source.Path) };
+        var facts = new SourceFacts { Image = source.Name, Identity = Identity(source.Path), Secret = source.Secret };
         try
         {
             using OpenedSource opened = Open(source);

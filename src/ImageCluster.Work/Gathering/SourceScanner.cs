@@ -29,7 +29,8 @@ public sealed class SourceScanner(MigrationManifest manifest, RootMap roots)
             string directory = roots.Of(source.Root.Text);
             IEnumerable<FoundSource> found = source.Files.SelectMany(file => Named(source, directory, file))
                 .Concat(source.Include.Count == 0 ? [] : Matching(source, directory, cancel));
-            ordered.AddRange(found.Where(file => _found.TryAdd(file.Path, file)));
+            string secret = source.Secret ?? "";
+            ordered.AddRange(found.Where(file => _found.TryAdd(file.Path, file)).Select(file => file with { Secret = secret }));
         }
 
         return Distinct(ordered);

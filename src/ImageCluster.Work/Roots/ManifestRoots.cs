@@ -1,5 +1,6 @@
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Secrets;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Roots;
@@ -9,9 +10,10 @@ public static class ManifestRoots
 {
     /// <param name="manifest">The manifest.</param>
     /// <param name="baseDirectory">What relative directories are relative to: the manifest's own directory.</param>
+    /// <param name="secrets">Passwords of encrypted images.</param>
     /// <param name="alsoAllowed">Directories beyond the manifest's own in which the files of a chain may lie.</param>
     /// <exception cref="GatheringException">A root has a name for which the manifest gives no directory.</exception>
-    public static RootMap Of(MigrationManifest manifest, string baseDirectory, params IEnumerable<string> alsoAllowed)
+    public static RootMap Of(MigrationManifest manifest, string baseDirectory, SecretStore secrets, params IEnumerable<string> alsoAllowed)
     {
         var directories = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (RootReference root in manifest.UsedRoots)
@@ -39,7 +41,7 @@ public static class ManifestRoots
             throw new GatheringException("'target.backing: keep' needs a directory for the targets, in which they find each other", "set it to flatten");
         }
 
-        return new RootMap(directories, alsoAllowed:
+        return new RootMap(directories, secrets: secrets, alsoAllowed:
             [.. manifest.Roots.Values.Where(directory => !RemoteRoot.IsOne(directory)).Select(directory => Path.GetFullPath(directory, baseDirectory)), .. alsoAllowed]);
     }
 

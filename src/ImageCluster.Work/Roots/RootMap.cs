@@ -3,6 +3,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.Jobs;
+using ImageCluster.Work.Secrets;
 
 namespace ImageCluster.Work.Roots;
 
@@ -16,9 +17,12 @@ public sealed class RootMap
     /// <param name="files">This machine's files; null for the local ones.</param>
     /// <param name="alsoAllowed">Directories beyond the roots in which the files of a chain may lie.</param>
     /// <param name="protocols">How roots that are addresses are reached; null for every protocol there is.</param>
+    /// <param name="secrets">Passwords of encrypted images in them; null for none.</param>
     public RootMap(
-        IReadOnlyDictionary<string, string> directories, IFileLocator? files = null, IEnumerable<string>? alsoAllowed = null, IReadOnlyList<StorageProtocol>? protocols = null)
+        IReadOnlyDictionary<string, string> directories, IFileLocator? files = null, IEnumerable<string>? alsoAllowed = null,
+        IReadOnlyList<StorageProtocol>? protocols = null, SecretStore? secrets = null)
     {
+        Secrets = secrets ?? SecretStore.None;
         Protocols = protocols ?? ProtocolRegistry.Create(ProtocolSettings.Default);
         _directories = new Dictionary<string, string>(directories, StringComparer.Ordinal);
         Files = files ?? new LocalFileLocator();
@@ -34,6 +38,9 @@ public sealed class RootMap
 
     /// <summary>This machine's files, and whatever an address names.</summary>
     public ProtocolLocator AllFiles => field ??= new ProtocolLocator(Files, Protocols);
+
+    /// <summary>Passwords of encrypted images.</summary>
+    public SecretStore Secrets { get; }
 
     /// <summary>Confined to the roots: whatever an image refers to, no other file is opened.</summary>
     public IFileLocator Locator => _confined.Value;

@@ -16,6 +16,7 @@ internal sealed class ChangeProbe(JobFiles files) : IShardRunner
     {
         var spec = (ChangeSpec)task.Spec;
         files.RequireOwnName(spec.Image);
+        files.RequireSecrets(spec);
         var findings = new ProbeFindings { Geometry = new JobGeometry(spec.Size ?? 0, JobPlanner.ReadShardLength, ShardsIndependent: false) };
         findings = spec.Change == UsePurpose.Create ? findings with { Chains = BackingOfNew(spec) } : OfExisting(spec, findings);
         return new ShardResult { Shard = shard, Detail = FindingsCodec.Encode(findings) };
@@ -34,16 +35,15 @@ internal sealed class ChangeProbe(JobFiles files) : IShardRunner
             return [];
         }
 
-        using OpenedSource opened = files.OpenSource(backing, spec.BackingFormat);
+        using OpenedSource opened = files.OpenSource(spec, backing, spec.BackingFormat);
         return [files.ChainOf(backing, opened.Disk)];
     }
 
     // What it stands on need not be there.
     private ProbeFindings OfExisting(ChangeSpec spec, ProbeFindings findings)
     {
-        using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format) with
         {
-            Format = JobFiles.Stated(spec.Format),
             FollowBacking = false,
             ForCheck = spec.Change == UsePurpose.Repair,
             Mode = OpenMode.ReadOnly,

@@ -23,9 +23,8 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
         var spec = (ChangeSpec)task.Spec;
         scope.Pass(0);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using LayeredDisk disk = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        using LayeredDisk disk = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format) with
         {
-            Format = JobFiles.Stated(spec.Format),
             Mode = OpenMode.ReadWrite,
             // Only a disk that grows may have to hide what its backing file has there.
             FollowBacking = spec.Change == UsePurpose.Resize,
@@ -42,7 +41,12 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
                 Resize(task, spec, disk);
                 return "";
             case UsePurpose.Amend:
-                Capability<IAmendable>(disk, "option amendment").Amend(new AmendRequest { Options = spec.Options, Force = spec.Force });
+                Capability<IAmendable>(disk, "option amendment").Amend(new AmendRequest
+                {
+                    Options = spec.Options,
+                    Force = spec.Force,
+                    Secret = files.Roots.Secrets.For("", spec.Options),
+                });
                 disk.Flush();
                 return "";
             case UsePurpose.SnapshotCreate:

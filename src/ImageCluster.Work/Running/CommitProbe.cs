@@ -12,17 +12,18 @@ internal sealed class CommitProbe(JobFiles files) : IShardRunner
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (CommitSpec)task.Spec;
+        files.RequireSecrets(spec);
         if (spec.Base is { } named)
         {
             files.RequireOwnName(named);
         }
 
-        using OpenedSource top = files.OpenSource(spec.Top, spec.TopFormat);
+        using OpenedSource top = files.OpenSource(spec, spec.Top, spec.TopFormat);
         IImageLayer into = top.Disk.Layers[CommitRunner.BaseIndex(files, top.Disk, spec)];
         RequireEmptyable(spec, top.Top);
         ProbedChain chain = files.ChainOf(spec.Top, top.Disk);
         int index = top.Disk.Layers.ToList().IndexOf(into);
-        using OpenedSource below = files.OpenSource(chain.Layers[index].Name, into.FormatName);
+        using OpenedSource below = files.OpenSource(chain.Layers[index].Name, into.FormatName, spec.SecretOf(spec.Top));
         return new ShardResult
         {
             Shard = shard,

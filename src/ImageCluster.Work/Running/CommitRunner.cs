@@ -105,9 +105,8 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
     {
         var spec = (CommitSpec)task.Spec;
         var watch = new SourceWatch(locator);
-        LayeredDisk disk = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
+        LayeredDisk disk = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Top), files.ChainFor(spec, spec.Top, spec.TopFormat) with
         {
-            Format = JobFiles.Stated(spec.TopFormat),
             Mode = OpenMode.ReadWrite with { Lock = locks },
             WritableLayers = 0,
             WritableBase = index,
@@ -128,7 +127,7 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
     private (int Index, string Path, string Format) FindBase(CommitSpec spec)
     {
         using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(
-            files.Roots.PathOf(spec.Top), JobFiles.Chain with { Format = JobFiles.Stated(spec.TopFormat), Mode = OpenMode.ReadOnly with { Lock = ImageLock.None } });
+            files.Roots.PathOf(spec.Top), files.ChainFor(spec, spec.Top, spec.TopFormat) with { Mode = OpenMode.ReadOnly with { Lock = ImageLock.None } });
         int index = BaseIndex(files, disk, spec);
         return (index, disk.Layers[index].FileName, disk.Layers[index].FormatName);
     }
@@ -138,9 +137,8 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
         RequireMerged(task, spec, scope);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
         // Alone: a base that was written to may not be the one any more that the top was made on, by the identity in its header.
-        using LayeredDisk top = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Top), JobFiles.Chain with
+        using LayeredDisk top = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Top), files.ChainFor(spec, spec.Top, spec.TopFormat) with
         {
-            Format = JobFiles.Stated(spec.TopFormat),
             Mode = OpenMode.ReadWrite,
             FollowBacking = false,
         });
@@ -152,7 +150,7 @@ internal sealed class CommitRunner(JobFiles files, int wholeThreads) : IShardRun
     // empty it), it must show what its base shows.
     private void RequireMerged(WorkTask task, CommitSpec spec, TaskScope scope)
     {
-        using OpenedSource top = files.OpenSource(spec.Top, spec.TopFormat);
+        using OpenedSource top = files.OpenSource(spec, spec.Top, spec.TopFormat);
         try
         {
             files.RequireProbed(task, top.Watch);

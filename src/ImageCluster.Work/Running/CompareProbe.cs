@@ -10,8 +10,8 @@ internal sealed class CompareProbe(JobFiles files) : IShardRunner
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (CompareSpec)task.Spec;
-        using OpenedSource first = files.OpenSource(spec.First, spec.FirstFormat);
-        using OpenedSource second = files.OpenSource(spec.Second, spec.SecondFormat);
+        using OpenedSource first = files.OpenSource(spec, spec.First, spec.FirstFormat);
+        using OpenedSource second = files.OpenSource(spec, spec.Second, spec.SecondFormat);
         long size = Math.Max(first.Disk.VirtualSize, second.Disk.VirtualSize);
         return new ShardResult
         {

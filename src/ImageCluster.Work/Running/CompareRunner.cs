@@ -12,8 +12,8 @@ internal sealed class CompareRunner(JobFiles files) : IShardRunner
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
         var spec = (CompareSpec)task.Spec;
-        using OpenedSource first = files.OpenSource(spec.First, spec.FirstFormat);
-        using OpenedSource second = files.OpenSource(spec.Second, spec.SecondFormat);
+        using OpenedSource first = files.OpenSource(spec, spec.First, spec.FirstFormat);
+        using OpenedSource second = files.OpenSource(spec, spec.Second, spec.SecondFormat);
         files.RequireProbed(task, first.Watch);
         files.RequireProbed(task, second.Watch);
         long read = 0;

@@ -15,6 +15,7 @@ internal sealed class ConvertProbe(JobFiles files) : IShardRunner
         JobFiles.RequireDirectory(files.Roots, spec.Target.Root);
         string target = files.Roots.PathOf(spec.Target);
         files.RequireOwnName(spec.Target);
+        files.RequireSecrets(spec);
         if (!spec.Replace && files.Roots.Files.Exists(target))
         {
             throw new ImageException(ImageErrorKind.Exists, target, "A file of the target's name is there");
@@ -43,7 +44,7 @@ internal sealed class ConvertProbe(JobFiles files) : IShardRunner
             return [];
         }
 
-        using OpenedSource opened = files.OpenSource(backing, spec.BackingFormat);
+        using OpenedSource opened = files.OpenSource(spec, backing, spec.BackingFormat);
         return [files.ChainOf(backing, opened.Disk)];
     }
 }

@@ -72,7 +72,7 @@ internal sealed class GatherRunner(RootMap roots) : IShardRunner
     {
         try
         {
-            var inspector = new SourceInspector(roots.Files, roots.Allowed, allowProbedBacking: false, roots.Protocols);
+            var inspector = new SourceInspector(roots.Files, roots.Allowed, allowProbedBacking: false, roots.Protocols, roots.Secrets);
             return new PlanMaker(manifest, roots, inspector, roots.Files, earlier: null).Make((_, _) => { }, cancel);
         }
         catch (GatheringException e)

@@ -39,7 +39,7 @@ internal sealed class InstallRunner(JobFiles files) : IShardRunner
     // An attempt of which nobody heard has done it; whoever else could have put a file there is kept out by the job's lease on the image.
     private void RequireInstalled(WorkTask task, ConvertSpec spec, StagingArea staging)
     {
-        using LayeredDisk target = new ChainOpener(files.Roots.Locator).Open(staging.FinalPath, JobFiles.Chain with { Format = spec.TargetFormat });
+        using LayeredDisk target = new ChainOpener(files.Roots.Locator).Open(staging.FinalPath, files.ChainOfTarget(spec));
         if (target.VirtualSize != task.Planned.VirtualSize)
         {
             throw new ImageException(ImageErrorKind.NotFound, staging.DirectoryPath, "The finished target of this job is gone");

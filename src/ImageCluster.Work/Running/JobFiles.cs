@@ -20,7 +20,7 @@ internal sealed class JobFiles(RootMap roots)
     /// </summary>
     public static readonly ChainOptions Chain = new() { AllowProbedBacking = false };
 
-    private readonly SourceInspector _inspector = new(roots.Files, roots.Allowed, allowProbedBacking: false, roots.Protocols);
+    private readonly SourceInspector _inspector = new(roots.Files, roots.Allowed, allowProbedBacking: false, roots.Protocols, roots.Secrets);
 
     public RootMap Roots => roots;
 
@@ -28,13 +28,46 @@ internal sealed class JobFiles(RootMap roots)
     public static string? Stated(string format) => format.Length == 0 ? null : format;
 
     /// <summary>Opens an image with its chain for reading, under QEMU's locks: whoever writes to it makes this fail, and the other way round.</summary>
-    public OpenedSource OpenSource(ImageName image, string format) =>
-        _inspector.Open(new FoundSource(image, roots.PathOf(image), Stated(format)) { Root = roots.AddressOf(image.Root) });
+    /// <param name="spec">The job, which names its secret.</param>
+    /// <param name="image">One that the job names, or another.</param>
+    /// <param name="format">As the job states it; empty where it is to be probed.</param>
+    public OpenedSource OpenSource(JobSpec spec, ImageName image, string format) => OpenSource(image, format, spec.SecretOf(image));
 
-    /// <summary>As <see cref="OpenSource(ImageName, string)"/>, the source of a convert.</summary>
+    /// <summary>As <see cref="OpenSource(JobSpec, ImageName, string)"/>, by the name of a secret (empty for none).</summary>
+    public OpenedSource OpenSource(ImageName image, string format, string secret) =>
+        _inspector.Open(new FoundSource(image, roots.PathOf(image), Stated(format)) { Root = roots.AddressOf(image.Root), Secret = secret });
+
+    /// <summary>How an image of a job, and what it stands on, is opened.</summary>
+    /// <inheritdoc cref="OpenSource(JobSpec, ImageName, string)"/>
+    public ChainOptions ChainFor(JobSpec spec, ImageName image, string format) => Chain with
+    {
+        Format = Stated(format),
+        Secret = roots.Secrets.For(spec.SecretOf(image)),
+        BackingSecret = roots.Secrets.For(spec.SecretOf(image)),
+    };
+
+    /// <summary>As <see cref="ChainFor"/>, a convert's target.</summary>
+    public ChainOptions ChainOfTarget(ConvertSpec spec) => Chain with
+    {
+        Format = spec.TargetFormat,
+        Secret = roots.Secrets.For(spec.SecretOf(spec.Target), spec.Options),
+        BackingSecret = roots.Secrets.For(spec.Backing is null ? "" : spec.SecretOf(spec.Backing)),
+    };
+
+    /// <summary>This node has the secrets that the job names.</summary>
+    /// <exception cref="ImageException">It has not.</exception>
+    public void RequireSecrets(JobSpec spec)
+    {
+        foreach (string name in spec.Secrets.Values)
+        {
+            roots.Secrets.Get(name);
+        }
+    }
+
+    /// <summary>As <see cref="OpenSource(JobSpec, ImageName, string)"/>, the source of a convert.</summary>
     public OpenedSource OpenSource(ConvertSpec spec)
     {
-        OpenedSource source = OpenSource(spec.Source, spec.SourceFormat);
+        OpenedSource source = OpenSource(spec, spec.Source, spec.SourceFormat);
         if (spec.Backing is null || source.Disk.Layers.Count > 1)
         {
             return source;
@@ -89,7 +122,7 @@ internal sealed class JobFiles(RootMap roots)
 
     /// <summary>A convert's target; several workers have its files open, and who may write where is settled by rooms and leases.</summary>
     public ConvertTarget Target(ConvertSpec spec, long virtualSize, StagingArea staging, IFileLocator files) => new(
-        spec, virtualSize, staging, files, BackingPath(spec), OpenMode.ReadWrite with { Lock = ImageLock.None });
+        spec, virtualSize, staging, files, BackingPath(spec), OpenMode.ReadWrite with { Lock = ImageLock.None }, roots.Secrets);
 
     /// <summary>True where one worker fills the whole target of a convert: then <see cref="StageKind.Copy"/> leaves a finished file.</summary>
     public bool IsWhole(WorkTask task)

@@ -34,7 +34,7 @@ internal sealed class NewImageRunner(JobFiles files) : IShardRunner
     {
         ImageFormat format = FormatRegistry.Find(spec.Format)
             ?? throw new ImageException(ImageErrorKind.Unsupported, staging.FinalPath, $"Unknown file format '{spec.Format}'");
-        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
+        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(spec, name, spec.BackingFormat) : null;
         var options = new Dictionary<string, string>(spec.Options, StringComparer.Ordinal);
         if (backing is not null)
         {
@@ -52,6 +52,7 @@ internal sealed class NewImageRunner(JobFiles files) : IShardRunner
             VirtualSize = spec.Size ?? backing?.Disk.VirtualSize ??
                 throw new ImageException(ImageErrorKind.InvalidArgument, staging.FinalPath, "Image creation needs a size parameter"),
             Options = options,
+            Secret = files.Roots.Secrets.For(spec.SecretOf(spec.Image), spec.Options),
         });
     }
 

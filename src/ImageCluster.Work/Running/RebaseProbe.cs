@@ -14,6 +14,7 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
     {
         var spec = (RebaseSpec)task.Spec;
         files.RequireOwnName(spec.Image);
+        files.RequireSecrets(spec);
         if (spec.Backing is not null && spec.BackingFormat.Length == 0)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, files.Roots.PathOf(spec.Image),
@@ -27,9 +28,8 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
     // What the image stands on, and is to stand on, need not be there.
     private ProbeFindings OfImage(RebaseSpec spec)
     {
-        using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        using LayeredDisk disk = new ChainOpener(files.Roots.Locator).Open(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format) with
         {
-            Format = JobFiles.Stated(spec.Format),
             FollowBacking = false,
             Mode = OpenMode.ReadOnly,
         });
@@ -42,8 +42,8 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
 
     private ProbeFindings OfChains(RebaseSpec spec, TaskScope scope)
     {
-        using OpenedSource image = files.OpenSource(spec.Image, spec.Format);
-        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
+        using OpenedSource image = files.OpenSource(spec, spec.Image, spec.Format);
+        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(spec, name, spec.BackingFormat) : null;
         string[] own = OwnFiles(spec);
         return new ProbeFindings
         {
@@ -61,7 +61,7 @@ internal sealed class RebaseProbe(JobFiles files) : IShardRunner
     private string[] OwnFiles(RebaseSpec spec)
     {
         var watch = new SourceWatch(files.Roots.Locator);
-        new ChainOpener(watch).OpenLayer(files.Roots.PathOf(spec.Image), JobFiles.Chain with { Format = JobFiles.Stated(spec.Format) }).Dispose();
+        new ChainOpener(watch).OpenLayer(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format)).Dispose();
         return [.. watch.Files];
     }
 }

@@ -48,9 +48,8 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
     private ShardResult Prepare(WorkTask task, RebaseSpec spec, long shard, TaskScope scope)
     {
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using IImageLayer image = new ChainOpener(locator).OpenLayer(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        using IImageLayer image = new ChainOpener(locator).OpenLayer(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format) with
         {
-            Format = JobFiles.Stated(spec.Format),
             Mode = OpenMode.ReadWrite,
         });
         return ShardedMerging.Prepare(image, task, shard);
@@ -61,13 +60,12 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         bool takesShards = ShardedMerging.IsPlanned(task);
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
         var watch = new SourceWatch(locator);
-        using LayeredDisk image = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        using LayeredDisk image = new ChainOpener(watch).Open(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format) with
         {
-            Format = JobFiles.Stated(spec.Format),
             Mode = OpenMode.ReadWrite with { Lock = takesShards ? ImageLock.SharedWrite : ImageLock.Default },
             Room = takesShards ? ShardedMerging.RoomOf(task, scope) : null,
         });
-        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(name, spec.BackingFormat) : null;
+        using OpenedSource? backing = spec.Backing is { } name ? files.OpenSource(spec, name, spec.BackingFormat) : null;
         files.RequireProbed(task, watch);
         if (backing is not null)
         {
@@ -103,7 +101,7 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
 
     private void Relink(WorkTask task, RebaseSpec spec, TaskScope scope)
     {
-        using OpenedSource? target = spec is { Unsafe: false, Backing: { } name } ? files.OpenSource(name, spec.BackingFormat) : null;
+        using OpenedSource? target = spec is { Unsafe: false, Backing: { } name } ? files.OpenSource(spec, name, spec.BackingFormat) : null;
         if (target is not null)
         {
             // What was merged is what differed from this one.
@@ -111,9 +109,8 @@ internal sealed class RebaseRunner(JobFiles files, int threads) : IShardRunner
         }
 
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using LayeredDisk image = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), JobFiles.Chain with
+        using LayeredDisk image = new ChainOpener(locator).Open(files.Roots.PathOf(spec.Image), files.ChainFor(spec, spec.Image, spec.Format) with
         {
-            Format = JobFiles.Stated(spec.Format),
             Mode = OpenMode.ReadWrite,
             FollowBacking = false,
         });

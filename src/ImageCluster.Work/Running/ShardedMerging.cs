@@ -90,14 +90,14 @@ internal static class ShardedMerging
         }
 
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using IImageLayer image = Open(locator, path, format, OpenMode.ReadWrite);
+        using IImageLayer image = Open(files, task, locator, path, format, OpenMode.ReadWrite);
         (image as IMergeOwner ?? throw Changed(image)).FinishMerge(manifests, task.Planned.ShardLength, PlaceOf(LayoutOf(task)));
     }
 
     /// <summary>Gives up what was merged behind a job that did not succeed. Where somebody else has written to the image meanwhile, there is nothing to do.</summary>
     public static void Abandon(JobFiles files, string path, string? format, WorkTask task, TaskScope scope)
     {
-        using (IImageLayer seen = Open(files.Roots.Locator, path, format, OpenMode.ReadOnly with { Lock = ImageLock.None }))
+        using (IImageLayer seen = Open(files, task, files.Roots.Locator, path, format, OpenMode.ReadOnly with { Lock = ImageLock.None }))
         {
             if (seen is not IMergeTarget { IsMerging: true })
             {
@@ -106,15 +106,19 @@ internal static class ShardedMerging
         }
 
         using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-        using IImageLayer image = Open(locator, path, format, OpenMode.ReadWrite);
+        using IImageLayer image = Open(files, task, locator, path, format, OpenMode.ReadWrite);
         (image as IMergeOwner)?.AbandonMerge(task.Layout is { } layout ? PlaceOf(layout) : null);
     }
 
     /// <summary>The image that the job was planned for is another one now.</summary>
     public static ImageException Changed(IImageLayer image) => new(ImageErrorKind.InvalidArgument, image.FileName, "It is not what it was when the job was planned");
 
-    private static IImageLayer Open(IFileLocator locator, string path, string? format, OpenMode mode) =>
-        new ChainOpener(locator).OpenLayer(path, JobFiles.Chain with { Format = format, Mode = mode });
+    // The image of the chain that is merged into has the chain's secret.
+    private static IImageLayer Open(JobFiles files, WorkTask task, IFileLocator locator, string path, string? format, OpenMode mode)
+    {
+        string secret = task.Spec is CommitSpec commit ? commit.SecretOf(commit.Top) : task.Spec.SecretOf(((RebaseSpec)task.Spec).Image);
+        return new ChainOpener(locator).OpenLayer(path, JobFiles.Chain with { Format = format, Mode = mode, Secret = files.Roots.Secrets.For(secret) });
+    }
 
     private static FillLayout LayoutOf(WorkTask task) => task.Layout ?? throw new InvalidOperationException($"The step {task.Stage} needs to know where room is.");
 

@@ -25,7 +25,7 @@ internal sealed class VerifyRunner(JobFiles files) : IShardRunner
         bool compares = spec.Verify == VerifyMode.Compare || spec.Backing is not null;
         using OpenedSource? source = compares ? files.OpenSource(spec, staging) : null;
         IFileLocator locator = staging.Locator(files.Roots.Locator);
-        using LayeredDisk target = new ChainOpener(locator).Open(staging.FinalPath, JobFiles.Chain with { Format = spec.TargetFormat });
+        using LayeredDisk target = new ChainOpener(locator).Open(staging.FinalPath, files.ChainOfTarget(spec));
         if (target.VirtualSize != task.Planned.VirtualSize)
         {
             throw new ImageException(ImageErrorKind.Corrupt, staging.FinalPath,

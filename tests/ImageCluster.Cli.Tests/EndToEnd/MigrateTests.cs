@@ -48,6 +48,32 @@ public sealed class MigrateTests : IDisposable
         Assert.Equal(3, check.Output.Split(": ok\n").Length - 1);
     }
 
+    [SkippableFact]
+    public void EncryptedImagesAreOpenedAndMadeByTheNamesOfSecrets()
+    {
+        QemuTools.Require();
+        _lab.AddRaw("a.raw", 1, 3 << 20);
+        Directory.CreateDirectory(_lab["passwords"]);
+        File.WriteAllText(_lab["passwords/old"], "open sesame");
+        File.WriteAllText(_lab["passwords/new"], "friend");
+        string[] encrypt = ["--option", "encrypt.format=luks,encrypt.iter-time=10"];
+        _lab.Run(["migrate", "--to", "qcow2", "src", "vault", .. encrypt, "--target-secret", "old", "--secrets", "passwords"]).Expect(0);
+        File.WriteAllText(_lab["m.yaml"], """
+            version: 1
+            name: vault
+            sources: [ { root: ./vault, include: "*.qcow2", secret: old } ]
+            target: { root: ./src, name: "{name}.luks", format: luks, options: { iter-time: 10 }, secret: new }
+            """);
+        CliRun refused = _lab.Run("migrate", "m.yaml");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("IMAGECLUSTER_SECRET_OLD", refused.Output + refused.Error, StringComparison.Ordinal);
+        _lab.Run("migrate", "m.yaml", "--secrets", "passwords").Expect(0);
+        QemuTools.Img("convert", "--object", $"secret,id=s,file={_lab["passwords/new"]}", "--image-opts", $"driver=luks,key-secret=s,file.filename={_lab["src/a.luks"]}",
+            "-O", "raw", _lab["back.raw"]);
+        QemuTools.Img("compare", "-f", "raw", "-F", "raw", _lab["src/a.raw"], _lab["back.raw"]);
+        Assert.DoesNotContain(Directory.GetFiles(_lab["src/.imagecluster"]), file => File.ReadAllText(file).Contains("friend", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void TheSameCommandAgainDoesNothing()
     {

@@ -6,6 +6,7 @@ using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Running;
+using ImageCluster.Work.Secrets;
 using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Cluster.Tests.RealWorkers;
@@ -31,11 +32,15 @@ public sealed class RealCluster : IAsyncLifetime, IDisposable
     public async Task InitializeAsync()
     {
         Directory.CreateDirectory(_directory["disks"]);
+        Directory.CreateDirectory(_directory["secrets"]);
+        File.WriteAllText(SecretFile("old"), "open sesame");
+        File.WriteAllText(SecretFile("new"), "speak friend");
+        var secrets = new SecretStore(_directory["secrets"], static _ => null);
         _nodes.Add(await TestNode.StartAsync(_directory["journal.db"]));
         for (int i = 0; i < 2; i++)
         {
             _nodes.Add(await TestNode.StartAsync(
-                _directory["journal.db"], _nodes[0], coordinator: false, roots: _roots, runner: new ShardRunner(new RootMap(_roots), wholeThreads: 2)));
+                _directory["journal.db"], _nodes[0], coordinator: false, roots: _roots, runner: new ShardRunner(new RootMap(_roots, secrets: secrets), wholeThreads: 2)));
         }
     }
 
@@ -46,6 +51,17 @@ public sealed class RealCluster : IAsyncLifetime, IDisposable
             await node.DisposeAsync();
         }
     }
+
+    /// <summary>Where workers have a password.</summary>
+    public string SecretFile(string name) => Path.Combine(_directory["secrets"], name);
+
+    /// <summary>All that was ever stored, as bytes.</summary>
+    public byte[] Journal() => [.. Directory.GetFiles(_directory.Path, "journal.db*").SelectMany(file =>
+    {
+        using var stream = File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        byte[] bytes = new byte[RandomAccess.GetLength(stream)];
+        return bytes[..RandomAccess.Read(stream, bytes, 0)];
+    })];
 
     public void Dispose() => _directory.Dispose();
 

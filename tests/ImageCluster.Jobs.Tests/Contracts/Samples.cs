@@ -56,6 +56,13 @@ internal static class Samples
         Migration = "m1",
     };
 
+    private static readonly JobSettings Shared = Settings with
+    {
+        SharedRates = ImmutableSortedDictionary<string, SharedRate>.Empty.Add("m1", new SharedRate(1L << 40)).Add("m1/vms", new SharedRate(5, "vms")),
+    };
+
+    private static readonly ConvertSpec Encrypted = Convert with { Secrets = ImmutableSortedDictionary<ImageName, string>.Empty.Add(A, "vault-old").Add(B, "vault-new") };
+
     private static readonly JobPlan Plan = new()
     {
         VirtualSize = (1L << 40) + 512,
@@ -106,6 +113,7 @@ internal static class Samples
         new JobSubmitted("r1", new RebaseSpec { Image = A, Format = "qcow2", Backing = B, BackingFormat = "raw", Unsafe = true }, Settings, T),
         new JobSubmitted("m1.0.5", Change, JobSettings.Default, T),
         new JobSubmitted("m1.gather", new GatherSpec { Migration = "m1", Manifest = "version: 1\n", UsedRoots = ["kvm", "vmware"] }, JobSettings.Default, T),
+        new JobSubmitted("m1.0.3", Encrypted, Shared, T),
         new UsesTaken([new JobUse(A, UsePurpose.Read, 9), new JobUse(B, UsePurpose.Fill, 5)], T),
         new UsesReleased(T),
         new JobPlanned(Plan, T),
@@ -129,6 +137,7 @@ internal static class Samples
             new MigratedImage { Index = 0, Source = A, SourceFormat = "vmdk", Target = B, VirtualSize = 1L << 40, AllocatedBytes = 1L << 35, EstimatedBytes = 1L << 36 },
             new MigratedImage { Index = 1, Source = B, Base = 0, Progress = ImageProgress.Refused, Reason = "truncated" },
         ]),
+        new ImagesPlanned([new MigratedImage { Index = 2, Source = A, SourceSecret = "vault-old", Target = B }]),
         new PlanCompleted(T),
         new PlanRefused(["no space", "two sources have one target"], T),
         new ImagesStarted(RangeSet.Of(0, 3).Add(7), T),
@@ -163,11 +172,8 @@ internal static class Samples
         new SubmitJob("m1.0.5", T, Change, Settings),
         new NoteUses("m1.0.1", T, [new JobUse(A, UsePurpose.Read, 9)]),
         new ProbeAgain("m1.0.1", T, [new JobUse(A, UsePurpose.Read, 9)]),
-        new SubmitJob("m1.0.2", T, Convert, Settings with
-        {
-            SharedLimits = ImmutableSortedDictionary<string, int>.Empty.Add("m1", 8),
-            SharedRates = ImmutableSortedDictionary<string, SharedRate>.Empty.Add("m1", new SharedRate(1L << 40)).Add("m1/vms", new SharedRate(5, "vms")),
-        }),
+        new SubmitJob("m1.0.2", T, Convert, Settings with { SharedLimits = ImmutableSortedDictionary<string, int>.Empty.Add("m1", 8) }),
+        new SubmitJob("m1.0.3", T, Encrypted, Shared),
         new PlanJob("m1.0.1", T, Plan),
         new StartShards("m1.0.1", T, "worker-3/1", 8, TimeSpan.FromSeconds(20), T + TimeSpan.FromSeconds(15)),
         new RenewAssignment("m1.0.1", T, 77, T + TimeSpan.FromSeconds(15)),

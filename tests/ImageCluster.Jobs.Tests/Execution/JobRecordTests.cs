@@ -26,8 +26,21 @@ public class JobRecordTests
         Accept(new SubmitJob(Id, _now + Minute, Spec(), new JobSettings { Priority = 9 }));
         Assert.Equal(stored, _journal.Stored.Count);
         Refuse(RefusalKind.Conflict, new SubmitJob(Id, _now, Spec() with { Compress = true }, JobSettings.Default));
+        Refuse(RefusalKind.Conflict, new SubmitJob(Id, _now, Spec() with { Secrets = Secret(Spec().Source, "vault") }, JobSettings.Default));
         Refuse(RefusalKind.Conflict, new SubmitJob(Id, _now, Spec() with { Options = Spec().Options.Add("a", "b") }, JobSettings.Default));
         Refuse(RefusalKind.Conflict, new SubmitJob(Id, _now, new CommitSpec { Top = Spec().Source }, JobSettings.Default));
+    }
+
+    [Fact]
+    public void Secrets_are_named_for_its_images_and_never_written_out()
+    {
+        Refuse(RefusalKind.Invalid, new SubmitJob(Id, _now, Spec() with { Secrets = Secret(new ImageName("kvm", "other"), "vault") }, JobSettings.Default));
+        Refuse(RefusalKind.Invalid, new SubmitJob(Id, _now, Spec() with { Secrets = Secret(Spec().Source, "open sesame!") }, JobSettings.Default));
+        Submit(Spec() with { Secrets = Secret(Spec().Source, "vault") });
+        int stored = _journal.Stored.Count;
+        Accept(new SubmitJob(Id, _now, Spec() with { Secrets = Secret(Spec().Source, "vault") }, JobSettings.Default));
+        Assert.Equal(stored, _journal.Stored.Count);
+        Assert.Equal(("vault", ""), (State.Spec!.SecretOf(Spec().Source), State.Spec.SecretOf(Spec().Target)));
     }
 
     [Fact]
@@ -329,6 +342,9 @@ public class JobRecordTests
 
         Assert.Equal(new GuestDigestTree(0).Finish().ToString(), State.Digest);
     }
+
+    private static ImmutableSortedDictionary<ImageName, string> Secret(ImageName image, string name) =>
+        ImmutableSortedDictionary<ImageName, string>.Empty.Add(image, name);
 
     private static ConvertSpec Spec() => new()
     {

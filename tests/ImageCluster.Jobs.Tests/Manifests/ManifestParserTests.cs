@@ -50,6 +50,7 @@ public class ManifestParserTests
         Assert.True(manifest.Sources[0].Selects("a/scratch-z.vmdk"));
         Assert.True(manifest.Sources[1].Selects("prod/a/b.vhdx"));
         Assert.True(manifest.Sources[1].Selects("odd place/disk one.vhdx"));
+        Assert.Equal([null, null, "vault"], manifest.Sources.Select(source => source.Secret));
         Assert.Equal("zstd", manifest.Target.Options["compression_type"]);
         Assert.True(manifest.Target.Compress);
         Assert.Equal(ExistingTarget.Skip, manifest.Target.Existing);
@@ -83,6 +84,9 @@ public class ManifestParserTests
     [InlineData("  format: qcow2", "  format: raw\n  backing: keep", 9, "needs a format with backing files, which 'raw' has not")]
     [InlineData("  format: qcow2", "  format: qcow2\n  options:\n    cluster-size: 64k", 10, "no option 'cluster-size'; did you mean 'cluster_size'?")]
     [InlineData("  format: qcow2", "  format: qcow2\n  options:\n    backing_file: a", 10, "is not for a migration")]
+    [InlineData("  format: qcow2", "  format: qcow2\n  options:\n    encrypt.key-secret: a", 10, "passwords are named by 'target.secret'")]
+    [InlineData("  format: qcow2", "  format: qcow2\n  secret: open sesame", 9, "'target.secret' is the name of a secret, not a password")]
+    [InlineData("    include: \"**/*.vmdk\"", "    include: \"*\"\n    secret: ../x", 6, "'sources[0].secret' is the name of a secret, not a password")]
     [InlineData("  format: qcow2", "  format: qcow2\n  options: [a]", 9, "'target.options' must be a map, not a list")]
     [InlineData("  format: qcow2", "  format: qcow2\n  name: \"{nam}.x\"", 9, "unknown token '{nam}'; did you mean '{name}'?")]
     [InlineData("  format: qcow2", "  format: qcow2\n  name: \"{name\"", 9, "'{' without its '}'")]

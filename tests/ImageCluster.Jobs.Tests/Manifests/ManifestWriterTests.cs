@@ -30,7 +30,7 @@ public class ManifestWriterTests
         {
             Name = text,
             Sources = [new SourceSelection { Root = new RootReference(text), Files = [text] }],
-            Target = manifest.Target with { Options = new Dictionary<string, string> { ["cluster_size"] = text }, Existing = ExistingTarget.Replace },
+            Target = manifest.Target with { Options = new Dictionary<string, string> { ["cluster_size"] = text }, Existing = ExistingTarget.Replace, Secret = "vault.2" },
             Limits = new MigrationLimits { Roots = Sorted([(text, new RootLimit()), ("kvm", new RootLimit(3, new ByteRate(7)))]) },
         });
     }

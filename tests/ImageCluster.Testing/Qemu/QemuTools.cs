@@ -38,6 +38,10 @@ public static class QemuTools
     public static ToolResult TryIo(string image, string format, params string[] commands) =>
         Run("qemu-io", ["-f", format, .. commands.SelectMany(command => new[] { "-c", command }), image]);
 
+    /// <summary>Runs qemu-io's commands on an image that is described by options, and returns whatever comes of it.</summary>
+    public static ToolResult TryIoOpts(string options, IEnumerable<string> arguments, params string[] commands) =>
+        Run("qemu-io", [.. arguments, "--image-opts", .. commands.SelectMany(command => new[] { "-c", command }), options]);
+
     private static string Succeed(string program, string[] arguments)
     {
         ToolResult result = Run(program, arguments);

@@ -11,6 +11,7 @@ using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Roots;
+using ImageCluster.Work.Secrets;
 
 namespace ImageCluster.Work.Tests.Gathering;
 
@@ -148,11 +149,11 @@ public sealed class RemoteSourceTests : IDisposable
         MigrationManifest manifest = ManifestParser.Parse($"version: 1\nname: x\nsources:\n  - {{ root: ./src, files: [a] }}\ntarget: {{ root: '{root}', format: qcow2{more} }}\n");
         if (refusal.Length == 0)
         {
-            Assert.Equal(root, ManifestRoots.Of(manifest, _lab.Path).Of(root));
+            Assert.Equal(root, ManifestRoots.Of(manifest, _lab.Path, SecretStore.None).Of(root));
             return;
         }
 
-        Assert.Contains(refusal, Assert.Throws<GatheringException>(() => ManifestRoots.Of(manifest, _lab.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(refusal, Assert.Throws<GatheringException>(() => ManifestRoots.Of(manifest, _lab.Path, SecretStore.None)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

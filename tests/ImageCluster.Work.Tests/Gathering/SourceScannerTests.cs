@@ -3,6 +3,7 @@ using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Roots;
+using ImageCluster.Work.Secrets;
 
 namespace ImageCluster.Work.Tests.Gathering;
 
@@ -96,6 +97,6 @@ public sealed class SourceScannerTests : IDisposable
     private IReadOnlyList<FoundSource> Scan(string sources)
     {
         MigrationManifest manifest = ManifestParser.Parse($"version: 1\nname: x\nsources:\n{sources}\ntarget: {{ root: ./out, format: raw }}\n");
-        return new SourceScanner(manifest, ManifestRoots.Of(manifest, _lab.Path)).Scan(CancellationToken.None);
+        return new SourceScanner(manifest, ManifestRoots.Of(manifest, _lab.Path, SecretStore.None)).Scan(CancellationToken.None);
     }
 }

@@ -10,6 +10,7 @@ using ImageCluster.Work.Gathering;
 using ImageCluster.Work.Leases;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Running;
+using ImageCluster.Work.Secrets;
 
 namespace ImageCluster.Work.Tests.Support;
 
@@ -36,6 +37,9 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
 
     /// <summary>Where files come from; null for this machine's.</summary>
     public IFileLocator? Files { get; init; }
+
+    /// <summary>Passwords of encrypted images.</summary>
+    public SecretStore Secrets { get; init; } = SecretStore.None;
 
     /// <summary>Stands between the job and its runners: may fail, do a shard twice, or lose the lease.</summary>
     public Func<IShardRunner, WorkTask, long, TaskScope, ShardResult> Around { get; init; } = (runner, task, shard, scope) => runner.Run(task, shard, scope);
@@ -74,7 +78,7 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
 
     private void Work(string name)
     {
-        var runner = new ShardRunner(new RootMap(roots, Files), wholeThreads: WholeThreads);
+        var runner = new ShardRunner(new RootMap(roots, Files, secrets: Secrets), wholeThreads: WholeThreads);
         try
         {
             while (Take(name) is { } taken)
