@@ -38,6 +38,9 @@ internal sealed class MigrationReport
 
     public int Count(ImageStage stage) => Images.Count(image => image.Stage == stage);
 
+    /// <summary>Images that are skipped because an earlier run has done them.</summary>
+    public int DoneBefore => Images.Count(image => image.Stage == ImageStage.Skipped && Gathered.DoneEarlier.ContainsKey(image.Plan.Source));
+
     public JsonObject ToDocument()
     {
         TargetDefinition target = Manifest.Target;

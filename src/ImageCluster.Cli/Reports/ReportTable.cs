@@ -42,17 +42,21 @@ internal static class ReportTable
     {
         long data = report.Images.Where(image => image.Stage == ImageStage.Done).Sum(image => image.DataBytes - Math.Min(image.DataBytes, image.ResumedBytes));
         int verified = report.Images.Count(image => image is { Stage: ImageStage.Done, Verifies: true });
+        int before = report.DoneBefore;
         string[] parts =
         [
-            $"{report.Count(ImageStage.Done)} of {Quantity.Count(report.Images.Count, "image")} done{(verified > 0 ? $" ({verified} verified)" : "")}",
-            .. Part(report.Count(ImageStage.Skipped), "skipped"),
+            $"{report.Count(ImageStage.Done) + before} of {Quantity.Count(report.Images.Count, "image")} done{(verified > 0 ? $" ({verified} verified)" : "")}",
+            .. Part(before, "of them before"),
+            .. Part(report.Count(ImageStage.Skipped) - before, "skipped"),
             .. Part(report.Count(ImageStage.Failed), "[red]failed[/]"),
             .. Part(report.Count(ImageStage.Interrupted), "stopped"),
         ];
         string rate = data > 0 ? $", {Quantity.Bytes(data)} of data at {Quantity.Rate(data / Math.Max(0.001, report.Elapsed.TotalSeconds))}" : "";
         if (report.Images.All(image => image.Stage == ImageStage.Skipped))
         {
-            console.MarkupLine($"Nothing to do: {Quantity.Count(report.Images.Count, "image")} skipped.");
+            int others = report.Images.Count - before;
+            string[] why = [.. Part(before, "done before"), .. Part(others, "skipped")];
+            console.MarkupLine($"Nothing to do: of {Quantity.Count(report.Images.Count, "image")} {string.Join(", ", why)}.");
             return;
         }
 
