@@ -147,6 +147,11 @@ public static class MigrationPlanner
                 return image with { Action = PlanAction.Refuse, Reason = source.Problem };
             }
 
+            if (source.Chain.Count > 0 && TargetSizeEstimate.Problem(_manifest.Target.Format, source.VirtualSize) is { } problem)
+            {
+                return image with { Action = PlanAction.Refuse, Reason = problem };
+            }
+
             if (assignment.Target is not { } target)
             {
                 Refusals.Add(new PlanRefusal(PlanRefusalKind.BadTargetName, $"{source.Image}: {assignment.Problem}",

@@ -5,6 +5,10 @@ public static class TargetSizeEstimate
 {
     private const long FixedBytes = 1 << 20;
 
+    /// <summary>Why a target of a format cannot have so many bytes, or null: a vmdk of none has no extents, and neither QEMU nor this engine opens that.</summary>
+    public static string? Problem(string format, long virtualSize) =>
+        virtualSize == 0 && format == "vmdk" ? "The source has no bytes, and a vmdk image of none cannot be opened by anyone" : null;
+
     /// <param name="format">The target's format.</param>
     /// <param name="virtualSize">Bytes.</param>
     /// <param name="allocatedBytes">Guest bytes that are data.</param>

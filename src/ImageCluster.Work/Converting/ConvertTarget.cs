@@ -5,6 +5,7 @@ using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
+using ImageCluster.Jobs.Plans;
 using ImageCluster.Work.Secrets;
 using ImageCluster.Work.Targets;
 
@@ -31,6 +32,7 @@ public sealed class ConvertTarget
         _place = place;
         _files = files;
         Format = FormatOf(spec, place.FinalPath);
+        RequireSize(spec, virtualSize, place.FinalPath);
         Locator = place.Locator(files);
         Request = new CreateRequest
         {
@@ -50,6 +52,16 @@ public sealed class ConvertTarget
 
     /// <summary>Finds the target's files under the names that they will have.</summary>
     public IFileLocator Locator { get; }
+
+    /// <summary>A target of so many bytes can be opened again: QEMU, and we, open no vmdk without extents.</summary>
+    /// <exception cref="ImageException">It cannot.</exception>
+    public static void RequireSize(ConvertSpec spec, long virtualSize, string path)
+    {
+        if (TargetSizeEstimate.Problem(spec.TargetFormat, virtualSize) is { } problem)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, path, problem);
+        }
+    }
 
     /// <exception cref="ImageException">There is no such format.</exception>
     public static ImageFormat FormatOf(ConvertSpec spec, string path) => FormatRegistry.Find(spec.TargetFormat)

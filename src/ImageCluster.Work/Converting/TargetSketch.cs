@@ -30,6 +30,7 @@ internal static class TargetSketch
         }
 
         ImageFormat format = ConvertTarget.FormatOf(spec, finalPath);
+        ConvertTarget.RequireSize(spec, virtualSize, finalPath);
         using IFillTarget target = format.CreateFill(new CreateRequest
         {
             FileName = finalPath,

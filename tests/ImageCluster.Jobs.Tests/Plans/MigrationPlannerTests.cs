@@ -23,6 +23,15 @@ public class MigrationPlannerTests
     }
 
     [Fact]
+    public void A_disk_without_bytes_becomes_no_vmdk()
+    {
+        MigrationPlan plan = Plan("", [Source("a.vmdk", size: 0, data: 0), Source("b.vmdk")], format: "vmdk");
+        Assert.Equal((PlanAction.Refuse, PlanAction.Convert), (plan.Images[0].Action, plan.Images[1].Action));
+        Assert.Contains("no bytes", plan.Images[0].Reason, StringComparison.Ordinal);
+        Assert.Equal(PlanAction.Convert, Plan("", [Source("a.vmdk", size: 0, data: 0)]).Images[0].Action);
+    }
+
+    [Fact]
     public void Nothing_to_do_is_refused() => AssertRefused(Plan("", []), PlanRefusalKind.NothingToDo, "no image matches");
 
     [Fact]
@@ -160,7 +169,7 @@ public class MigrationPlannerTests
     }
 
     private static MigrationPlan Plan(
-        string targetKey, IReadOnlyList<SourceFacts> sources, Func<ImageName, TargetFacts>? targets = null, long? free = null)
+        string targetKey, IReadOnlyList<SourceFacts> sources, Func<ImageName, TargetFacts>? targets = null, long? free = null, string format = "qcow2")
     {
         MigrationManifest manifest = ManifestParser.Parse($"""
             version: 1
@@ -170,7 +179,7 @@ public class MigrationPlannerTests
                 include: "**"
             target:
               root: dst
-              format: qcow2
+              format: {format}
               {targetKey}
             """, "test", FakeFormats.All);
         IReadOnlyList<TargetAssignment> assignments = MigrationPlanner.Assign(manifest, sources);

@@ -18,6 +18,17 @@ public sealed class ConvertJobTests : IDisposable
 
     public void Dispose() => _lab.Dispose();
 
+    [Fact]
+    public void AVmdkOfNoBytesIsRefusedBeforeAnythingIsWritten()
+    {
+        _lab.AddRaw("in/a.raw", 0);
+        JobDriver driver = _lab.Driver(WorkLab.ConvertTo("vmdk"));
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("vmdk image of none", end.Reason, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_lab["out/sub"]));
+    }
+
     [SkippableTheory]
     [InlineData("raw", "", 3)]
     [InlineData("qcow2", "", 3)]
