@@ -26,6 +26,7 @@ namespace ImageCluster.Api;
 [JsonSerializable(typeof(QueueDocument))]
 [JsonSerializable(typeof(ActionRequest))]
 [JsonSerializable(typeof(ReleaseRequest))]
+[JsonSerializable(typeof(ForgetDependentRequest))]
 [JsonSerializable(typeof(ProblemDocument))]
 [JsonSerializable(typeof(OperatorRequest))]
 [JsonSerializable(typeof(OperatorAnswer))]

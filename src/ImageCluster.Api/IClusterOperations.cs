@@ -45,6 +45,13 @@ public interface IClusterOperations
     /// <param name="name"><c>root:path</c>.</param>
     Task<ImageDocument> ReleaseImageAsync(string name, ReleaseRequest request, CancellationToken cancel = default);
 
+    /// <summary>
+    /// Forgets an overlay that was deleted, or given another backing file, without the cluster: what it stood on may then be changed again. Nobody looks whether
+    /// that is so.
+    /// </summary>
+    /// <param name="name">What it stood on: <c>root:path</c>.</param>
+    Task<ImageDocument> ForgetDependentAsync(string name, ForgetDependentRequest request, CancellationToken cancel = default);
+
     Task<WorkerList> ListWorkersAsync(CancellationToken cancel = default);
 
     /// <summary>What waits for workers, over all jobs.</summary>

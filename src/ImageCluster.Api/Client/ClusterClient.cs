@@ -73,6 +73,9 @@ public sealed class ClusterClient : IClusterOperations, IDisposable
     public Task<ImageDocument> ReleaseImageAsync(string name, ReleaseRequest request, CancellationToken cancel = default) =>
         PostAsync($"{ApiPaths.Images}/release?name={Uri.EscapeDataString(name)}", request, ApiJson.Default.ReleaseRequest, ApiJson.Default.ImageDocument, cancel);
 
+    public Task<ImageDocument> ForgetDependentAsync(string name, ForgetDependentRequest request, CancellationToken cancel = default) =>
+        PostAsync($"{ApiPaths.Images}/forget-dependent?name={Uri.EscapeDataString(name)}", request, ApiJson.Default.ForgetDependentRequest, ApiJson.Default.ImageDocument, cancel);
+
     public Task<WorkerList> ListWorkersAsync(CancellationToken cancel = default) =>
         GetAsync(ApiPaths.Workers, ApiJson.Default.WorkerList, cancel);
 

@@ -20,6 +20,15 @@ internal static class ImageCommands
                 new("reason", ["-r", "--reason"], "Why; it is stored and shown to the holder.", IsMandatory: true),
             ],
             ReleaseAsync),
+        new("dependents", "Overlays that are known to stand on an image, and keep it from being changed.", [Name], DependentsAsync),
+        new("forget-dependent", "Forgets an overlay that was deleted, or given another backing file, without the cluster. Nobody looks whether that is so: one that still stands on " +
+            "the image is corrupted by the image's next change.",
+            [
+                Name,
+                new("dependent", ["-d", "--dependent"], "The overlay: root:path, as 'image dependents' has it.", IsMandatory: true),
+                new("reason", ["-r", "--reason"], "Why; it is stored.", IsMandatory: true),
+            ],
+            ForgetDependentAsync),
     ]);
 
     private static async Task<string> ListAsync(OperatorCall call, CancellationToken cancel)
@@ -47,6 +56,31 @@ internal static class ImageCommands
             By = call.By,
         };
         return Describe(await call.Cluster.ReleaseImageAsync(call.Arguments.Get("name"), request, cancel).ConfigureAwait(false));
+    }
+
+    private static async Task<string> DependentsAsync(OperatorCall call, CancellationToken cancel) =>
+        Dependents(await call.Cluster.GetImageAsync(call.Arguments.Get("name"), cancel).ConfigureAwait(false));
+
+    private static async Task<string> ForgetDependentAsync(OperatorCall call, CancellationToken cancel)
+    {
+        var request = new ForgetDependentRequest
+        {
+            Dependent = call.Arguments.Get("dependent"),
+            Reason = call.Arguments.Get("reason"),
+            By = call.By,
+        };
+        return Dependents(await call.Cluster.ForgetDependentAsync(call.Arguments.Get("name"), request, cancel).ConfigureAwait(false));
+    }
+
+    private static string Dependents(ImageDocument image)
+    {
+        var table = new TextTable("OVERLAY");
+        foreach (string overlay in image.Dependents)
+        {
+            table.Add(overlay);
+        }
+
+        return table.ToText($"nothing is known to stand on {image.Name}");
     }
 
     private static string Describe(ImageDocument image)

@@ -133,14 +133,28 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
 
     public async Task<ImageDocument> ReleaseImageAsync(string name, ReleaseRequest request, CancellationToken cancel = default)
     {
-        if (request.Reason.Trim().Length is 0 or > 1000 || request.Reason.Any(char.IsControl))
-        {
-            throw Invalid("a reason is one line of 1 to 1,000 characters");
-        }
-
-        await AskImageAsync<ImageDone>(new RevokeUse(Specs.Name(name), default, request.Token, By(request.By), request.Reason.Trim()), cancel).ConfigureAwait(false);
+        await AskImageAsync<ImageDone>(
+            new RevokeUse(Specs.Name(name), default, request.Token, By(request.By), Reason(request.Reason)), cancel).ConfigureAwait(false);
         return await GetImageAsync(name, cancel).ConfigureAwait(false);
     }
+
+    public async Task<ImageDocument> ForgetDependentAsync(string name, ForgetDependentRequest request, CancellationToken cancel = default)
+    {
+        (ImageName image, ImageName dependent, string reason) = (Specs.Name(name), Specs.Name(request.Dependent), Reason(request.Reason));
+        ImageDescription known = await AskImageAsync<ImageDescription>(new DescribeImage(image), cancel).ConfigureAwait(false);
+        if (!known.Dependents.Contains(dependent))
+        {
+            throw new OperationRefusedException(RefusalReason.NotFound, $"nothing is known of {dependent} standing on {image}");
+        }
+
+        string by = By(request.By) is { Length: > 0 } who ? $"by {who}: " : "";
+        await AskImageAsync<ImageDone>(new RemoveDependent(image, default, dependent) { Reason = by + reason }, cancel).ConfigureAwait(false);
+        return await GetImageAsync(name, cancel).ConfigureAwait(false);
+    }
+
+    private static string Reason(string reason) => reason.Trim().Length is 0 or > 1000 || reason.Any(char.IsControl)
+        ? throw Invalid("a reason is one line of 1 to 1,000 characters")
+        : reason.Trim();
 
     public async Task<WorkerList> ListWorkersAsync(CancellationToken cancel = default)
     {

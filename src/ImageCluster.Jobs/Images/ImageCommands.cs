@@ -40,7 +40,11 @@ public sealed record RestartUses(ImageName Image, Instant At) : ImageCommand(Ima
 
 public sealed record AddDependent(ImageName Image, Instant At, ImageName Overlay) : ImageCommand(Image, At);
 
-public sealed record RemoveDependent(ImageName Image, Instant At, ImageName Overlay) : ImageCommand(Image, At);
+public sealed record RemoveDependent(ImageName Image, Instant At, ImageName Overlay) : ImageCommand(Image, At)
+{
+    /// <summary>Who says so and why, where it is not the job that took the overlay off; empty otherwise.</summary>
+    public string Reason { get; init; } = "";
+}
 
 /// <summary>Starts to fill the image, or goes on with it where the same holder had begun with the same layout.</summary>
 public sealed record StartFill(ImageName Image, Instant At, long Token, FillLayout Layout) : ImageCommand(Image, At);

@@ -22,7 +22,11 @@ public sealed record LeasesRestarted(Instant At) : ImageEvent;
 
 public sealed record DependentAdded(ImageName Overlay) : ImageEvent;
 
-public sealed record DependentRemoved(ImageName Overlay) : ImageEvent;
+public sealed record DependentRemoved(ImageName Overlay) : ImageEvent
+{
+    /// <inheritdoc cref="RemoveDependent.Reason"/>
+    public string Reason { get; init; } = "";
+}
 
 public sealed record FillStarted(long Token, FillLayout Layout) : ImageEvent;
 

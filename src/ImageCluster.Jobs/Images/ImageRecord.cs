@@ -31,7 +31,7 @@ public static class ImageRecord
             RevokeUse revoke => Revoke(state, revoke),
             RestartUses restart => Accept(state.Leases.IsEmpty ? [] : [new LeasesRestarted(restart.At)]),
             AddDependent add => Accept(state.Dependents.Contains(add.Overlay) ? [] : [new DependentAdded(add.Overlay)]),
-            RemoveDependent remove => Accept(state.Dependents.Contains(remove.Overlay) ? [new DependentRemoved(remove.Overlay)] : []),
+            RemoveDependent remove => Accept(state.Dependents.Contains(remove.Overlay) ? [new DependentRemoved(remove.Overlay) { Reason = remove.Reason }] : []),
             EndChange change => EndOfChange(state, change),
             _ => ImageFilling.Decide(state, command),
         };
@@ -128,7 +128,7 @@ public static class ImageRecord
 
         string what = changesIt ? $"{take.Image} cannot be {UseRule.Describe(take.Purpose)}" : $"what {take.Image} stands on cannot be changed";
         string more = others.Count > 1 ? $" and {others.Count - 1} more" : "";
-        return new Refusal(RefusalKind.HasDependents, $"{what}: {others[0]}{more} stands on it and would be corrupted");
+        return new Refusal(RefusalKind.HasDependents, $"{what}: {others[0]}{more} stands on it and would be corrupted (image forget-dependent, where it was deleted)");
     }
 
     private static Refusal? Unfinished(ImageState state, TakeUse take)

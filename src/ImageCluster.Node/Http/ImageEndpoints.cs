@@ -17,5 +17,8 @@ internal static class ImageEndpoints
         group.MapPost("release", (string name, ReleaseRequest request, IClusterOperations cluster, CancellationToken cancel) =>
                 cluster.ReleaseImageAsync(name, request with { By = request.By ?? Endpoints.By }, cancel))
             .WithSummary("Takes a stuck lease away. It ends at its deadline, since its holder may be at work until then.").Refuses(400, 404, 409);
+        group.MapPost("forget-dependent", (string name, ForgetDependentRequest request, IClusterOperations cluster, CancellationToken cancel) =>
+                cluster.ForgetDependentAsync(name, request with { By = request.By ?? Endpoints.By }, cancel))
+            .WithSummary("Forgets an overlay that was deleted, or given another backing file, without the cluster.").Refuses(400, 404);
     }
 }

@@ -141,6 +141,13 @@ internal sealed class FakeCluster : IClusterOperations
         return Images[name] = image with { Users = [.. image.Users.Select(use => use.Token == request.Token ? use with { Released = request.Reason } : use)] };
     });
 
+    public Task<ImageDocument> ForgetDependentAsync(string name, ForgetDependentRequest request, CancellationToken cancel = default) => Do(() =>
+    {
+        Calls.Enqueue($"forget {request.Dependent} on {name} by {request.By}: {request.Reason}");
+        ImageDocument image = Found(Images, name, "image");
+        return Images[name] = image with { Dependents = [.. image.Dependents.Where(dependent => dependent != request.Dependent)] };
+    });
+
     public Task<WorkerList> ListWorkersAsync(CancellationToken cancel = default) => Do(() => new WorkerList([.. Workers]));
 
     public Task<QueueDocument> GetQueueAsync(CancellationToken cancel = default) => Do(() => Queue);

@@ -140,6 +140,24 @@ public sealed class ActorOperationsTests : ActorTest
     }
 
     [Fact]
+    public async Task An_overlay_that_is_known_is_forgotten_with_the_reason_and_another_is_not()
+    {
+        var overlay = new ImageName("k", "over.qcow2");
+        _answer = message => message switch
+        {
+            DescribeImage describe => new ImageDescription(describe.Image, [], [overlay], 0, 0, "", ""),
+            ImageCommand command => new ImageDone(command.Image),
+            _ => null,
+        };
+        var request = new ForgetDependentRequest { Dependent = "k:over.qcow2", Reason = " deleted ", By = "ann" };
+        await _operations.ForgetDependentAsync("k:a.qcow2", request);
+        Assert.Equal([new RemoveDependent(A, default, overlay) { Reason = "by ann: deleted" }], _asked.OfType<RemoveDependent>());
+        Assert.Equal(RefusalReason.NotFound, (await Refused(() => _operations.ForgetDependentAsync("k:a.qcow2", request with { Dependent = "k:other" }))).Reason);
+        Assert.Equal(RefusalReason.Invalid, (await Refused(() => _operations.ForgetDependentAsync("k:a.qcow2", request with { Reason = " " }))).Reason);
+        Assert.Single(_asked.OfType<RemoveDependent>());
+    }
+
+    [Fact]
     public async Task Every_operation_of_a_job_comes_through_and_back()
     {
         JobSpec? submitted = null;

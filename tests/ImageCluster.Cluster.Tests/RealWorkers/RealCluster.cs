@@ -2,6 +2,7 @@ using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Images;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Roots;
@@ -128,6 +129,10 @@ public sealed class RealCluster : IAsyncLifetime, IDisposable
         /// <summary>Who stands on an image, by the names of their files.</summary>
         public async Task<string[]> DependentsAsync(string file) =>
             [.. (await DescribeAsync(file)).Dependents.Select(dependent => Path.GetFileName(dependent.Path))];
+
+        /// <summary>An overlay is not there any more.</summary>
+        public Task<ImageDone> ForgetAsync(string file, string overlay) =>
+            TestNode.AskAsync<ImageDone>(cluster.Coordinator.Images, new RemoveDependent(Name(file), default, Name(overlay)) { Reason = "deleted" });
 
         /// <summary>Nobody uses it, and nothing of unfinished work lies beside it.</summary>
         public async Task AssertQuietAsync(string file)

@@ -56,6 +56,9 @@ public sealed class HttpApiTests
         Assert.Single((await api.Client.ListImagesAsync(new ListQuery())).Items);
         ImageDocument released = await api.Client.ReleaseImageAsync("k:dir/a b&c.qcow2", new ReleaseRequest { Token = 41, Reason = "gone", By = "ann" });
         Assert.Equal("gone", released.Users[0].Released);
+        api.Cluster.Images["k:base"] = new ImageDocument { Name = "k:base", Dependents = ["k:a", "k:b"] };
+        ImageDocument left = await api.Client.ForgetDependentAsync("k:base", new ForgetDependentRequest { Dependent = "k:a", Reason = "deleted", By = "ann" });
+        Assert.Equal(["k:b"], left.Dependents);
 
         api.Cluster.Workers.Add(new WorkerDocument { Id = "w/1", Roots = ["k"], Slots = 2 });
         api.Cluster.Queue = new QueueDocument(1, 2, 3, 4, 5);
