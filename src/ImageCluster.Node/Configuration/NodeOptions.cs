@@ -1,4 +1,5 @@
 using System.Net;
+using ImageCluster.Cluster.Hosting;
 
 namespace ImageCluster.Node.Configuration;
 
@@ -8,6 +9,9 @@ public sealed record NodeOptions
     public required IReadOnlyList<string> Roles { get; init; }
 
     public required NodeAddress Cluster { get; init; }
+
+    /// <summary>Other nodes' connections are taken on a loopback address only.</summary>
+    public bool IsLocal { get; init; } = true;
 
     /// <summary>None: a cluster of its own.</summary>
     public IReadOnlyList<DnsEndPoint> Seeds { get; init; } = [];
@@ -43,6 +47,17 @@ public sealed record NodeOptions
     public string? SecretsDirectory { get; init; }
 
     public IReadOnlyDictionary<string, int> RootLimits { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>See <see cref="ImageClusterSettings.AssignmentDuration"/>, as for the others of jobs.</summary>
+    public TimeSpan AssignmentDuration { get; init; } = new ImageClusterSettings().AssignmentDuration;
+
+    public TimeSpan LeaseDuration { get; init; } = new ImageClusterSettings().LeaseDuration;
+
+    public TimeSpan ImageWait { get; init; } = new ImageClusterSettings().ImageWait;
+
+    public TimeSpan TaskTime { get; init; } = new ImageClusterSettings().TaskTime;
+
+    public int ImagesAtATime { get; init; } = new ImageClusterSettings().ImagesAtATime;
 
     /// <summary>Null: no console.</summary>
     public NodeAddress? Console { get; init; }

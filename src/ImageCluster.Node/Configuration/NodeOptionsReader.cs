@@ -160,6 +160,7 @@ public sealed class NodeOptionsReader
         {
             Roles = [.. roles.Distinct()],
             Cluster = new NodeAddress(bind, HostOf(bind), _values.Get(NodeSettings.ClusterPort)),
+            IsLocal = IsLoopback(bind),
             Seeds = _values.Has(NodeSettings.ClusterSeeds) ? _values.Get(NodeSettings.ClusterSeeds) : [],
             Partitions = _values.Get(NodeSettings.ClusterPartitions),
             ClusterCertificate = certificate,
@@ -174,6 +175,11 @@ public sealed class NodeOptionsReader
             Slots = _values.Get(NodeSettings.WorkerSlots) is > 0 and int slots ? slots : Environment.ProcessorCount,
             SecretsDirectory = DirectoryOf(NodeSettings.WorkerSecrets) ?? _environment["CREDENTIALS_DIRECTORY"] as string,
             RootLimits = _values.Has(NodeSettings.RootLimits) ? _values.Get(NodeSettings.RootLimits) : new Dictionary<string, int>(),
+            AssignmentDuration = _values.Get(NodeSettings.JobsAssignment),
+            LeaseDuration = Lease(),
+            ImageWait = _values.Get(NodeSettings.JobsImageWait),
+            TaskTime = _values.Get(NodeSettings.JobsTaskTime),
+            ImagesAtATime = _values.Get(NodeSettings.JobsImages),
             Console = Console(trusted),
             ManifestDirectory = DirectoryOf(NodeSettings.ConsoleManifests),
             LogLevel = _values.Get(NodeSettings.LogLevel),
@@ -200,6 +206,18 @@ public sealed class NodeOptionsReader
         }
 
         return isStatic ? quorum : null;
+    }
+
+    // No assignment outlasts its images' leases, and these are renewed when half of them is over.
+    private TimeSpan Lease()
+    {
+        (TimeSpan lease, TimeSpan assignment) = (_values.Get(NodeSettings.JobsLease), _values.Get(NodeSettings.JobsAssignment));
+        if (lease < assignment * 4)
+        {
+            Refuse(_values.Has(NodeSettings.JobsLease) ? NodeSettings.JobsLease : NodeSettings.JobsAssignment, "jobs.lease must be at least four times jobs.assignment");
+        }
+
+        return lease;
     }
 
     private JournalOptions Journal()

@@ -97,6 +97,22 @@ public static class NodeSettings
         "Shards at a time that touch a root, over the whole cluster; no limit for a root that is not named. The same on every coordinator.",
         Number("limit", 1, 1, 1_000_000, ""));
 
+    public static TypedSetting<TimeSpan> JobsAssignment { get; } = Time("jobs.assignment", "30s", TimeSpan.FromSeconds(2), TimeSpan.FromHours(1),
+        "How long a worker goes on with shards without hearing from their job, and so how long a lost worker's shards wait until another gets them. Longer where the " +
+        "network or the journal is slow. The same on every coordinator, as all of `jobs`.");
+
+    public static TypedSetting<TimeSpan> JobsLease { get; } = Time("jobs.lease", "5m", TimeSpan.FromSeconds(10), TimeSpan.FromHours(24),
+        "How long a job's hold on its images outlives the job's last sign of life: longer than coordinators need to start elsewhere, and at least four times `jobs.assignment`.");
+
+    public static TypedSetting<TimeSpan> JobsImageWait { get; } = Time("jobs.imageWait", "10m", TimeSpan.FromSeconds(1), TimeSpan.FromHours(24 * 7),
+        "How long a job waits for images that others use before it fails.");
+
+    public static TypedSetting<TimeSpan> JobsTaskTime { get; } = Time("jobs.taskTime", "5s", TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1),
+        "About how long a worker shall be busy with the shards that it is given at once: more is fewer messages and writes to the journal, and more lost with a worker.");
+
+    public static TypedSetting<int> JobsImages { get; } = Number("jobs.images", 16, 1, 1024,
+        "Images of a migration at a time, where its manifest does not say (`parallel.images`).");
+
     public static TypedSetting<int> ConsolePort { get; } = Number("console.port", 9110, 0, 65535,
         "The port of the operator's console (Petabridge.Cmd), where this build has it; 0: none. Where the API wants a token there is none unless this is set.");
 
@@ -122,6 +138,7 @@ public static class NodeSettings
         DowningStrategy, DowningQuorum, DowningStableAfter, JournalProvider, JournalFile, JournalConnection, JournalConnectionFile, JournalCreateTables,
         HttpListen, HttpToken, HttpTokenFile, HttpCertificate, HttpCertificatePassword, HttpCertificatePasswordFile, WorkerRoots, WorkerSlots, WorkerSecrets,
         RootLimits,
+        JobsAssignment, JobsLease, JobsImageWait, JobsTaskTime, JobsImages,
         ConsolePort, ConsoleBind, ConsoleManifests, LogLevel, LogFormat, ShutdownTimeout, AddressFile,
     ];
 }

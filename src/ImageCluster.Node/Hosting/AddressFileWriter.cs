@@ -41,6 +41,11 @@ internal sealed class AddressFileWriter(NodeOptions options, IServer server, ISe
                 string.Join(" and ", options.Roles), cluster, string.Join(", ", http));
         }
 
+        if (options.ClusterCertificate is null && !options.IsLocal && log.IsEnabled(LogLevel.Warning))
+        {
+            log.LogWarning("Nodes speak in the clear (cluster.trustedNetwork): whoever reaches {Cluster} can do anything with the cluster", cluster);
+        }
+
         if (options.AddressFile is not { } file)
         {
             return;

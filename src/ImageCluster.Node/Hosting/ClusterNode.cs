@@ -26,7 +26,16 @@ internal static class ClusterNode
             SqliteJournal.Prepare(options.Journal.ConnectionString);
         }
 
-        var settings = new ImageClusterSettings { Partitions = options.Partitions, RootLimits = options.RootLimits };
+        var settings = new ImageClusterSettings
+        {
+            Partitions = options.Partitions,
+            RootLimits = options.RootLimits,
+            AssignmentDuration = options.AssignmentDuration,
+            LeaseDuration = options.LeaseDuration,
+            ImageWait = options.ImageWait,
+            TaskTime = options.TaskTime,
+            ImagesAtATime = options.ImagesAtATime,
+        };
         services.AddAkka(ActorSetup.SystemName, (akka, provider) =>
         {
             akka.WithNode(options);

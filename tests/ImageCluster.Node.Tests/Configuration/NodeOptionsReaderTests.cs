@@ -66,6 +66,29 @@ public sealed class NodeOptionsReaderTests : IDisposable
     }
 
     [Fact]
+    public void Passwords_of_images_are_in_a_directory_of_their_own_or_systemds()
+    {
+        Directory.CreateDirectory(_directory["passwords"]);
+        Assert.Null(Read("--roles", "coordinator").SecretsDirectory);
+        // No setting, however many underscores it has.
+        _environment["IMAGECLUSTER_SECRET_A__B"] = "x";
+        _environment["CREDENTIALS_DIRECTORY"] = "/run/credentials/imagecluster-node.service";
+        Assert.Equal("/run/credentials/imagecluster-node.service", Read("--roles", "coordinator").SecretsDirectory);
+        Assert.Equal(_directory["passwords"], Read("--roles", "coordinator", "--worker.secrets", "passwords").SecretsDirectory);
+    }
+
+    [Fact]
+    public void How_jobs_are_run_can_be_set()
+    {
+        NodeOptions options = Read("--roles", "coordinator");
+        Assert.Equal((30, 300, 600, 5, 16), ((int)options.AssignmentDuration.TotalSeconds, (int)options.LeaseDuration.TotalSeconds, (int)options.ImageWait.TotalSeconds,
+            (int)options.TaskTime.TotalSeconds, options.ImagesAtATime));
+        options = Read("--roles", "coordinator", "--jobs.assignment", "2m", "--jobs.lease", "8m", "--jobs.imageWait", "1h", "--jobs.taskTime", "500ms", "--jobs.images", "3");
+        Assert.Equal((120, 480, 3600, 500, 3), ((int)options.AssignmentDuration.TotalSeconds, (int)options.LeaseDuration.TotalSeconds, (int)options.ImageWait.TotalSeconds,
+            (int)options.TaskTime.TotalMilliseconds, options.ImagesAtATime));
+    }
+
+    [Fact]
     public void Json_is_read_as_yaml_is_and_the_environment_can_name_the_file()
     {
         File.WriteAllText(_directory["node.json"], """{"roles": ["coordinator"], "cluster": {"port": 77}, "log": {"format": "json"}}""");
@@ -91,6 +114,9 @@ public sealed class NodeOptionsReaderTests : IDisposable
     [InlineData("http:\n  listen: ftp://x\n", "which is not http://HOST:PORT or https://HOST:PORT")]
     [InlineData("http:\n  token: \"\"\n", "node.yaml:2: 'http.token' is empty or has a control character")]
     [InlineData("worker:\n  roots: {kvm: /nowhere/at/all}\n", "node.yaml:2: worker.roots: root 'kvm': there is no directory '/nowhere/at/all'")]
+    [InlineData("jobs:\n  lease: 1m\n", "node.yaml:2: jobs.lease: jobs.lease must be at least four times jobs.assignment")]
+    [InlineData("jobs:\n  assignment: 2m\n", "node.yaml:2: jobs.assignment: jobs.lease must be at least four times jobs.assignment")]
+    [InlineData("worker:\n  secrets: /nowhere/at/all\n", "node.yaml:2: worker.secrets: there is no directory '/nowhere/at/all'")]
     [InlineData("limits:\n  roots: {kvm: none}\n", "has 'none' for 'kvm', which is not a number from 1 to 1000000")]
     public void What_is_wrong_is_said_with_its_place(string yaml, string problem)
     {
