@@ -107,10 +107,10 @@ public sealed class ApplianceTests : IDisposable
     }
 
     [Fact]
-    public void AnAddressIsNoPlaceForTargets()
+    public void AWebServerIsNoPlaceForTargets()
     {
         _lab.AddRaw("a.raw", 1, 512);
-        Assert.Contains("targets go to a directory", _lab.Run("migrate", "--to", "raw", "src", "s3://bucket/x").Error, StringComparison.Ordinal);
+        Assert.Contains("Targets go to a directory", _lab.Run("migrate", "--to", "raw", "src", "https://example.org/x").Expect(2).Error, StringComparison.Ordinal);
     }
 
     private void Add(string name, params (string Name, byte[] Content)[] disks) => File.WriteAllBytes(_lab[$"src/{name}"], OvaBuilder.Ova(disks));

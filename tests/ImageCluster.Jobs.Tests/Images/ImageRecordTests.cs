@@ -115,7 +115,7 @@ public class ImageRecordTests
         }
 
         Refusal refusal = Refuse(RefusalKind.HasDependents, Take("job-1", purpose));
-        Assert.Contains("kvm:top.qcow2 stands on it and would be corrupted", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("kvm:top.qcow2 stands on it and would be corrupted (image forget-dependent, where it was deleted)", refusal.Message, StringComparison.Ordinal);
 
         // The commit of that very overlay is what it is there for.
         Accept(Take("job-1", purpose) with { Via = [Overlay] });
@@ -137,7 +137,7 @@ public class ImageRecordTests
         Accept(new EndUse(Image, _now, State.LastToken));
         Accept(new AddDependent(Image, _now, new ImageName("kvm", "other.qcow2")));
         Refusal refusal = Refuse(RefusalKind.HasDependents, through);
-        Assert.Equal("what kvm:a.qcow2 stands on cannot be changed: kvm:other.qcow2 stands on it and would be corrupted", refusal.Message);
+        Assert.Equal("what kvm:a.qcow2 stands on cannot be changed: kvm:other.qcow2 stands on it and would be corrupted (image forget-dependent, where it was deleted)", refusal.Message);
         // Reading alone harms nobody.
         Granted("job-2", UsePurpose.Read);
     }
