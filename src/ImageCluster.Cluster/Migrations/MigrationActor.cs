@@ -260,10 +260,9 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
             return reply;
         }
 
-        // Submitted by an earlier version that made something else of the manifest, it goes on: what comes of it is for it to report.
-        return await _keepers.Jobs().Ask<JobReply>(new DescribeJob(command.JobId), _settings.AskTimeout).ConfigureAwait(false) is JobDescription
-            ? new JobDone(command.JobId)
-            : reply;
+        // Submitted by an earlier version that made something else of the manifest, it goes on: what comes of it is for it to report, unless it is over.
+        JobReply found = await _keepers.Jobs().Ask<JobReply>(new DescribeJob(command.JobId), _settings.AskTimeout).ConfigureAwait(false);
+        return found is JobDescription ? found : reply;
     }
 
     private void Told(JobTold told)
@@ -283,8 +282,17 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
+        if (told is { IsSubmission: true, Reply: JobDescription { Summary: { Outcome: { } outcome } job } })
+        {
+            _told.Remove(told.JobId);
+            Over(told.JobId, ResultOf(job, outcome), Advance);
+            return;
+        }
+
         Advance();
     }
+
+    private static ImageResult ResultOf(JobSummary job, JobOutcome outcome) => new(outcome, job.Reason, job.Digest, job.BytesRead, job.BytesWritten);
 
     private void Reported(ReportJob report)
     {
@@ -296,7 +304,7 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
             _told.Remove(job.JobId);
             _gatheringIsOver |= job.JobId == MigrationJobs.GatherJobId(_id);
             _progress.Remove(isImage ? index : MigrationOverviews.Gathering);
-            Over(job.JobId, new ImageResult(outcome, job.Reason, job.Digest, job.BytesRead, job.BytesWritten), () =>
+            Over(job.JobId, ResultOf(job, outcome), () =>
             {
                 sender.Tell(new MigrationDone(_id));
                 Advance();

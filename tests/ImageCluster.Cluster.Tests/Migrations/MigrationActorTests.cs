@@ -126,13 +126,20 @@ public sealed class MigrationActorTests : IDisposable
         Assert.Equal(("cancelled", "cancelled by ann"), (await node.JobEndAsync("m.gather")).Summary is var end ? (end.State, end.Reason) : default);
     }
 
-    [Fact]
-    public async Task A_job_that_was_submitted_before_with_another_meaning_is_waited_for()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_job_that_was_submitted_before_with_another_meaning_is_waited_for(bool isOver)
     {
         await using TestNode node = await StartAsync();
         // As an earlier version of the program would have.
         var before = new ConvertSpec { Source = new ImageName("kvm", "0.vmdk"), Target = new ImageName("kvm", "0.qcow2"), TargetFormat = "qcow2", Compress = true, Verify = VerifyMode.None };
         await node.SubmitAsync("m.0.1", before, new JobSettings { Migration = "m" });
+        if (isOver)
+        {
+            await node.JobEndAsync("m.0.1");
+        }
+
         await SubmitAsync(node, "m");
         MigrationDescription end = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
         Assert.Equal((MigrationPhase.Succeeded, 4), (end.Overview.Phase, end.Overview.Numbers.Succeeded));
