@@ -57,6 +57,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         _offers = new JobOffers(keepers, settings);
         _leases = new JobLeases(settings.LeaseDuration);
         _voice = new JobVoice(keepers);
+        _offeredSince = _clock.Now;
         Recover<Unreadable>(e => _unreadable ??= e.Reason);
         Recover<JobEvent>(e => _state = JobRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());

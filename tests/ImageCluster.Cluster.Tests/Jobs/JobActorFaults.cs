@@ -175,6 +175,21 @@ public sealed class JobActorFaults : ActorTest
     }
 
     [Fact]
+    public async Task It_says_that_it_waits_for_a_worker_only_when_it_has()
+    {
+        _time = _still;
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        // Each beat offers again, and looks how long the job has waited.
+        for (int i = 0; i < 5; i++)
+        {
+            await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting > 0, TimeSpan.FromSeconds(30));
+        }
+
+        Assert.Equal("", (await job.Ask<JobDescription>(new DescribeJob("j"), Soon)).Summary.Reason);
+    }
+
+    [Fact]
     public async Task What_is_done_is_published_under_the_lease_that_holds_after_a_restart()
     {
         _time = _still;

@@ -10,6 +10,7 @@ using ImageCluster.Cluster.Jobs;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Migrations;
 using ImageCluster.Cluster.Scheduling;
+using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work.Running;
 using LinqToDB;
@@ -144,9 +145,17 @@ internal sealed class TestNode : IAsyncDisposable
     public Task<JobDone> SubmitAsync(string id, JobSpec spec, JobSettings? settings = null) =>
         AskAsync<JobDone>(Jobs, new SubmitJob(id, default, spec, settings ?? JobSettings.Default));
 
-    /// <summary>Waits until a job is as it should be.</summary>
-    public Task<JobDescription> JobAsync(string id, Func<JobDescription, bool> isSo) =>
-        UntilAsync(() => AskAsync<JobDescription>(Jobs, new DescribeJob(id)), isSo, job => $"{job.Summary.State} at {job.Summary.Stage}: {job.Summary.Reason}");
+    /// <summary>Waits until there is a job, as a migration may submit it a moment later, and it is as it should be.</summary>
+    public async Task<JobDescription> JobAsync(string id, Func<JobDescription, bool> isSo) =>
+        (await UntilAsync(
+            async () => await AskAsync<object>(Jobs, new DescribeJob(id)) switch
+            {
+                JobDescription job => job,
+                JobRefused { Refusal.Kind: RefusalKind.Unknown } => null,
+                object other => throw new InvalidOperationException($"job {id} was described by {other}"),
+            },
+            job => job is not null && isSo(job),
+            job => job is null ? $"there is no job {id}" : $"{job.Summary.State} at {job.Summary.Stage}: {job.Summary.Reason}"))!;
 
     public Task<JobDescription> JobEndAsync(string id) => JobAsync(id, job => job.Summary is { HasEnded: true, Uses.IsEmpty: true });
 
