@@ -45,7 +45,7 @@ internal sealed class SimulatedCluster : IAsyncDisposable
             Journal = new JournalOptions(false, new SqliteConnectionStringBuilder { DataSource = Path.Join(directory, "journal.db"), DefaultTimeout = 30 }.ToString(), true),
             HttpListen = [],
         };
-        SqliteJournal.Prepare(options.Journal.ConnectionString);
+        SqliteJournal.Prepare(options.Journal!.ConnectionString);
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddAkka(ActorSetup.SystemName, (akka, _) => akka
             .AddHocon("akka.loglevel = WARNING", HoconAddMode.Prepend)

@@ -42,11 +42,19 @@ public class ComposeTests
     }
 
     [Fact]
-    public void NodesAreRestrictedAndWaitForTheDatabase() => Assert.All(Nodes, node =>
+    public void NodesAreRestricted() => Assert.All(Nodes, node =>
     {
         Assert.Equal("true", node.Value.Text("read_only"));
         Assert.Equal("ALL", node.Value.Text("cap_drop/0"));
-        Assert.Equal("service_healthy", node.Value.Text("depends_on/database/condition"));
+    });
+
+    [Fact]
+    public void OnlyCoordinatorsHaveTheJournal() => Assert.All(Nodes, node =>
+    {
+        bool keeps = node.Value.Text("environment/IMAGECLUSTER_ROLES") == "coordinator";
+        Assert.Equal(keeps ? "service_healthy" : null, node.Value.Text("depends_on/database/condition"));
+        Assert.Equal(keeps ? ["token", "journal"] : ["token"], node.Value.Items("secrets").Select(secret => secret.ToString()));
+        Assert.Equal(keeps, node.Value.Entries("environment").Any(setting => setting.Key.StartsWith("IMAGECLUSTER_JOURNAL__", StringComparison.Ordinal)));
     });
 
     [Fact]

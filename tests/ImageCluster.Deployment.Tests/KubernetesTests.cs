@@ -52,6 +52,19 @@ public class KubernetesTests
 
     [SkippableTheory]
     [MemberData(nameof(Overlays))]
+    public void WorkersHaveNoSecretOfTheJournals(string overlay)
+    {
+        Kustomization rendered = Kustomization.Render(overlay);
+        YamlNode secret = Assert.Single(rendered.Workers.Items("spec/template/spec/volumes"), volume => volume.Text("name") == "secrets");
+        Assert.Equal("token", Assert.Single(secret.Items("secret/items")).Text("key"));
+        Assert.DoesNotContain(rendered.Workers.Items("spec/template/spec/volumes"), volume => volume.Text("name") == "journal");
+        // Nor a way to the database.
+        YamlNode policy = Assert.Single(rendered.OfKind("NetworkPolicy"), policy => policy.Items("spec/egress").Any(rule => rule.Text("ports/0/port") == "5432"));
+        Assert.Equal("coordinator", policy.Entries("spec/podSelector/matchLabels").Single(label => label.Key == "app.kubernetes.io/component").Value.ToString());
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Overlays))]
     public void SettingsAreTheNodes(string overlay)
     {
         Kustomization rendered = Kustomization.Render(overlay);

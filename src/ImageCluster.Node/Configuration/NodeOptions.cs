@@ -28,7 +28,12 @@ public sealed record NodeOptions
 
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(10);
 
-    public required JournalOptions Journal { get; init; }
+    /// <summary>Null where the node is no coordinator: it keeps no records.</summary>
+    public required JournalOptions? Journal { get; init; }
+
+    public bool IsCoordinator => Roles.Contains(ImageClusterSettings.CoordinatorRole);
+
+    public bool IsWorker => Roles.Contains(ImageClusterSettings.WorkerRole);
 
     public required IReadOnlyList<Uri> HttpListen { get; init; }
 

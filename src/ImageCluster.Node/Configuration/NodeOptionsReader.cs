@@ -167,7 +167,8 @@ public sealed class NodeOptionsReader
             ValidateCertificates = _values.Get(NodeSettings.TlsValidate),
             Quorum = Quorum(),
             StableAfter = _values.Get(NodeSettings.DowningStableAfter),
-            Journal = Journal(),
+            // Of others not even the secret's file is looked at: it need not be there.
+            Journal = roles.Contains(ImageClusterSettings.CoordinatorRole) ? Journal() : null,
             HttpListen = _values.Get(NodeSettings.HttpListen),
             HttpToken = Token(),
             HttpCertificate = HttpCertificate(),

@@ -58,7 +58,8 @@ public static class NodeSettings
         "How long the picture must stay the same before the other part is given up. Longer for more nodes (20s for some tens).");
 
     public static TypedSetting<string> JournalProvider { get; } = Choice("journal.provider", Sqlite, [Sqlite, PostgreSql],
-        "Where records are kept. SQLite is a file on one machine, for one node or several processes there; coordinators on several machines need PostgreSQL.");
+        "Where coordinators keep records: a node of another role opens no journal and looks at none of these settings. SQLite is a file on one machine, for one node or several " +
+        "processes there; coordinators on several machines need PostgreSQL.");
 
     public static TypedSetting<string> JournalFile { get; } = Text("journal.file", "file", "imagecluster.db", "The file of SQLite.");
 

@@ -7,7 +7,7 @@ namespace ImageCluster.Node.Health;
 
 /// <summary>
 /// <c>/health/live</c>: the process answers; nothing else is looked at, so that no database trouble has nodes killed. <c>/health/ready</c>: it is a
-/// member of the cluster and its journal answers.
+/// member of the cluster and, where it keeps records, its journal answers.
 /// </summary>
 internal static class HealthEndpoints
 {

@@ -7,7 +7,7 @@ using Npgsql;
 namespace ImageCluster.Node.Health;
 
 /// <summary>The journal's database answers.</summary>
-internal sealed class JournalCheck(NodeOptions options) : IHealthCheck
+internal sealed class JournalCheck(JournalOptions journal) : IHealthCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
@@ -17,13 +17,13 @@ internal sealed class JournalCheck(NodeOptions options) : IHealthCheck
         patience.CancelAfter(Patience);
         try
         {
-            await using DbConnection connection = options.Journal.IsPostgreSql
-                ? new NpgsqlConnection(options.Journal.ConnectionString)
-                : new SqliteConnection(options.Journal.ConnectionString);
+            await using DbConnection connection = journal.IsPostgreSql
+                ? new NpgsqlConnection(journal.ConnectionString)
+                : new SqliteConnection(journal.ConnectionString);
             await connection.OpenAsync(patience.Token);
             await using DbCommand command = connection.CreateCommand();
             // SQLite does not open its file before it is asked for something that stands there.
-            command.CommandText = options.Journal.IsPostgreSql ? "SELECT 1" : "SELECT count(*) FROM sqlite_schema";
+            command.CommandText = journal.IsPostgreSql ? "SELECT 1" : "SELECT count(*) FROM sqlite_schema";
             await command.ExecuteScalarAsync(patience.Token);
             return HealthCheckResult.Healthy("answers");
         }

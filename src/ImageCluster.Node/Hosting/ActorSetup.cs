@@ -39,13 +39,15 @@ internal static class ActorSetup
                 ? new StaticQuorumOption { QuorumSize = quorum, Role = ImageClusterSettings.CoordinatorRole }
                 : new KeepMajorityOption { Role = ImageClusterSettings.CoordinatorRole },
         })
-        .WithSqlPersistence(
-            options.Journal.IsPostgreSql
-                ? new DataOptions().UseConnectionString(ProviderName.PostgreSQL15, options.Journal.ConnectionString)
-                : SqliteJournal.Options(options.Journal.ConnectionString),
-            autoInitialize: options.Journal.CreateTables)
+        .WithJournal(options.Journal)
         // Without seeds a cluster of its own, also where the system chose the port, which no list could name.
         .AddStartup((system, _) => ClusterEntry.Enter(system, [.. options.Seeds.Select(seed => new Address(Protocol(options), SystemName, seed.Host, seed.Port))]));
+
+    private static AkkaConfigurationBuilder WithJournal(this AkkaConfigurationBuilder akka, JournalOptions? journal) => journal is null ? akka : akka.WithSqlPersistence(
+        journal.IsPostgreSql
+            ? new DataOptions().UseConnectionString(ProviderName.PostgreSQL15, journal.ConnectionString)
+            : SqliteJournal.Options(journal.ConnectionString),
+        autoInitialize: journal.CreateTables);
 
     public static string Protocol(NodeOptions options) => options.ClusterCertificate is null ? "akka.tcp" : "akka.ssl.tcp";
 
@@ -70,7 +72,7 @@ internal static class ActorSetup
         """;
 
     // What many records store at one time is one transaction. SQLite has one writer: others would only wait for it, and look again now and then.
-    private static string Journal(JournalOptions journal) => $$"""
+    private static string Journal(JournalOptions? journal) => journal is null ? "" : $$"""
         akka.persistence.journal.sql {
           batch-size = 400
           prefer-parameters-on-multirow-insert = on

@@ -21,9 +21,9 @@ internal static class ClusterNode
 {
     public static void AddClusterNode(this IServiceCollection services, NodeOptions options)
     {
-        if (!options.Journal.IsPostgreSql)
+        if (options.Journal is { IsPostgreSql: false } journal)
         {
-            SqliteJournal.Prepare(options.Journal.ConnectionString);
+            SqliteJournal.Prepare(journal.ConnectionString);
         }
 
         var settings = new ImageClusterSettings
@@ -39,10 +39,10 @@ internal static class ClusterNode
         services.AddAkka(ActorSetup.SystemName, (akka, provider) =>
         {
             akka.WithNode(options);
-            _ = options.Roles.Contains(ImageClusterSettings.CoordinatorRole)
+            _ = options.IsCoordinator
                 ? akka.WithCoordinator(settings, TimeProvider.System)
                 : akka.WithRecordProxies(settings);
-            if (options.Roles.Contains(ImageClusterSettings.WorkerRole))
+            if (options.IsWorker)
             {
                 var worker = new WorkerSettings { Roots = options.Roots, Slots = options.Slots, StopTimeout = options.ShutdownTimeout / 2 };
                 var secrets = new SecretStore(options.SecretsDirectory, Environment.GetEnvironmentVariable);

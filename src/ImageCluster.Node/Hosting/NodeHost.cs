@@ -19,9 +19,12 @@ public static class NodeHost
     {
         WebApplicationBuilder builder = Prepare(options);
         builder.Services.AddClusterNode(options);
-        builder.Services.AddHealthChecks()
-            .AddCheck<MembershipCheck>("cluster", tags: [HealthEndpoints.Ready])
-            .AddCheck<JournalCheck>("journal", tags: [HealthEndpoints.Ready]);
+        IHealthChecksBuilder checks = builder.Services.AddHealthChecks().AddCheck<MembershipCheck>("cluster", tags: [HealthEndpoints.Ready]);
+        if (options.Journal is { } journal)
+        {
+            checks.AddCheck("journal", new JournalCheck(journal), tags: [HealthEndpoints.Ready]);
+        }
+
         return Finish(builder, options);
     }
 

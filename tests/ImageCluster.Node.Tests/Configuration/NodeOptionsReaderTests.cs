@@ -20,9 +20,9 @@ public sealed class NodeOptionsReaderTests : IDisposable
         Assert.Equal(["coordinator"], options.Roles);
         Assert.Equal(new NodeAddress("127.0.0.1", "127.0.0.1", 4053), options.Cluster);
         Assert.Equal("http://127.0.0.1:8080/", Assert.Single(options.HttpListen).ToString());
-        Assert.Contains(Path.Join(_directory.Path, "imagecluster.db"), options.Journal.ConnectionString, StringComparison.Ordinal);
-        Assert.False(options.Journal.IsPostgreSql);
-        Assert.True(options.Journal.CreateTables);
+        Assert.Contains(Path.Join(_directory.Path, "imagecluster.db"), options.Journal!.ConnectionString, StringComparison.Ordinal);
+        Assert.False(options.Journal!.IsPostgreSql);
+        Assert.True(options.Journal!.CreateTables);
         Assert.Null(options.Quorum);
         Assert.Null(options.HttpToken);
         Assert.Equal(Environment.ProcessorCount, options.Slots);
@@ -33,7 +33,7 @@ public sealed class NodeOptionsReaderTests : IDisposable
     {
         Directory.CreateDirectory(_directory["etc/disks"]);
         File.WriteAllText(_directory["etc/node.yaml"], """
-            roles: [worker]
+            roles: [coordinator, worker]
             cluster:
               port: 1001
               seeds: [one:4053, "two:4053"]
@@ -52,14 +52,14 @@ public sealed class NodeOptionsReaderTests : IDisposable
         _environment["IMAGECLUSTER_WORKER__SLOTS"] = "5";
         _environment["IMAGECLUSTER_SEED"] = "random";
         NodeOptions options = Read("--config", "etc/node.yaml", "--worker.slots=7");
-        Assert.Equal(["worker"], options.Roles);
+        Assert.Equal(["coordinator", "worker"], options.Roles);
         Assert.Equal(1001, options.Cluster.Port);
         Assert.Equal("one:4053 two:4053", string.Join(' ', options.Seeds.Select(seed => $"{seed.Host}:{seed.Port}")));
         Assert.Equal(2002, options.HttpListen[0].Port);
         Assert.Equal(7, options.Slots);
         // Relative to the file.
         Assert.Equal(_directory["etc/disks"], options.Roots["kvm"]);
-        Assert.Contains(_directory["etc/records.db"], options.Journal.ConnectionString, StringComparison.Ordinal);
+        Assert.Contains(_directory["etc/records.db"], options.Journal!.ConnectionString, StringComparison.Ordinal);
         Assert.Equal(4, options.RootLimits["kvm"]);
         Assert.Equal(2, options.Quorum);
         Assert.Equal(TimeSpan.FromSeconds(20), options.StableAfter);
@@ -194,12 +194,22 @@ public sealed class NodeOptionsReaderTests : IDisposable
         _environment["IMAGECLUSTER_JOURNAL__CONNECTION"] = "Host=db;Password=secret1;Database=x";
         Assert.Contains("goes with journal.provider: postgresql only", Problem("--roles", "coordinator"), StringComparison.Ordinal);
         NodeOptions options = Read("--roles", "coordinator", "--journal.provider", "postgresql");
-        Assert.True(options.Journal.IsPostgreSql);
+        Assert.True(options.Journal!.IsPostgreSql);
         Assert.DoesNotContain("secret1", options.ToString(), StringComparison.Ordinal);
         _environment["IMAGECLUSTER_JOURNAL__CONNECTION"] = "Hots=db";
         Assert.Contains("not a connection string", Problem("--roles", "coordinator", "--journal.provider", "postgresql"), StringComparison.Ordinal);
         _environment.Clear();
         Assert.Contains("there is no directory", Problem("--roles", "coordinator", "--journal.file", "none/x.db"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_node_that_is_no_coordinator_has_no_journal()
+    {
+        // Settings that nodes share may speak of it; neither the secret nor the directory need be there.
+        _environment["IMAGECLUSTER_JOURNAL__PROVIDER"] = "postgresql";
+        _environment["IMAGECLUSTER_JOURNAL__CONNECTIONFILE"] = "/nowhere/at/all";
+        Assert.Null(Read("--roles", "worker", "--worker.roots", $"kvm={_directory.Path}").Journal);
+        Assert.Contains("/nowhere/at/all", Assert.Single(Problems("--roles", "coordinator"), problem => problem.Contains("connectionFile: ", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -94,6 +94,32 @@ public sealed class NodeProcessTests : IDisposable
         Assert.Equal(RefusalReason.Unauthorized, (await Assert.ThrowsAsync<OperationRefusedException>(() => stranger.ListWorkersAsync())).Reason);
     }
 
+    [SkippableFact]
+    public async Task A_worker_that_is_no_coordinator_works_without_a_journal()
+    {
+        QemuTools.Require();
+        File.WriteAllBytes(_directory["disks/0.img"], new byte[1 << 20]);
+        NodeProgram program = NodeProgram.Find(AppContext.BaseDirectory, _ => null)!;
+        string[] common = ["--cluster.port", "0", "--http.listen", "http://127.0.0.1:0", "--console.port", "0"];
+        var coordinator = DemoNode.Start(program, 1, _directory.Path, [.. common, "--roles", "coordinator", "--journal.file", _directory["journal.db"]]);
+        _nodes.Add(coordinator);
+        await coordinator.WaitAsync(CancellationToken.None);
+        var worker = DemoNode.Start(program, 2, _directory.Path,
+            [.. common, "--roles", "worker", "--cluster.seeds", coordinator.ClusterAddress, "--worker.roots", $"disks={_directory["disks"]},targets={_directory["targets"]}",
+                "--journal.provider", "postgresql", "--journal.connectionFile", _directory["no-secret-here"]]);
+        _nodes.Add(worker);
+        await worker.WaitAsync(CancellationToken.None);
+        using var client = new ClusterClient(worker.Url!, null);
+        await UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = Manifest }), _ => true);
+        MigrationDocument end = await UntilAsync(() => client.GetMigrationAsync("lab"), migration => migration.IsOver);
+        Assert.True(end.State == "succeeded", $"{end.State}: {string.Join("; ", end.Reasons)}");
+        QemuTools.Img("compare", "-f", "raw", "-F", "qcow2", _directory["disks/0.img"], _directory["targets/0.qcow2"]);
+        using var http = new HttpClient();
+        string ready = await http.GetStringAsync(new Uri(worker.Url!, "health/ready"));
+        Assert.DoesNotContain("journal", ready, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("journal", await http.GetStringAsync(new Uri(coordinator.Url!, "health/ready")), StringComparison.OrdinalIgnoreCase);
+    }
+
     private async Task<ClusterClient> StartAsync(int count, string? token = null, params string[] more)
     {
         NodeProgram program = NodeProgram.Find(AppContext.BaseDirectory, _ => null)!;

@@ -66,7 +66,7 @@ public sealed class SqliteJournalTests : IDisposable
             Journal = new JournalOptions(false, connectionString, true),
             HttpListen = [new Uri("http://127.0.0.1:0")],
         };
-        Assert.Equal(isOne ? HealthStatus.Healthy : HealthStatus.Unhealthy, (await new JournalCheck(options).CheckHealthAsync(new HealthCheckContext())).Status);
+        Assert.Equal(isOne ? HealthStatus.Healthy : HealthStatus.Unhealthy, (await new JournalCheck(options.Journal!).CheckHealthAsync(new HealthCheckContext())).Status);
     }
 
     public void Dispose()
