@@ -1,4 +1,5 @@
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Jobs;
 
 namespace ImageCluster.Cluster.Directories;
 
@@ -11,6 +12,16 @@ internal sealed class DirectoryEntries
     private readonly Dictionary<string, JobSummary> _jobs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MigrationOverview> _migrations = new(StringComparer.Ordinal);
     private readonly Queue<string> _endedOfMigrations = new();
+
+    // Where in the journal the last note stands that was stored of each.
+    private readonly Dictionary<string, long> _storedJobs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _storedMigrations = new(StringComparer.Ordinal);
+
+    /// <summary>The last place in the journal of what was forgotten.</summary>
+    public long ForgottenTo { get; private set; }
+
+    /// <summary>The first place in the journal that is needed.</summary>
+    public long FirstStored => _storedJobs.Values.Concat(_storedMigrations.Values).DefaultIfEmpty(long.MaxValue).Min();
 
     public bool MustStore(JobSummary job) => job.Migration.Length == 0 &&
         (!_jobs.TryGetValue(job.JobId, out JobSummary? known) || (job.HasEnded && !known.HasEnded));
@@ -39,6 +50,60 @@ internal sealed class DirectoryEntries
     }
 
     public void Set(MigrationOverview migration) => _migrations[migration.MigrationId] = migration;
+
+    public void Stored(IDirectoryMessage note, long sequence)
+    {
+        switch (note)
+        {
+            case NoteJob job:
+                _storedJobs[job.Job.JobId] = sequence;
+                break;
+            case NoteMigration migration:
+                _storedMigrations[migration.Migration.MigrationId] = sequence;
+                break;
+        }
+    }
+
+    /// <summary>What stands in the journal before a place, as it is known now.</summary>
+    public IEnumerable<IDirectoryMessage> StoredBefore(long sequence) =>
+        _storedJobs.Where(pair => pair.Value < sequence).OrderBy(pair => pair.Value).Select(IDirectoryMessage (pair) => new NoteJob(_jobs[pair.Key] with { Uses = [] }))
+            .Concat(_storedMigrations.Where(pair => pair.Value < sequence).OrderBy(pair => pair.Value).Select(pair => new NoteMigration(_migrations[pair.Key])));
+
+    /// <summary>Jobs of no migration that ended before; the migration has the others.</summary>
+    public IEnumerable<string> JobsOver(Instant before) => _jobs.Values.Where(job => job.Migration.Length == 0 && job.EndedAt < before).Select(job => job.JobId);
+
+    public IEnumerable<string> MigrationsOver(Instant before) => _migrations.Values.Where(migration => migration.EndedAt < before).Select(migration => migration.MigrationId);
+
+    public void ForgetJob(string id, Instant endedBefore)
+    {
+        if (_jobs.TryGetValue(id, out JobSummary? job) && job.EndedAt < endedBefore)
+        {
+            _jobs.Remove(id);
+            Forget(_storedJobs, id);
+        }
+    }
+
+    /// <summary>The migration and its jobs.</summary>
+    public void ForgetMigration(string id, Instant endedBefore)
+    {
+        if (_migrations.TryGetValue(id, out MigrationOverview? migration) && migration.EndedAt < endedBefore)
+        {
+            _migrations.Remove(id);
+            Forget(_storedMigrations, id);
+            foreach (JobSummary job in _jobs.Values.Where(job => job.Migration == id).ToArray())
+            {
+                _jobs.Remove(job.JobId);
+            }
+        }
+    }
+
+    private void Forget(Dictionary<string, long> stored, string id)
+    {
+        if (stored.Remove(id, out long sequence))
+        {
+            ForgottenTo = Math.Max(ForgottenTo, sequence);
+        }
+    }
 
     public JobPage List(ListJobs list)
     {

@@ -62,7 +62,7 @@ public static class ImageClusterHosting
             Options(remember: false))
         .WithShardRegion<DirectoryActor>(
             DirectoryRegion,
-            (_, _, _) => _ => Props.Create(() => new DirectoryActor()),
+            (_, registry, _) => _ => Props.Create(() => new DirectoryActor(settings, KeepersOf(registry), time)),
             RecordExtractor.ForDirectory(),
             Options(remember: false))
         .WithShardRegion<MigrationActor>(

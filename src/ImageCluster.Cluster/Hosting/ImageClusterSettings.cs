@@ -17,6 +17,12 @@ public sealed record ImageClusterSettings
     /// <summary>A record that nothing hangs on leaves memory after so long without a message.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>Jobs and migrations that ended so long ago are forgotten; null: never.</summary>
+    public TimeSpan? Retention { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>How often the directory looks for such.</summary>
+    public TimeSpan ForgetEvery { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>Tasks at a time that touch a root, by its name; no limit for a root that is not named.</summary>
     public IReadOnlyDictionary<string, int> RootLimits { get; init; } = new Dictionary<string, int>();
 

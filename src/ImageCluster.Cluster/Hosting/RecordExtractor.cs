@@ -29,6 +29,7 @@ public sealed class RecordExtractor : HashCodeMessageExtractor
         JobCommand command => command.JobId,
         DescribeJob query => query.JobId,
         ListCopied query => query.JobId,
+        ForgetJob forget => forget.JobId,
         GatheredImages gathered => gathered.JobId,
         _ => null,
     });
@@ -40,6 +41,7 @@ public sealed class RecordExtractor : HashCodeMessageExtractor
         DescribeMigration query => query.MigrationId,
         ListMigrationImages query => query.MigrationId,
         ReportJob report => report.MigrationId,
+        ForgetMigration forget => forget.MigrationId,
         GatheredImages gathered => gathered.MigrationId,
         _ => null,
     });

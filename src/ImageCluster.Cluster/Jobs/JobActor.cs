@@ -62,6 +62,9 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         Recover<JobEvent>(e => _state = JobRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());
         Command<object>(RefuseUnreadable, message => _unreadable is not null && message is not StopRecord);
+        Command<object>(AnswerForgotten, message => _forgetters.Count > 0 && message is not StopRecord);
+        Command<ForgetJob>(Forget);
+        Command<SubmitJob>(RefuseAgain, _ => WasForgotten);
         Command<GiveWork>(Give);
         Command<CompleteShards>(Complete);
         Command<RenewAssignment>(Renew);

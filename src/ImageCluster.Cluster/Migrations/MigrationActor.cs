@@ -17,7 +17,7 @@ namespace ImageCluster.Cluster.Migrations;
 /// Keeps the record of one migration: has its images gathered by a worker, then a job for each, a base before what stands on it. Sharded and remembered:
 /// after a restart of the cluster it goes on without being asked. What is not stored is not answered, as with <see cref="ImageActor"/>.
 /// </summary>
-public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
+public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
 {
     private readonly ImageClusterSettings _settings;
     private readonly RecordKeepers _keepers;
@@ -45,6 +45,9 @@ public sealed class MigrationActor : ReceivePersistentActor, IWithTimers
         Recover<MigrationEvent>(e => _state = MigrationRecord.Apply(_state, e));
         Recover<RecoveryCompleted>(_ => StartAgain());
         Command<object>(RefuseUnreadable, message => _unreadable is not null && message is not StopRecord);
+        Command<object>(AnswerForgotten, message => _forgetters.Count > 0 && message is not StopRecord);
+        Command<ForgetMigration>(Forget);
+        Command<SubmitMigration>(RefuseAgain, _ => WasForgotten);
         Command<SubmitMigration>(Submit);
         Command<MigrationCommand>(Answer);
         Command<GatheredImages>(Gathered);

@@ -45,7 +45,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
         typeof(JobReply), typeof(WorkWanted), typeof(WorkOffered), typeof(GiveWork), typeof(ShardTask), typeof(AbandonTask),
         typeof(ListCopied), typeof(ReserveBytes), typeof(BytesReserved),
         typeof(DescribeQueue), typeof(QueueDescription),
-        typeof(DescribeJob), typeof(ReportJob), typeof(MigrationReply), typeof(DescribeMigration), typeof(ListMigrationImages), typeof(GatheredImages),
+        typeof(DescribeJob), typeof(ReportJob), typeof(ForgetJob), typeof(ForgetMigration), typeof(MigrationReply), typeof(DescribeMigration), typeof(ListMigrationImages), typeof(GatheredImages),
         typeof(IDirectoryMessage), typeof(EntryNoted), typeof(JobPage), typeof(MigrationPage), typeof(ImagePage),
     ];
 

@@ -62,6 +62,8 @@ public sealed record NodeOptions
 
     public TimeSpan TaskTime { get; init; } = new ImageClusterSettings().TaskTime;
 
+    public TimeSpan? Retention { get; init; } = new ImageClusterSettings().Retention;
+
     public int ImagesAtATime { get; init; } = new ImageClusterSettings().ImagesAtATime;
 
     /// <summary>Null: no console.</summary>

@@ -181,6 +181,7 @@ public sealed class NodeOptionsReader
             ImageWait = _values.Get(NodeSettings.JobsImageWait),
             TaskTime = _values.Get(NodeSettings.JobsTaskTime),
             ImagesAtATime = _values.Get(NodeSettings.JobsImages),
+            Retention = _values.Get(NodeSettings.JobsKeepDays) is > 0 and int days ? TimeSpan.FromDays(days) : null,
             Console = Console(trusted),
             ManifestDirectory = DirectoryOf(NodeSettings.ConsoleManifests),
             LogLevel = _values.Get(NodeSettings.LogLevel),

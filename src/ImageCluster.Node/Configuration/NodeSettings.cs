@@ -114,6 +114,9 @@ public static class NodeSettings
     public static TypedSetting<int> JobsImages { get; } = Number("jobs.images", 16, 1, 1024,
         "Images of a migration at a time, where its manifest does not say (`parallel.images`).");
 
+    public static TypedSetting<int> JobsKeepDays { get; } = Number("jobs.keepDays", 90, 0, 36_500,
+        "How many days jobs and migrations that are over stay listed and in the journal; 0: for ever. What images know of each other is kept.");
+
     public static TypedSetting<int> ConsolePort { get; } = Number("console.port", 9110, 0, 65535,
         "The port of the operator's console (Petabridge.Cmd), where this build has it; 0: none. Where the API wants a token there is none unless this is set.");
 
@@ -139,7 +142,7 @@ public static class NodeSettings
         DowningStrategy, DowningQuorum, DowningStableAfter, JournalProvider, JournalFile, JournalConnection, JournalConnectionFile, JournalCreateTables,
         HttpListen, HttpToken, HttpTokenFile, HttpCertificate, HttpCertificatePassword, HttpCertificatePasswordFile, WorkerRoots, WorkerSlots, WorkerSecrets,
         RootLimits,
-        JobsAssignment, JobsLease, JobsImageWait, JobsTaskTime, JobsImages,
+        JobsAssignment, JobsLease, JobsImageWait, JobsTaskTime, JobsImages, JobsKeepDays,
         ConsolePort, ConsoleBind, ConsoleManifests, LogLevel, LogFormat, ShutdownTimeout, AddressFile,
     ];
 }

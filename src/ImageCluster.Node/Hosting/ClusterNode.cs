@@ -35,6 +35,7 @@ internal static class ClusterNode
             ImageWait = options.ImageWait,
             TaskTime = options.TaskTime,
             ImagesAtATime = options.ImagesAtATime,
+            Retention = options.Retention,
         };
         services.AddAkka(ActorSetup.SystemName, (akka, provider) =>
         {

@@ -86,6 +86,9 @@ public sealed class NodeOptionsReaderTests : IDisposable
         options = Read("--roles", "coordinator", "--jobs.assignment", "2m", "--jobs.lease", "8m", "--jobs.imageWait", "1h", "--jobs.taskTime", "500ms", "--jobs.images", "3");
         Assert.Equal((120, 480, 3600, 500, 3), ((int)options.AssignmentDuration.TotalSeconds, (int)options.LeaseDuration.TotalSeconds, (int)options.ImageWait.TotalSeconds,
             (int)options.TaskTime.TotalMilliseconds, options.ImagesAtATime));
+        Assert.Equal(TimeSpan.FromDays(90), options.Retention);
+        Assert.Equal(TimeSpan.FromDays(7), Read("--roles", "coordinator", "--jobs.keepDays", "7").Retention);
+        Assert.Null(Read("--roles", "coordinator", "--jobs.keepDays", "0").Retention);
     }
 
     [Fact]

@@ -1,0 +1,158 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Tests.Support;
+using ImageCluster.Jobs;
+using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Manifests;
+using ImageCluster.Jobs.Migrations;
+using ImageCluster.Testing.Storage;
+using Microsoft.Data.Sqlite;
+
+namespace ImageCluster.Cluster.Tests.Directories;
+
+/// <summary>What was over long ago leaves the directory and the journal; what is not, and what images know, stays.</summary>
+public sealed class ForgettingTests : IDisposable
+{
+    private const string Manifest = """
+        version: 1
+        name: west
+        sources:
+          - root: vmware
+            include: ['**/*.vmdk']
+        target:
+          root: kvm
+          format: qcow2
+          backing: keep
+        verify: none
+        """;
+
+    private static readonly ImageClusterSettings Keeping = TestNode.Fast with { Retention = null };
+    private static readonly ImageClusterSettings Forgetting = TestNode.Fast with { Retention = TimeSpan.FromMilliseconds(1), ForgetEvery = TimeSpan.FromMilliseconds(300) };
+    private static readonly ListPart All = new("", 0, 100);
+    private readonly TempDirectory _directory = new();
+    private readonly SimulatedRunner _runner = new() { Shards = 3 };
+
+    public void Dispose()
+    {
+        SqliteConnection.ClearAllPools();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task Ended_jobs_and_migrations_are_deleted_and_their_ids_are_not_used_again()
+    {
+        ImageName zero = new("kvm", "0.qcow2");
+        await using (TestNode first = await StartAsync(Keeping))
+        {
+            first.System.ActorOf(Props.Create(() => new FakeGatherer(first.Scheduler, first.Jobs, Images(), ImmutableList<string>.Empty)));
+            // Stands first in the directory's journal and is not over.
+            await first.SubmitAsync("paused", Convert("p", "q"));
+            await TestNode.AskAsync<JobDone>(first.Jobs, new PauseJob("paused", default, "ann"));
+            await first.SubmitAsync("j", Convert("a", "b"));
+            await first.JobEndAsync("j");
+            await TestNode.AskAsync<MigrationDone>(first.Migrations, new SubmitMigration("m", default, "west", Manifest, "ann"));
+            await first.MigrationAsync("m", migration => migration.Overview.HasEnded);
+            await ListedAsync(first, "j paused", "m", job => job.HasEnded || job.JobId == "paused");
+            await first.KillAsync();
+        }
+
+        Assert.True(Rows("job-m.1.1") > 1, "what is looked for would be found");
+        await using (TestNode second = await StartAsync(Forgetting))
+        {
+            await ListedAsync(second, "paused", "", _ => true);
+            await UnknownAsync(second);
+            // What stands on what is the images' to know.
+            Assert.Equal([new ImageName("kvm", "1.qcow2")], (await TestNode.AskAsync<ImageDescription>(second.Images, new DescribeImage(zero))).Dependents);
+            // Only where the numbers of each go on is left, and in the directory what is not over.
+            foreach (string id in new[] { "job-j", "job-m.gather", "job-m.0.1", "job-m.1.1", "migration-m" })
+            {
+                Assert.Equal(0, Rows(id));
+            }
+
+            await TestNode.UntilAsync(() => Task.FromResult(Rows("directory")), rows => rows == 1, rows => $"{rows} rows");
+            await second.KillAsync();
+        }
+
+        await using TestNode third = await StartAsync(Forgetting);
+        await ListedAsync(third, "paused", "", _ => true);
+        await UnknownAsync(third);
+        Assert.Contains("forgotten", (await TestNode.AskAsync<JobRefused>(third.Jobs, new SubmitJob("j", default, Convert("a", "b"), JobSettings.Default))).Refusal.Message, StringComparison.Ordinal);
+        Refusal again = (await TestNode.AskAsync<MigrationRefused>(third.Migrations, new SubmitMigration("m", default, "west", Manifest, "ann"))).Refusal;
+        Assert.Equal(RefusalKind.Conflict, again.Kind);
+        await TestNode.AskAsync<JobDone>(third.Jobs, new ResumeJob("paused", default, "ann"));
+        // Over at last, it follows.
+        await ListedAsync(third, "", "", _ => true);
+    }
+
+    [Fact]
+    public async Task What_is_not_over_or_has_not_been_for_long_is_kept()
+    {
+        await using TestNode node = await StartAsync(Keeping);
+        await node.SubmitAsync("paused", Convert("p", "q"));
+        await TestNode.AskAsync<JobDone>(node.Jobs, new PauseJob("paused", default, "ann"));
+        await node.SubmitAsync("j", Convert("a", "b"));
+        Instant end = (await node.JobEndAsync("j")).Summary.EndedAt!.Value;
+        Assert.Equal(RefusalKind.Conflict, (await TestNode.AskAsync<JobRefused>(node.Jobs, new ForgetJob("paused", end + TimeSpan.FromDays(1)))).Refusal.Kind);
+        Assert.Equal(RefusalKind.Conflict, (await TestNode.AskAsync<JobRefused>(node.Jobs, new ForgetJob("j", end))).Refusal.Kind);
+        await TestNode.AskAsync<JobForgotten>(node.Jobs, new ForgetJob("none", end));
+        await TestNode.AskAsync<JobDescription>(node.Jobs, new DescribeJob("j"));
+        // Who never was is no one forgotten.
+        await node.SubmitAsync("none", Convert("a", "b2"));
+        await TestNode.AskAsync<JobForgotten>(node.Jobs, new ForgetJob("j", end + TimeSpan.FromMilliseconds(1)));
+        await TestNode.AskAsync<JobRefused>(node.Jobs, new DescribeJob("j"));
+    }
+
+    private static ConvertSpec Convert(string source, string target) =>
+        new() { Source = new ImageName("kvm", source), Target = new ImageName("kvm", target), TargetFormat = "qcow2", Verify = VerifyMode.None };
+
+    private static async Task ListedAsync(TestNode node, string jobs, string migrations, Func<JobSummary, bool> isSo) => await TestNode.UntilAsync(
+        async () =>
+        {
+            JobPage known = await TestNode.AskAsync<JobPage>(node.Directory, new ListJobs(All, ""));
+            MigrationPage page = await TestNode.AskAsync<MigrationPage>(node.Directory, new ListMigrations(All));
+            JobSummary[] single = [.. known.Jobs.Where(job => job.Migration.Length == 0).OrderBy(job => job.JobId, StringComparer.Ordinal)];
+            return (Jobs: string.Join(' ', single.Select(job => job.JobId)), Migrations: string.Join(' ', page.Migrations.Select(migration => migration.MigrationId)), So: single.All(isSo));
+        },
+        listed => listed == (jobs, migrations, true),
+        listed => listed.ToString());
+
+    private static async Task UnknownAsync(TestNode node)
+    {
+        foreach (string id in new[] { "j", "m.gather", "m.0.1", "m.1.1" })
+        {
+            Assert.Equal(RefusalKind.Unknown, (await TestNode.AskAsync<JobRefused>(node.Jobs, new DescribeJob(id))).Refusal.Kind);
+        }
+
+        Assert.Equal(RefusalKind.Unknown, (await TestNode.AskAsync<MigrationRefused>(node.Migrations, new DescribeMigration("m"))).Refusal.Kind);
+    }
+
+    // Events that would be read.
+    private long Rows(string persistenceId)
+    {
+        using var connection = new SqliteConnection($"Data Source={_directory["journal.db"]}");
+        connection.Open();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM journal WHERE persistence_id = $id AND deleted = 0";
+        command.Parameters.AddWithValue("$id", persistenceId);
+        return (long)command.ExecuteScalar()!;
+    }
+
+    private Task<TestNode> StartAsync(ImageClusterSettings settings) =>
+        TestNode.StartAsync(_directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: _runner, settings: settings);
+
+    // The second stands on the first.
+    private static ImmutableList<MigratedImage> Images() =>
+    [
+        .. Enumerable.Range(0, 2).Select(index => new MigratedImage
+        {
+            Index = index,
+            Source = new ImageName("kvm", $"{index}.vmdk"),
+            Target = new ImageName("kvm", $"{index}.qcow2"),
+            Base = index - 1,
+            AllocatedBytes = 1 << 20,
+            Progress = ImageProgress.Waiting,
+        }),
+    ];
+}
