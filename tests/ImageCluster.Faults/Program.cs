@@ -46,7 +46,8 @@ root.SetAction(async parsed =>
     Console.WriteLine(failed == 0 ? "Every image came out right." : $"{failed} runs went wrong.");
     return failed == 0 ? 0 : 1;
 });
-return await root.Parse(args).InvokeAsync();
+// A run that is interrupted takes its time to end its nodes.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 static async Task<bool> RunAsync(FaultCase fault, int seed, string program)
 {

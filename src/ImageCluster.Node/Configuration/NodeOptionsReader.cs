@@ -254,7 +254,14 @@ public sealed class NodeOptionsReader
     {
         try
         {
-            return new NpgsqlConnectionStringBuilder(connection).ToString();
+            var builder = new NpgsqlConnectionStringBuilder(connection);
+            // Else the client tries Kerberos at each connection first, and where no name server answers no connection comes in time.
+            if (!builder.ShouldSerialize("GSS Encryption Mode") && _environment["PGGSSENCMODE"] is null)
+            {
+                builder.GssEncryptionMode = GssEncryptionMode.Disable;
+            }
+
+            return builder.ToString();
         }
         catch (ArgumentException e)
         {

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace ImageCluster.Faults.Cases;
 
 /// <summary>Processes that are lost, one by one or together, and what they had is done all the same.</summary>
@@ -138,7 +140,13 @@ internal static class Losses
         await cluster.AllMustBeTogetherAsync();
     }
 
-    // Every file with its length and the time when it was changed last, to the tick.
+    // Every file with its length, the time when it was changed last, to the tick, and the digest of its bytes.
     private static string Snapshot(string directory) => string.Join('\n', new DirectoryInfo(directory).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
-        .Select(entry => $"{entry.FullName} {(entry as FileInfo)?.Length} {entry.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal));
+        .Select(entry => $"{entry.FullName} {(entry as FileInfo)?.Length} {entry.LastWriteTimeUtc:O} {(entry is FileInfo file ? Digest(file) : "")}").Order(StringComparer.Ordinal));
+
+    private static string Digest(FileInfo file)
+    {
+        using FileStream bytes = file.OpenRead();
+        return Convert.ToHexStringLower(SHA256.HashData(bytes));
+    }
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ImageCluster.Node.Configuration;
 using ImageCluster.Testing.Storage;
+using Npgsql;
 
 namespace ImageCluster.Node.Tests.Configuration;
 
@@ -188,6 +189,23 @@ public sealed class NodeOptionsReaderTests : IDisposable
         File.WriteAllText(_directory["password"], "wrong");
         Assert.Contains("cannot be used", Problem([.. arguments, "--cluster.tls.passwordFile", "password"]), StringComparison.Ordinal);
         Assert.Contains("https needs http.certificate", Problem("--roles", "coordinator", "--http.listen", "https://127.0.0.1:1"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Host=10.0.0.1;Database=x", null, GssEncryptionMode.Disable)]
+    [InlineData("Host=10.0.0.1;Database=x;GSS Encryption Mode=Require", null, GssEncryptionMode.Require)]
+    [InlineData("Host=10.0.0.1;Database=x;GssEncryptionMode=Prefer", null, GssEncryptionMode.Prefer)]
+    [InlineData("Host=10.0.0.1;Database=x", "require", null)]
+    public void Kerberos_and_with_it_the_name_server_is_asked_only_where_that_is_said(string connection, string? ofTheEnvironment, GssEncryptionMode? expected)
+    {
+        _environment["IMAGECLUSTER_JOURNAL__CONNECTION"] = connection;
+        _environment["PGGSSENCMODE"] = ofTheEnvironment;
+        var read = new NpgsqlConnectionStringBuilder(Read("--roles", "coordinator", "--journal.provider", "postgresql").Journal!.ConnectionString);
+        Assert.Equal(expected is not null, read.ShouldSerialize("GSS Encryption Mode"));
+        if (expected is { } mode)
+        {
+            Assert.Equal(mode, read.GssEncryptionMode);
+        }
     }
 
     [Fact]
