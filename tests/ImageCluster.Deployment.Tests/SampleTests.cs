@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using ImageCluster.Jobs.Manifests;
 
 namespace ImageCluster.Deployment.Tests;
 
 /// <summary>Sample configurations, the sample manifest and the unit are what the programs take.</summary>
-public class SampleTests
+public partial class SampleTests
 {
     [Theory]
     [InlineData("single")]
@@ -19,6 +20,23 @@ public class SampleTests
         MigrationManifest manifest = ManifestParser.Parse(Repository.Read("deploy/migration.yaml"), "migration.yaml");
         Assert.Equal("qcow2", manifest.Target.Format);
     }
+
+    [Fact]
+    public void AlertsAskForMetricsThatThereAre()
+    {
+        string page = Repository.Read("docs/node.md");
+        YamlDotNet.RepresentationModel.YamlNode[] rules = [.. YamlText.Documents(Repository.Read("deploy/prometheus/alerts.yaml")).Single().Items("groups").SelectMany(group => group.Items("rules"))];
+        Assert.NotEmpty(rules);
+        Assert.All(rules, rule =>
+        {
+            MatchCollection metrics = Metric().Matches(rule.Text("expr")!);
+            Assert.NotEmpty(metrics);
+            Assert.All(metrics, metric => Assert.Matches($"`{metric.Value}[`{{]", page));
+        });
+    }
+
+    [GeneratedRegex("imagecluster_[a-z_]+")]
+    private static partial Regex Metric();
 
     [SkippableFact]
     public void TheUnitIsOne()

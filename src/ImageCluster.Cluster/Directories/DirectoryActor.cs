@@ -3,6 +3,7 @@ using Akka.Event;
 using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs;
 
@@ -60,7 +61,11 @@ public sealed class DirectoryActor : ReceivePersistentActor, IWithTimers
         Command<JobRefused>(refused => Kept(refused.JobId, refused.Refusal));
         Command<MigrationRefused>(refused => Kept(refused.MigrationId, refused.Refusal));
         Command<DeleteMessagesSuccess>(deleted => _deletedTo = Math.Max(_deletedTo, deleted.ToSequenceNr));
-        Command<DeleteMessagesFailure>(failure => Log.Warning("The directory's journal was not cut off: {0}", failure.Cause.Message));
+        Command<DeleteMessagesFailure>(failure =>
+        {
+            ClusterMeter.JournalFailed("directory", "delete");
+            Log.Warning("The directory's journal was not cut off: {0}", failure.Cause.Message);
+        });
         Command<StopRecord>(_ => Context.Stop(Self));
     }
 
@@ -73,8 +78,23 @@ public sealed class DirectoryActor : ReceivePersistentActor, IWithTimers
 
     private Instant EndedBefore => _clock.Now + -_settings.Retention!.Value;
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+        ClusterMeter.JournalFailed("directory", "read");
         Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("directory", "write");
+        base.OnPersistFailure(cause, @event, sequenceNr);
+    }
+
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("directory", "write");
+        base.OnPersistRejected(cause, @event, sequenceNr);
+    }
 
     private void Note(NoteJob note)
     {

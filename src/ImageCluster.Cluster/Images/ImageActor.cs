@@ -3,6 +3,7 @@ using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Serialization;
 using ImageCluster.Jobs;
@@ -52,8 +53,23 @@ public sealed class ImageActor : ReceivePersistentActor, IWithTimers
 
     public static string PersistenceIdOf(string key) => $"image-{key}";
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+        ClusterMeter.JournalFailed("image", "read");
         Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("image", "write");
+        base.OnPersistFailure(cause, @event, sequenceNr);
+    }
+
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("image", "write");
+        base.OnPersistRejected(cause, @event, sequenceNr);
+    }
 
     private void StartAgain()
     {

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Akka.Persistence;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
@@ -48,6 +49,7 @@ public sealed partial class JobActor
                 Rest();
                 break;
             case DeleteMessagesFailure failure:
+                ClusterMeter.JournalFailed("job", "delete");
                 // It is read again as far as it is there, which may be nothing: whoever wants it forgotten asks again.
                 Log.Warning("Job {0} was not forgotten: {1}", Id, failure.Cause.Message);
                 Rest();

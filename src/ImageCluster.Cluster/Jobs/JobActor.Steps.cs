@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 
@@ -196,6 +197,7 @@ public sealed partial class JobActor
         _leases.Renewed(ended.Renewed.Held);
         if (ended.Renewed.Lost.FirstOrDefault() is { } lost && _state.End is null)
         {
+            ClusterMeter.ImageLost();
             Fail(lost.Message);
         }
     }

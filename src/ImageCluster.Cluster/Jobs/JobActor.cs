@@ -5,6 +5,7 @@ using Akka.Event;
 using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Serialization;
 using ImageCluster.Jobs;
@@ -47,6 +48,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     private bool _isStepping;
     private bool _isRenewing;
     private Instant _offeredSince;
+    private string _countedAs = "";
 
     /// <param name="jobId">The job's id, which is the entity's.</param>
     public JobActor(string jobId, ImageClusterSettings settings, RecordKeepers keepers, TimeProvider time)
@@ -96,11 +98,29 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
 
     public static string PersistenceIdOf(string jobId) => $"job-{jobId}";
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+        ClusterMeter.JournalFailed("job", "read");
         Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("job", "write");
+        base.OnPersistFailure(cause, @event, sequenceNr);
+    }
+
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("job", "write");
+        base.OnPersistRejected(cause, @event, sequenceNr);
+    }
+
+    protected override void PostStop() => CountAs("");
 
     private void StartAgain()
     {
+        CountAs(StateNow);
         if (_state.Spec is null || _unreadable is not null)
         {
             return;
@@ -186,9 +206,36 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         });
     }
 
+    // What it is counted as among this node's jobs; empty where it is over.
+    private string StateNow => _state.Spec is null || _state.HasEnded ? "" : JobSummaries.Of(_state, "").State;
+
+    private void CountAs(string state)
+    {
+        if (state != _countedAs)
+        {
+            if (_countedAs.Length > 0)
+            {
+                ClusterMeter.CountJob(_countedAs, -1);
+            }
+
+            if (state.Length > 0)
+            {
+                ClusterMeter.CountJob(state, 1);
+            }
+
+            _countedAs = state;
+        }
+    }
+
     private void Changed(JobState before)
     {
         _voice.HasNews = true;
+        CountAs(StateNow);
+        if (!before.HasEnded && _state is { HasEnded: true, End.Outcome: var outcome, Spec.Operation: var operation })
+        {
+            ClusterMeter.JobEnded(operation, outcome);
+        }
+
         if (before.Stage != _state.Stage || before.StageIndex != _state.StageIndex || before.HasEnded != _state.HasEnded)
         {
             _offers.Pace.Forget();

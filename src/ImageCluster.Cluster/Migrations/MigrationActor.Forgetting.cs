@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Persistence;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Migrations;
@@ -71,6 +72,7 @@ public sealed partial class MigrationActor
                 Rest();
                 break;
             case DeleteMessagesFailure failure:
+                ClusterMeter.JournalFailed("migration", "delete");
                 KeepAll(failure.Cause.Message);
                 break;
             case ForgetMigration:

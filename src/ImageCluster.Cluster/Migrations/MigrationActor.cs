@@ -4,6 +4,7 @@ using Akka.Event;
 using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Serialization;
 using ImageCluster.Jobs;
@@ -86,8 +87,23 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
 
     public static string PersistenceIdOf(string migrationId) => $"migration-{migrationId}";
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+        ClusterMeter.JournalFailed("migration", "read");
         Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("migration", "write");
+        base.OnPersistFailure(cause, @event, sequenceNr);
+    }
+
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        ClusterMeter.JournalFailed("migration", "write");
+        base.OnPersistRejected(cause, @event, sequenceNr);
+    }
 
     private void StartAgain()
     {

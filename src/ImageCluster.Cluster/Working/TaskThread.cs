@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Imaging;
 using ImageCluster.Jobs.Contracts;
@@ -18,7 +20,17 @@ internal static class TaskThread
     /// <param name="worked">Called on that thread where all is done but to make it durable.</param>
     /// <param name="ended">Called once on that thread, at the end.</param>
     public static void Start(RunningTask task, IShardRunner runner, TaskScope scope, Action worked, Action<TaskEnd> ended) =>
-        new Thread(() => ended(Close(Run(task, runner, scope), worked))) { IsBackground = true, Name = $"task {task.Task.JobId}/{task.Task.Assignment}" }.Start();
+        new Thread(() => ended(Counted(task.Task.Stage, Close(Run(task, runner, scope), worked)))) { IsBackground = true, Name = $"task {task.Task.JobId}/{task.Task.Assignment}" }.Start();
+
+    private static TaskEnd Counted(StageKind stage, TaskEnd end)
+    {
+        if (end is { FailedShard: not null, IsLost: false })
+        {
+            ClusterMeter.ShardFailed(stage);
+        }
+
+        return end;
+    }
 
     // What is not durable is not done.
     private static TaskEnd Close(TaskEnd end, Action worked)
@@ -66,7 +78,10 @@ internal static class TaskThread
                 scope.Cancel.ThrowIfCancellationRequested();
                 scope.Lease.Require();
                 work ??= WorkOf(task.Task);
-                results.Add(runner.Run(work, shard, scope));
+                long begun = Stopwatch.GetTimestamp();
+                ShardResult result = runner.Run(work, shard, scope);
+                results.Add(result);
+                ClusterMeter.ShardDone(task.Task.Stage, Stopwatch.GetElapsedTime(begun), result);
             }
             catch (OperationCanceledException)
             {

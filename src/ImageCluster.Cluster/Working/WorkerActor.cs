@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Formats.Filling;
@@ -249,6 +250,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         GiveUpSlot(task);
         if (end.IsLost)
         {
+            ClusterMeter.AssignmentLost();
             _log.Warning("Assignment {0} of job {1} ran out while it was worked on; it was stopped", task.Task.Assignment, task.Task.JobId);
             Remove(task);
             return;

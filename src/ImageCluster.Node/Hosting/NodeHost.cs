@@ -1,4 +1,5 @@
 using System.Globalization;
+using Akka.Actor;
 using ImageCluster.Api;
 using ImageCluster.Node.Configuration;
 using ImageCluster.Node.Health;
@@ -45,7 +46,7 @@ public static class NodeHost
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new ManifestDirectory(options.ManifestDirectory));
-        builder.Services.AddSingleton<NodeMetrics>();
+        builder.Services.AddSingleton(provider => new NodeMetrics(options, provider.GetRequiredService<IClusterOperations>(), () => Unreachable(provider)));
         builder.Services.AddHostedService<AddressFileWriter>();
         builder.Services.AddHostedService<GivenUpWatch>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout + StopReserve);
@@ -72,6 +73,10 @@ public static class NodeHost
         app.MapHttpApi();
         return app;
     }
+
+    private static int? Unreachable(IServiceProvider provider) => provider.GetService<ActorSystem>() is { WhenTerminated.IsCompleted: false } system
+        ? Akka.Cluster.Cluster.Get(system).State.Unreachable.Count
+        : null;
 
     private static void Log(ILoggingBuilder logging, NodeOptions options)
     {

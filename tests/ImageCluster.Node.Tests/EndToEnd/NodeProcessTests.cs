@@ -118,6 +118,17 @@ public sealed class NodeProcessTests : IDisposable
         string ready = await http.GetStringAsync(new Uri(worker.Url!, "health/ready"));
         Assert.DoesNotContain("journal", ready, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("journal", await http.GetStringAsync(new Uri(coordinator.Url!, "health/ready")), StringComparison.OrdinalIgnoreCase);
+
+        // Each node measures what it did.
+        string[] kept = (await http.GetStringAsync(new Uri(coordinator.Url!, "metrics"))).Split('\n');
+        Assert.Contains("imagecluster_jobs_ended_total{operation=\"convert\",outcome=\"succeeded\"} 1", kept);
+        Assert.Contains("imagecluster_jobs{state=\"working\"} 0", kept);
+        Assert.Contains("imagecluster_unreachable_members 0", kept);
+        string[] done = (await http.GetStringAsync(new Uri(worker.Url!, "metrics"))).Split('\n');
+        Assert.Contains("imagecluster_shards_total{stage=\"install\",outcome=\"done\"} 1", done);
+        Assert.Contains("imagecluster_shard_seconds_count{stage=\"install\"} 1", done);
+        Assert.Contains(done, line => line.StartsWith("imagecluster_written_bytes_total ", StringComparison.Ordinal));
+        Assert.DoesNotContain(done, line => line.StartsWith("imagecluster_jobs_ended_total{", StringComparison.Ordinal));
     }
 
     private async Task<ClusterClient> StartAsync(int count, string? token = null, params string[] more)

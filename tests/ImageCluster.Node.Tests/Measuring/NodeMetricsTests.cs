@@ -1,5 +1,8 @@
+using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using ImageCluster.Api;
 using ImageCluster.Api.Documents;
+using ImageCluster.Cluster.Measuring;
 using ImageCluster.Node.Tests.Support;
 
 namespace ImageCluster.Node.Tests.Measuring;
@@ -21,6 +24,23 @@ public sealed class NodeMetricsTests
         Assert.Contains(lines, line => line.StartsWith("imagecluster_node_info{", StringComparison.Ordinal) && line.Contains("roles=\"coordinator,worker\"", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.StartsWith("process_cpu_seconds_total", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task The_page_names_every_metric_with_its_unit()
+    {
+        string page = File.ReadAllText(Path.Join(Path.GetDirectoryName(ThisFile()), "../../../docs/node.md"));
+        var instruments = new List<Instrument>();
+        using var listener = new MeterListener { InstrumentPublished = (instrument, _) => instruments.Add(instrument) };
+        // The node that is started loads the meter.
+        await using RunningApi api = await RunningApi.Start();
+        RuntimeHelpers.RunClassConstructor(typeof(ClusterMeter).TypeHandle);
+        listener.Start();
+        Instrument[] own = [.. instruments.Where(instrument => instrument.Meter.Name == ClusterMeter.Name)];
+        Assert.NotEmpty(own);
+        Assert.All(own, instrument => Assert.Matches($@"\| `imagecluster_{instrument.Name}[`{{]", page));
+    }
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
 
     [Fact]
     public async Task Nothing_is_scaled_by_an_old_number()
