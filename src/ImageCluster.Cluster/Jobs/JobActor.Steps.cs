@@ -46,6 +46,7 @@ public sealed partial class JobActor
                 Step(step, _images.CloseFillAsync(close.Target, [.. _state.Copied.Values.Where(shard => !_published.Contains(shard.Result.Shard))]));
                 break;
             case JobStep.CloseFill:
+            case JobStep.Release when _state.End!.Outcome != JobOutcome.Succeeded && _clock.Now < _lastLoss + Grace:
                 Timers.StartSingleTimer(Retry.Instance, Retry.Instance, _settings.RetryAfter);
                 break;
             case JobStep.Release release:
@@ -56,7 +57,7 @@ public sealed partial class JobActor
         Offer();
     }
 
-    // A write that was on its way when its worker's lease ended has arrived by then.
+    // A write that was on its way when its worker's lease ended has arrived by then: before a target counts as whole, and before others have its image.
     private TimeSpan Grace => _settings.AssignmentDuration / 10;
 
     private JobStep NextStep() => JobSteps.Next(_state, _leases.Has(_state), _fillStarted, _fillClosed);

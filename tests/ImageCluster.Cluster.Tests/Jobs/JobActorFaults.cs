@@ -27,6 +27,7 @@ public sealed class JobActorFaults : ActorTest
     };
 
     private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AssignmentDuration = TimeSpan.FromSeconds(10);
     private readonly TestProbe _scheduler;
     private readonly TestProbe _others;
     private readonly IActorRef _images;
@@ -214,6 +215,28 @@ public sealed class JobActorFaults : ActorTest
         Assert.Equal("", (await job.Ask<JobDescription>(new DescribeJob("j"), Soon)).Summary.Reason);
     }
 
+    [Fact]
+    public async Task A_job_that_is_cancelled_keeps_its_images_until_a_lost_workers_last_write_has_arrived()
+    {
+        _time = _still;
+        IActorRef job = Start();
+        await job.Ask<JobDone>(new SubmitJob("j", default, Spec, JobSettings.Default), Soon);
+        await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting > 0, TimeSpan.FromSeconds(30));
+        await StopAsync(job);
+
+        // Started again it knows of no worker, and so not since when there was none.
+        job = Start();
+        await _scheduler.FishForMessageAsync<WorkOffered>(offer => offer.Waiting > 0, TimeSpan.FromSeconds(30));
+        await job.Ask<JobDone>(new CancelJob("j", default, "ann"), Soon);
+        Assert.Equal(JobOutcome.Cancelled, (await EndAsync(job)).Outcome);
+        await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(500));
+        Assert.NotEmpty((await _images.Ask<ImageDescription>(new DescribeImage(B), Soon)).Users);
+        _still.Advance(AssignmentDuration / 10);
+        await AwaitAssertAsync(async () => Assert.Empty((await _images.Ask<ImageDescription>(new DescribeImage(B), Soon)).Users), TimeSpan.FromSeconds(30));
+        // Given back, not run out.
+        Assert.True(AssignmentDuration / 10 < LeaseDuration);
+    }
+
     private async Task DoAsync(IActorRef job, string finding)
     {
         ShardTask task = await TaskAsync(job);
@@ -256,6 +279,7 @@ public sealed class JobActorFaults : ActorTest
             Heartbeat = TimeSpan.FromMilliseconds(200),
             RetryAfter = TimeSpan.FromMilliseconds(100),
             LeaseDuration = LeaseDuration,
+            AssignmentDuration = AssignmentDuration,
         };
         TimeProvider time = _time;
         IActorRef images = _images, scheduler = _scheduler, others = _others;

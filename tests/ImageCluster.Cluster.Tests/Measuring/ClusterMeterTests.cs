@@ -4,7 +4,6 @@ using Akka.Actor;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Measuring;
-using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Images;
