@@ -50,6 +50,12 @@ internal sealed record QcowHeader
             throw new ImageException(ImageErrorKind.NotThisFormat, name, "Image not in qcow format");
         }
 
+        // The magic is there: QEMU takes zeros for the rest, and so another table for the image's.
+        if (file.Length < Length)
+        {
+            throw new ImageException(ImageErrorKind.Truncated, name, $"Image is truncated: the header needs {Length} bytes, the file ends at {file.Length}");
+        }
+
         uint version = BinaryPrimitives.ReadUInt32BigEndian(raw.AsSpan(4));
         if (version != Version)
         {

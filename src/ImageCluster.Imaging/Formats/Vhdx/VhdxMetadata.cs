@@ -67,7 +67,7 @@ internal sealed record VhdxMetadata
             DiskSize = (long)size / logical * logical,
             LogicalSectorSize = (int)logical,
             PhysicalSectorSize = (int)physical,
-            DiskId = new Guid(Item(file, name, items, VhdxIds.Page83Data, 16)),
+            DiskId = new Guid(Item(file, name, items, VhdxIds.Page83Data, 16).AsSpan(0, 16)),
             Parent = (flags & HasParent) == 0 ? null : VhdxParent.Decode(Item(file, name, items, VhdxIds.ParentLocator, 20), name),
         };
     }

@@ -44,23 +44,6 @@ internal abstract class VmdkExtent : IDisposable
 
     public void Dispose() => File?.Dispose();
 
-    /// <summary>
-    /// Reads payload. A file that ends before it is truncated, but for the last sector's part: QEMU too counts files in sectors.
-    /// </summary>
-    protected static void ReadPayload(IBlockFile file, long offset, Span<byte> buffer)
-    {
-        int read = file.Read(offset, buffer);
-        if (read == buffer.Length)
-        {
-            return;
-        }
-
-        if (offset + buffer.Length > VmdkLimits.RoundUp(file.Length, VmdkLimits.SectorSize))
-        {
-            throw new ImageException(ImageErrorKind.Truncated, file.Name,
-                $"Image is truncated: data at offset {offset:#,0} needs {buffer.Length:#,0} bytes, the file ends at {file.Length:#,0}");
-        }
-
-        buffer[read..].Clear();
-    }
+    /// <summary>Reads payload. A file that ends before it is truncated, within a sector too, where QEMU reads zeros for what is lost.</summary>
+    protected static void ReadPayload(IBlockFile file, long offset, Span<byte> buffer) => file.ReadExactly(offset, buffer, "data");
 }

@@ -12,6 +12,9 @@ namespace ImageCluster.Imaging.Tests.Formats.BlockTables;
 /// <summary>A field of an image's metadata that is to be set to what it should not be.</summary>
 public sealed record Field(string Name, int Offset, int Width, bool BigEndian = false)
 {
+    /// <summary>Values just beyond what the format or the engine allows.</summary>
+    public IReadOnlyList<ulong> Beyond { get; init; } = [];
+
     /// <summary>0, 1, the largest, the largest signed and its neighbour, one more and far more than what is there.</summary>
     public IEnumerable<ulong> BadValues(byte[] image)
     {
@@ -54,10 +57,16 @@ public static class DamagedImages
     /// Opens, maps, reads and checks an image that may be broken in any way; nothing but <see cref="ImageException"/> may come of it.
     /// Returns what opening it failed with, or null.
     /// </summary>
-    public static ImageException? Survive(string format, byte[] image, string what, byte[]? guest = null)
+    public static ImageException? Survive(string format, byte[] image, string what, byte[]? guest = null) => Survive(
+        (write, forCheck) => new FormatKit(format, new MemoryLocator { ["image"] = image }).Open("image", write, forCheck), image.Length, what, guest);
+
+    /// <summary>The same of an image that is more than one file, or that takes more to be opened.</summary>
+    /// <param name="open">Opens it, each time as it was at first: for writing or not, for a check or not.</param>
+    /// <param name="length">Bytes of its files.</param>
+    /// <param name="what">For messages.</param>
+    /// <param name="guest">What can be read of it without an error must be this; null where it may be anything.</param>
+    public static ImageException? Survive(Func<bool, bool, LayeredDisk> open, long length, string what, byte[]? guest = null)
     {
-        MemoryLocator files = new() { ["image"] = image };
-        FormatKit kit = new(format, files);
         long before = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan started = ThreadCpuTime.Used;
         ImageException? refusal = null;
@@ -65,7 +74,7 @@ public static class DamagedImages
         {
             try
             {
-                using LayeredDisk disk = kit.Open("image");
+                using LayeredDisk disk = open(false, false);
                 LookAround(disk, what, guest);
             }
             catch (ImageException e)
@@ -76,17 +85,17 @@ public static class DamagedImages
 
             Try(what, () =>
             {
-                using LayeredDisk disk = kit.Open("image", forCheck: true);
+                using LayeredDisk disk = open(false, true);
                 (disk.Top as ICheckable)?.Check(CheckRepair.None);
             });
             Try(what, () =>
             {
-                using LayeredDisk disk = new FormatKit(format, new MemoryLocator { ["image"] = image }).Open("image", write: true, forCheck: true);
+                using LayeredDisk disk = open(true, true);
                 (disk.Top as ICheckable)?.Check(CheckRepair.All);
             });
             Try(what, () =>
             {
-                using LayeredDisk disk = new FormatKit(format, new MemoryLocator { ["image"] = image }).Open("image", write: true);
+                using LayeredDisk disk = open(true, false);
                 WriteSome(disk);
             });
         }
@@ -98,7 +107,7 @@ public static class DamagedImages
         TimeSpan time = ThreadCpuTime.Used - started;
         Assert.True(time < MaxTime, $"{what}: took {time}");
         long used = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.True(used < MaxMemory + 9L * image.Length, $"{what}: allocated {used:#,0} bytes");
+        Assert.True(used < MaxMemory + 9L * length, $"{what}: allocated {used:#,0} bytes");
         return refusal;
     }
 
@@ -160,7 +169,8 @@ public static class DamagedImages
         return ours is not null ? null : $"{what}: qemu-img refuses it ({expected}), the engine does not";
     }
 
-    private static void WriteSparse(string path, byte[] image)
+    /// <summary>Writes a file that has holes where the bytes are zeros.</summary>
+    public static void WriteSparse(string path, byte[] image)
     {
         const int Piece = 64 << 10;
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
@@ -207,7 +217,8 @@ public static class DamagedImages
         }
     }
 
-    private static void AssertClear(ImageException e, string what)
+    /// <summary>One line, and the file that it is about.</summary>
+    public static void AssertClear(ImageException e, string what)
     {
         Assert.False(string.IsNullOrWhiteSpace(e.Message), what);
         Assert.DoesNotContain('\n', e.Message);

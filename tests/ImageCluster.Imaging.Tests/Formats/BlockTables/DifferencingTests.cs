@@ -19,7 +19,7 @@ public abstract class DifferencingTests(string format, string sevenZipType, stri
     protected const int PartialBlock = 1;
 
     /// <summary>Sectors of the partial block that the child holds.</summary>
-    protected static readonly int[] Here = [0, 1, 5, 63, 64, 100, 1000, 2047];
+    internal static readonly int[] Here = [0, 1, 5, 63, 64, 100, 1000, 2047];
 
     private readonly TempDirectory _directory = new();
 

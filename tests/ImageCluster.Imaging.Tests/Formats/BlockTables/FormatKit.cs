@@ -16,6 +16,9 @@ public sealed class FormatKit(string formatName, IFileLocator locator)
 {
     public ImageFormat Format { get; } = FormatRegistry.Find(formatName)!;
 
+    /// <summary>Passwords by QEMU's option name.</summary>
+    public Func<string, byte[]?> Secret { get; init; } = static _ => null;
+
     public LayeredDisk Open(string name, bool write = false, bool forCheck = false)
     {
         OpenMode mode = new() { Write = write, Lock = ImageLock.None };
@@ -26,6 +29,7 @@ public sealed class FormatKit(string formatName, IFileLocator locator)
             Locator = locator,
             Mode = mode,
             ForCheck = forCheck,
+            Secret = Secret,
         }));
     }
 
@@ -36,6 +40,7 @@ public sealed class FormatKit(string formatName, IFileLocator locator)
         VirtualSize = size,
         Options = Parse(options),
         Mode = new OpenMode { Write = true, Lock = ImageLock.None },
+        Secret = Secret,
     };
 
     public void Create(string name, long size, string options = "") => Format.Create(Request(name, size, options));

@@ -39,7 +39,9 @@ public sealed class BochsTests() : ReadOnlyFormatTests("bochs")
         Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(disk)));
     }
 
-    protected override byte[] Build(out byte[] guest)
+    protected override byte[] Build(out byte[] guest) => Make(out guest);
+
+    internal static byte[] Make(out byte[] guest)
     {
         guest = new byte[Extents * ExtentSize - 512 * 3];
         byte[] image = new byte[DataAt + 4 * (512 + ExtentSize)];

@@ -43,7 +43,9 @@ public sealed class CloopTests() : ReadOnlyFormatTests("cloop")
         Assert.True(next.AsSpan().SequenceEqual(guest.AsSpan((block + 1) * BlockSize, BlockSize)));
     }
 
-    protected override byte[] Build(out byte[] guest)
+    protected override byte[] Build(out byte[] guest) => Make(out guest);
+
+    internal static byte[] Make(out byte[] guest)
     {
         guest = GuestContent.Make(Blocks * BlockSize, 31);
         using MemoryStream packed = new();

@@ -133,7 +133,7 @@ public sealed class DmgTests() : ReadOnlyFormatTests("dmg")
 
     protected override byte[] Build(out byte[] guest) => Build(out guest, asResourceFork: false);
 
-    private static byte[] Build(out byte[] guest, bool asResourceFork = false, uint[]? types = null)
+    internal static byte[] Build(out byte[] guest, bool asResourceFork = false, uint[]? types = null)
     {
         guest = GuestContent.Make(Chunks * ChunkSectors * 512, 51);
         types ??= Types;

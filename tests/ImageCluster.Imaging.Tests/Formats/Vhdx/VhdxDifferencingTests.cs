@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Tests.Formats.BlockTables;
+using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Imaging.Tests.Formats.Vhdx;
 
@@ -55,12 +56,13 @@ public sealed class VhdxDifferencingTests() : DifferencingTests("vhdx", "VHDX", 
         AssertRefused();
     }
 
-    protected override byte[] BuildChild(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths)
+    protected override byte[] BuildChild(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths) => Child(parent, partial, whole, paths);
+
+    internal static byte[] Child(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths)
     {
-        string template = Parent + ".template";
-        Kit.Create(template, Size, "block_size=1M,block_state_zero=off");
-        byte[] image = [.. File.ReadAllBytes(template)[..DataAt], .. new byte[3 * MiB]];
-        File.Delete(template);
+        MemoryLocator template = new();
+        new FormatKit("vhdx", template).Create("child", Size, "block_size=1M,block_state_zero=off");
+        byte[] image = [.. template["child"][..DataAt], .. new byte[3 * MiB]];
 
         // The parent is known by the data write id of its header that counts.
         Span<byte> first = parent.AsSpan(64 * KiB);
@@ -82,7 +84,7 @@ public sealed class VhdxDifferencingTests() : DifferencingTests("vhdx", "VHDX", 
         BinaryPrimitives.WriteInt64LittleEndian(image.AsSpan(BatAt + ChunkRatio * 8), (DataAt + 2 * MiB) | 6);
         partial.CopyTo(image, DataAt);
         whole.CopyTo(image, DataAt + MiB);
-        int bitmap = DataAt + 2 * MiB + PartialBlock * (BlockSize / 512 / 8);
+        int bitmap = DataAt + 2 * MiB + PartialBlock * (MiB / 512 / 8);
         foreach (int sector in Here)
         {
             image[bitmap + sector / 8] |= (byte)(1 << (sector % 8));

@@ -82,7 +82,9 @@ public sealed class VhdxTests() : WritableFormatTests("vhdx")
     protected override IEnumerable<int> Boundaries(byte[] image) =>
         [64 * KiB, 128 * KiB, 132 * KiB, 192 * KiB, 256 * KiB, 320 * KiB, MiB, BatAt, BatAt + 8, MetadataAt, ItemsAt, ItemsAt + 40, 7 * MiB, 8 * MiB, 9 * MiB + 512];
 
-    protected override byte[] Reseal(byte[] image)
+    protected override byte[] Reseal(byte[] image) => SealAll(image);
+
+    internal static byte[] SealAll(byte[] image)
     {
         foreach ((int at, int length) in ((int, int)[])[(64 * KiB, 4 * KiB), (128 * KiB, 4 * KiB), (192 * KiB, 64 * KiB), (256 * KiB, 64 * KiB)])
         {

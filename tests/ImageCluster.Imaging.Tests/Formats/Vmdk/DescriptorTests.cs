@@ -133,9 +133,10 @@ public sealed class DescriptorTests
         byte[] text = EsxImages.Descriptor("monolithicFlat", "RW 1 FLAT \"disk.vmdk\" 0");
         MemoryLocator files = new() { ["disk.vmdk"] = text };
         using LayeredDisk disk = new(VmdkImages.Open(files, "disk.vmdk"));
-        byte[] read = new byte[512];
+        byte[] read = new byte[text.Length];
         disk.Read(0, read);
-        Assert.Equal(text[..Math.Min(512, text.Length)], read[..Math.Min(512, text.Length)]);
+        Assert.Equal(text, read);
+        Assert.Equal(ImageErrorKind.Truncated, VmdkImages.Fails(() => disk.Read(0, new byte[512])).Kind);
     }
 
     [Fact]

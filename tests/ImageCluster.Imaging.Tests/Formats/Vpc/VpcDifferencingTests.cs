@@ -6,6 +6,7 @@ namespace ImageCluster.Imaging.Tests.Formats.Vpc;
 
 public sealed class VpcDifferencingTests() : DifferencingTests("vpc", "VHD", "vhd")
 {
+    private const int Block = 2 * MiB;
     private const int HeaderAt = 512;
     private const int PathsAt = 1536;
     private const int TableAt = 4096;
@@ -13,7 +14,7 @@ public sealed class VpcDifferencingTests() : DifferencingTests("vpc", "VHD", "vh
 
     protected override string ParentOptions => "force_size=on";
 
-    protected override int BlockSize => 2 * MiB;
+    protected override int BlockSize => Block;
 
     protected override int MetadataLength => FirstBlockAt + 512;
 
@@ -33,14 +34,18 @@ public sealed class VpcDifferencingTests() : DifferencingTests("vpc", "VHD", "vh
         new("second entry", TableAt + 8, 4, true),
     ];
 
-    protected override byte[] Reseal(byte[] image)
+    protected override byte[] Reseal(byte[] image) => SealAll(image);
+
+    internal static byte[] SealAll(byte[] image)
     {
         Seal(image.AsSpan(0, 512), 0x40);
         Seal(image.AsSpan(HeaderAt, 1024), 0x24);
         return image;
     }
 
-    protected override byte[] BuildChild(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths)
+    protected override byte[] BuildChild(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths) => Child(parent, partial, whole, paths);
+
+    internal static byte[] Child(byte[] parent, byte[] partial, byte[] whole, IReadOnlyList<string> paths)
     {
         byte[] footer = parent[..512];
         BinaryPrimitives.WriteUInt32BigEndian(footer.AsSpan(0x3c), 4);
@@ -52,14 +57,14 @@ public sealed class VpcDifferencingTests() : DifferencingTests("vpc", "VHD", "vh
         header.AsSpan(8, 8).Fill(0xff);
         BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(0x10), TableAt);
         BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(0x18), 0x10000);
-        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(0x1c), Size / BlockSize);
-        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(0x20), BlockSize);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(0x1c), Size / Block);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(0x20), Block);
         parent.AsSpan(0x44, 16).CopyTo(header.AsSpan(0x28));
         parent.AsSpan(0x18, 4).CopyTo(header.AsSpan(0x38));
         string name = paths[0][(paths[0].LastIndexOf('\\') + 1)..];
         Encoding.BigEndianUnicode.GetBytes(name, header.AsSpan(0x40));
 
-        byte[] image = new byte[FirstBlockAt + 2 * (512 + BlockSize) + 512];
+        byte[] image = new byte[FirstBlockAt + 2 * (512 + Block) + 512];
         for (int i = 0; i < paths.Count; i++)
         {
             byte[] path = Encoding.Unicode.GetBytes(paths[i]);
@@ -75,7 +80,7 @@ public sealed class VpcDifferencingTests() : DifferencingTests("vpc", "VHD", "vh
         footer.CopyTo(image, 0);
         header.CopyTo(image, HeaderAt);
         image.AsSpan(TableAt, 512).Fill(0xff);
-        int second = FirstBlockAt + 512 + BlockSize;
+        int second = FirstBlockAt + 512 + Block;
         BinaryPrimitives.WriteInt32BigEndian(image.AsSpan(TableAt + 4), FirstBlockAt / 512);
         BinaryPrimitives.WriteInt32BigEndian(image.AsSpan(TableAt + 8), second / 512);
         foreach (int sector in Here)

@@ -52,7 +52,9 @@ public sealed class VpcTests() : WritableFormatTests("vpc")
 
     protected override IEnumerable<int> Boundaries(byte[] image) => [HeaderAt, TableAt, 2048, 2560, 2048 + (2 << 20), image.Length - 1024];
 
-    protected override byte[] Reseal(byte[] image)
+    protected override byte[] Reseal(byte[] image) => SealAll(image);
+
+    internal static byte[] SealAll(byte[] image)
     {
         foreach (int footer in Footers(image))
         {
@@ -157,7 +159,7 @@ public sealed class VpcTests() : WritableFormatTests("vpc")
         }
     }
 
-    private static void Seal(Span<byte> structure, int checksumAt)
+    internal static void Seal(Span<byte> structure, int checksumAt)
     {
         structure.Slice(checksumAt, 4).Clear();
         uint sum = 0;
