@@ -44,10 +44,11 @@ public sealed class BlockDeviceTests : IDisposable
         file.Flush();
         long full = AllocatedOf(_directory["disk"]);
 
-        file.WriteZeroes(1001, 300_000, ZeroMode.KeepAllocated);
-        model.AsSpan(1001, 300_000).Clear();
+        // Punching first: over a file of tmpfs, which cannot zero what it keeps, Linux gives up all zeroing by the device once it was asked for that.
         file.WriteZeroes(400_001, 300_000, ZeroMode.MayUnmap);
         model.AsSpan(400_001, 300_000).Clear();
+        file.WriteZeroes(1001, 300_000, ZeroMode.KeepAllocated);
+        model.AsSpan(1001, 300_000).Clear();
         file.WriteZeroes(900_000, 5, ZeroMode.MayUnmap);
         model.AsSpan(900_000, 5).Clear();
         file.Discard(800_001, 100);

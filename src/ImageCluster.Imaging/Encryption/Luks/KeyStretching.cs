@@ -6,9 +6,13 @@ namespace ImageCluster.Imaging.Encryption.Luks;
 internal static class KeyStretching
 {
     /// <summary>
-    /// More than these are refused: a minute or more of one processor, which a broken or hostile header could otherwise ask of whoever opens it.
+    /// PBKDF2 rounds (an iteration for each digest's length of key) that opening an image may take, all key slots that are tried together: a minute of
+    /// one fast processor. QEMU has no such limit, and stands still for hours where a broken or hostile header says so: 2^32 iterations for each of 8 slots.
     /// </summary>
-    public const uint MaxIterations = 1 << 28;
+    public const long MaxRounds = 1L << 29;
+
+    /// <summary>Rounds that a new key slot may take, so that whoever opens the image can try two of them.</summary>
+    private const long MaxRoundsOfSlot = MaxRounds / 2;
 
     /// <summary>QEMU's least.</summary>
     private const uint MinIterations = 1000;
@@ -25,11 +29,15 @@ internal static class KeyStretching
     public static uint IterationsFor(DigestAlgorithm digest, int keyLength, ulong milliseconds, uint divisor, string? file)
     {
         UInt128 iterations = (UInt128)PerSecond(digest, keyLength) * milliseconds / 1000 / divisor;
-        return iterations > MaxIterations
+        uint most = (uint)(MaxRoundsOfSlot / Rounds(1, digest, keyLength));
+        return iterations > most
             ? throw new ImageException(ImageErrorKind.InvalidArgument, file,
-                $"PBKDF iterations {iterations} larger than {MaxIterations}: Numerical result out of range")
+                $"PBKDF iterations {iterations} larger than {most}: Numerical result out of range")
             : Math.Max(MinIterations, (uint)iterations);
     }
+
+    /// <summary>The rounds of so many iterations for a key of so many bytes.</summary>
+    public static long Rounds(uint iterations, DigestAlgorithm digest, int keyLength) => iterations * (((long)keyLength + digest.Length - 1) / digest.Length);
 
     private static ulong PerSecond(DigestAlgorithm digest, int keyLength)
     {

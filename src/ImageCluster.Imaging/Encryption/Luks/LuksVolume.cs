@@ -98,12 +98,16 @@ internal sealed class LuksVolume : IDisposable
     }
 
     /// <summary>Finds the master key by a password that any of the key slots knows.</summary>
-    /// <exception cref="ImageException"><see cref="ImageErrorKind.Secret"/>: none knows it.</exception>
+    /// <exception cref="ImageException">
+    /// <see cref="ImageErrorKind.Secret"/>: none knows it; <see cref="ImageErrorKind.Limit"/>: finding out takes more than <see cref="KeyStretching.MaxRounds"/>.
+    /// </exception>
     public void Unlock(ReadOnlySpan<byte> password)
     {
         byte[] key = new byte[Header.KeyLength];
+        long rounds = 0;
         for (int slot = 0; slot < LuksHeader.SlotCount; slot++)
         {
+            rounds += Header.Slots[slot].IsActive ? RequireBearable(slot, rounds) : 0;
             if (TryOpenSlot(slot, password, key))
             {
                 _masterKey = key;
@@ -117,6 +121,11 @@ internal sealed class LuksVolume : IDisposable
     /// <summary>True where a key slot is active and knows the password.</summary>
     public bool Knows(int slot, ReadOnlySpan<byte> password)
     {
+        if (Header.Slots[slot].IsActive)
+        {
+            RequireBearable(slot, 0);
+        }
+
         Span<byte> key = stackalloc byte[(int)Header.KeyLength];
         bool knows = TryOpenSlot(slot, password, key);
         CryptographicOperations.ZeroMemory(key);
@@ -188,8 +197,6 @@ internal sealed class LuksVolume : IDisposable
         }
 
         _cipher.RequireUsable(_file.Name);
-        CheckIterations(slot.Iterations);
-        CheckIterations(Header.KeyDigestIterations);
         byte[] material = new byte[MaterialRoom];
         _file.ReadPadded(_start + slot.Offset, material);
         using (SectorCipher cipher = CreateSlotCipher(slot, password))
@@ -233,12 +240,14 @@ internal sealed class LuksVolume : IDisposable
         return cipher;
     }
 
-    private void CheckIterations(uint iterations)
+    // The rounds that trying a key slot takes; refused where they are too many together with those that were taken before.
+    private long RequireBearable(int slot, long before)
     {
-        if (iterations > KeyStretching.MaxIterations)
-        {
-            throw new ImageException(ImageErrorKind.Limit, _file.Name,
-                $"The header asks for {iterations} PBKDF iterations, more than the limit of {KeyStretching.MaxIterations}");
-        }
+        long rounds = KeyStretching.Rounds(Header.Slots[slot].Iterations, Digest, (int)Header.KeyLength)
+            + KeyStretching.Rounds(Header.KeyDigestIterations, Digest, LuksHeader.DigestLength);
+        return before + rounds <= KeyStretching.MaxRounds
+            ? rounds
+            : throw new ImageException(ImageErrorKind.Limit, _file.Name,
+                $"Keyslot {slot} asks for {Header.Slots[slot].Iterations} PBKDF iterations (and {Header.KeyDigestIterations} for the digest), more than the limit of {KeyStretching.MaxRounds} rounds for all that are tried");
     }
 }

@@ -118,14 +118,39 @@ public sealed class LuksDamageTests : IDisposable
         LuksFormatTests.AssertSameRefusal(LuksTestImages.TryImg("map", "--image-opts", LuksTestImages.Opts(image)), () => LuksTestImages.Open(image));
     }
 
-    [Fact]
-    public void AnHourOfHashingIsRefused()
+    // QEMU hashes for hours.
+    [Theory]
+    [InlineData(FirstSlot + 4, uint.MaxValue)]
+    [InlineData(FirstSlot + 4, (1 << 28) + 1)]
+    [InlineData(164, uint.MaxValue)]
+    [InlineData(164, (1 << 29) + 1)]
+    public void HoursOfHashingAreRefused(int at, uint iterations)
     {
         string image = MakeImage();
         byte[] bytes = File.ReadAllBytes(image);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(FirstSlot + 4), uint.MaxValue);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(at), iterations);
         File.WriteAllBytes(image, bytes);
         Assert.Equal(ImageErrorKind.Limit, TryOpen(image)!.Kind);
+        LuksTestImages.Open(image, null, describeOnly: true).Dispose();
+    }
+
+    [Fact]
+    public void TheLimitIsForAllKeySlotsThatAreTriedTogether()
+    {
+        string image = MakeImage();
+        byte[] bytes = File.ReadAllBytes(image);
+        for (int slot = 1; slot < 8; slot++)
+        {
+            bytes.AsSpan(FirstSlot, 8).CopyTo(bytes.AsSpan(FirstSlot + (slot * SlotLength)));
+        }
+
+        // The first slot knows the password: what the others would take does not matter.
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(FirstSlot + SlotLength + 4), uint.MaxValue);
+        File.WriteAllBytes(image, bytes);
+        Assert.Null(TryOpen(image));
+        ImageException refusal = Assert.Throws<ImageException>(() => LuksTestImages.Open(image, "wrong"));
+        Assert.Equal(ImageErrorKind.Limit, refusal.Kind);
+        Assert.StartsWith("Keyslot 1 asks for 4294967295 PBKDF iterations", refusal.Message, StringComparison.Ordinal);
     }
 
     private static ImageException? TryOpen(string image)

@@ -38,11 +38,11 @@ internal static class LuksMap
             [
                 new("version", 6, 2, true) { Beyond = [2] },
                 new("key length", 108, 4, true) { Beyond = [15, 33, 64] },
-                new("iterations of the digest", 164, 4, true) { Beyond = [(1 << 28) + 1] },
+                new("iterations of the digest", 164, 4, true) { Beyond = [(1 << 29) + 1] },
                 .. Enumerable.Range(0, 8).SelectMany(static i => new Field[]
                 {
                     new($"state of key slot {i}", FirstSlot + (i * SlotLength), 4, true) { Beyond = [0x00AC71F4] },
-                    new($"iterations of key slot {i}", FirstSlot + (i * SlotLength) + 4, 4, true) { Beyond = i == 0 ? [(1 << 28) + 1] : [] },
+                    new($"iterations of key slot {i}", FirstSlot + (i * SlotLength) + 4, 4, true) { Beyond = i == 0 ? [(1 << 29) + 1] : [] },
                     new($"stripes of key slot {i}", FirstSlot + (i * SlotLength) + 44, 4, true) { Beyond = [3999, 4001] },
                 }),
             ],
