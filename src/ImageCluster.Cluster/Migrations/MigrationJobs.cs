@@ -28,8 +28,8 @@ internal sealed class MigrationJobs(string migrationId, MigrationManifest manife
 
     /// <summary>Why a cluster cannot do it, or null: roots are names there, which each node maps to a directory of its own.</summary>
     public static string? Problem(MigrationManifest manifest) =>
-        manifest.UsedRoots.Where(root => !root.IsName).Select(root => root.Text).FirstOrDefault() is { } directory
-            ? $"'{directory}' is a directory; in a cluster a root is a name that the nodes know"
+        manifest.UsedRoots.FirstOrDefault(root => !root.IsName) is { Text: not null } root
+            ? $"'{root}' is {root.Kind}; in a cluster a root is a name that the nodes know"
             : null;
 
     public SubmitJob Gather(string text) => new(

@@ -269,8 +269,8 @@ public sealed class ActorOperations(Func<Task<ClusterActors>> actors, TimeProvid
             throw new OperationRefusedException(RefusalReason.Invalid, e.Message, [.. e.Lines], e);
         }
 
-        return manifest.UsedRoots.FirstOrDefault(root => !root.IsName) is { Text: { } directory }
-            ? throw Invalid($"root '{directory}' is a directory, which only one machine can use; a cluster's nodes know roots by names")
+        return manifest.UsedRoots.FirstOrDefault(root => !root.IsName) is { Text: not null } root
+            ? throw Invalid($"root '{root}' is {root.Kind}, which only one machine can use; a cluster's nodes know roots by names")
             : manifest;
     }
 

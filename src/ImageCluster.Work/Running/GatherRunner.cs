@@ -52,7 +52,7 @@ internal sealed class GatherRunner(RootMap roots) : IShardRunner
             {
                 if (!root.IsName)
                 {
-                    throw new ImageException(ImageErrorKind.InvalidArgument, null, $"'{root}' is a directory; in a cluster a root is a name that the nodes know");
+                    throw new ImageException(ImageErrorKind.InvalidArgument, null, $"'{root}' is {root.Kind}; in a cluster a root is a name that the nodes know");
                 }
 
                 roots.Of(root.Text);

@@ -91,6 +91,9 @@ public sealed class ActorOperationsTests : ActorTest
         OperationRefusedException local = await Refused(() => _operations.SubmitMigrationAsync(
             new MigrationSubmission { Id = "m", Manifest = Manifest.Replace("root: v", "root: /mnt/v", StringComparison.Ordinal) }));
         Assert.Equal("root '/mnt/v' is a directory, which only one machine can use; a cluster's nodes know roots by names", local.Message);
+        OperationRefusedException remote = await Refused(() => _operations.SubmitMigrationAsync(
+            new MigrationSubmission { Id = "m", Manifest = Manifest.Replace("root: v", "root: s3://bucket/v", StringComparison.Ordinal) }));
+        Assert.Equal("root 's3://bucket/v' is an address, which only one machine can use; a cluster's nodes know roots by names", remote.Message);
         foreach (string id in new[] { "", "a b", "../x", "-x", new string('x', 200) })
         {
             Assert.Equal(RefusalReason.Invalid, (await Refused(() => _operations.SubmitMigrationAsync(new MigrationSubmission { Id = id, Manifest = Manifest }))).Reason);

@@ -29,6 +29,19 @@ public sealed class ConvertJobTests : IDisposable
         Assert.False(Directory.Exists(_lab["out/sub"]));
     }
 
+    [Theory]
+    [InlineData("s3://bucket/disks")]
+    [InlineData("nbd://host")]
+    [InlineData("/dev/vg0")]
+    public void ATargetOnAServerAStoreOrADeviceIsRefusedBeforeAnythingIsWritten(string root)
+    {
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        JobEnd end = new JobDriver(WorkLab.ConvertTo("raw"), new Dictionary<string, string>(_lab.Roots) { ["out"] = root }).Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains($"The targets' root 'out' is {root} on this node: a cluster writes targets to directories only", end.Reason, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', end.Reason);
+    }
+
     [SkippableTheory]
     [InlineData("raw", "", 3)]
     [InlineData("qcow2", "", 3)]

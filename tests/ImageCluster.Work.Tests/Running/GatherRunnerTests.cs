@@ -85,8 +85,23 @@ public sealed class GatherRunnerTests : IDisposable
     [Theory]
     [InlineData("in", "elsewhere", "does not reach the root 'elsewhere'")]
     [InlineData("./in", "out", "'./in' is a directory; in a cluster a root is a name")]
+    [InlineData("in", "s3://bucket/disks", "'s3://bucket/disks' is an address; in a cluster a root is a name")]
     public void Roots_are_names_that_the_node_knows(string source, string target, string message) => Assert.Contains(message,
         Assert.Throws<ImageException>(() => Run(source, target, "", [])).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("s3://bucket/disks")]
+    [InlineData("nbd://host")]
+    [InlineData("nbd+unix://?socket=/run/nbd.sock")]
+    [InlineData("https://host/disks")]
+    [InlineData("/dev/vg0")]
+    public void Targets_on_servers_stores_and_devices_are_refused_while_it_is_planned(string target)
+    {
+        File.WriteAllBytes(_lab["in/a.raw"], new byte[512]);
+        ImageException e = Assert.Throws<ImageException>(() => Run("in", "out", "", [], new Dictionary<string, string>(_lab.Roots) { ["out"] = target }));
+        Assert.Equal((ImageErrorKind.Unsupported, $"The targets' root 'out' is {target} on this node: a cluster writes targets to directories only"), (e.Kind, e.Message));
+        Assert.Equal("'imagecluster migrate' on one machine writes to servers, stores and devices", e.Hint);
+    }
 
     [Fact]
     public void A_manifest_that_cannot_be_read_is_said_so() => Assert.StartsWith("The manifest cannot be read: ",
@@ -99,10 +114,10 @@ public sealed class GatherRunnerTests : IDisposable
         return parts;
     }
 
-    private void Run(string source, string root, string target, List<GatheredPart> parts)
+    private void Run(string source, string root, string target, List<GatheredPart> parts, IReadOnlyDictionary<string, string>? roots = null)
     {
         string manifest = $"version: 1\nname: m\nsources:\n  - {{ root: {source}, include: ['**/*.raw', '*.qcow2'] }}\ntarget:\n  root: {root}\n  format: qcow2\n  {target}\n";
         var spec = new GatherSpec { Migration = "m", Manifest = manifest, UsedRoots = ["in", "out"] };
-        new ShardRunner(new RootMap(_lab.Roots)).Run(new WorkTask("j", StageKind.Gather, spec, null, null), 0, Scopes.Of() with { TellImages = parts.Add });
+        new ShardRunner(new RootMap(roots ?? _lab.Roots)).Run(new WorkTask("j", StageKind.Gather, spec, null, null), 0, Scopes.Of() with { TellImages = parts.Add });
     }
 }
