@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ImageCluster.Imaging.Tests.Formats.BlockTables;
+using ImageCluster.Imaging.Tests.Formats.Structures;
 using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -40,6 +41,36 @@ public sealed class DamageTests
         for (int i = 0; i < Cases; i++)
         {
             DamagedImages.Survive(format, Damage(image, random), $"{format} {options}: damage {i} of seed {TestSeed.Value}");
+        }
+    }
+
+    // LUKS with its password, archives, disks beside their parents, and formats that refuse to be written to.
+    [Theory]
+    [InlineData("luks")]
+    [InlineData("vpc")]
+    [InlineData("vhdx")]
+    [InlineData("bochs")]
+    [InlineData("cloop")]
+    [InlineData("dmg by resource fork")]
+    [InlineData("vmdk vmfs")]
+    [InlineData("vmdk vmfsSparse")]
+    [InlineData("vmdk seSparse")]
+    [InlineData("vmdk in an OVA")]
+    [InlineData("vpc differencing")]
+    [InlineData("vhdx differencing")]
+    public void DamageInWhatTakesMoreToBeOpenedGivesNothingButClearErrors(string name)
+    {
+        StructureMap map = StructureMaps.Of(name);
+        Random random = new(TestSeed.Value);
+        for (int i = 0; i < Cases; i++)
+        {
+            byte[] bad = Damage(map.Image, random);
+            foreach (Field field in map.Slow.Where(field => field.Offset + field.Width <= bad.Length))
+            {
+                bad = field.With(bad, field.Get(map.Image));
+            }
+
+            map.Survive(bad, $"{name}: damage {i} of seed {TestSeed.Value}");
         }
     }
 

@@ -51,6 +51,7 @@ internal static class LuksMap
                 Pointer.In(new("payload", 104, 4, true), Sector),
                 .. Enumerable.Range(0, 8).Select(static i => Pointer.In(new Field($"material of key slot {i}", FirstSlot + (i * SlotLength) + 40, 4, true), Sector)),
             ],
+            Slow = [new("iterations of the digest", 164, 4, true), .. Enumerable.Range(0, 8).Select(static i => new Field($"iterations of key slot {i}", FirstSlot + (i * SlotLength) + 4, 4, true))],
             Sealed = [new("digest of the master key", 112, 20), new("salt of the digest", 132, 32), new("salt of key slot 0", FirstSlot + 8, 32), new("key material 0", 4096, material)],
         };
 

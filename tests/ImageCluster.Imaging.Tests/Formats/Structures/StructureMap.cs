@@ -60,6 +60,9 @@ internal sealed record StructureMap
     /// <summary>False where QEMU cannot read it, or not without more being said.</summary>
     public bool IsForQemu { get; init; } = true;
 
+    /// <summary>Numbers that ask for work, up to a limit: at random they would make a test slow.</summary>
+    public IReadOnlyList<Field> Slow { get; init; } = [];
+
     /// <summary>True where a file may end within a sector, which then is what it is: resizing leaves such files.</summary>
     public bool MayEndWithinASector { get; init; }
 
