@@ -59,6 +59,12 @@ internal sealed class TargetWork : IDisposable
         JobPlan planned = JobPlanner.Plan(ledger.Job.Spec!, ConvertTarget.GeometryOf(target));
         // The file is there, and what a failed run leaves is removed with the staging area.
         JobPlan plan = planned with { Stages = planned.Stages.RemoveAll(stage => stage.Kind == StageKind.Create), CleanUp = false };
+        if (plan.Problem is { } problem)
+        {
+            // A header of a few bytes may claim a disk that nobody can cut.
+            throw new ImageException(ImageErrorKind.Limit, _place.FinalPath, problem);
+        }
+
         FillLayout layout = ConvertTarget.LayoutOf(target, plan.Stages[0].Shards);
         ledger.Plan(plan, layout, [new(ledger.NoteKey(MigrationJournal.SourceNote), _source.Watch.Fingerprint)]);
     }

@@ -41,6 +41,29 @@ public sealed class FailureTests : IDisposable
         Assert.Contains("lock", writer.Error, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public void ADiskThatCannotBeCutIntoShardsFailsAndTheOthersAreDone()
+    {
+        QemuTools.Require();
+        // A few MiB that say 2 EiB, into a file system that takes a file of such a size.
+        string place = $"/dev/shm/imagecluster-{Guid.NewGuid():N}";
+        Skip.IfNot(Directory.Exists("/dev/shm"), "/dev/shm is not there");
+        Directory.CreateDirectory(place);
+        try
+        {
+            QemuTools.Img("create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", _lab["src/huge.qcow2"], "2E");
+            _lab.AddRaw("a.raw", 1, 1 << 20);
+            CliRun run = _lab.Run("migrate", "--to", "raw", "src", place).Expect(ExitCode.SomeFailed);
+            Assert.Contains("a step has 1 to 16,777,216 shards", run.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("internal error", run.Output, StringComparison.Ordinal);
+            Assert.Equal(["a.raw"], Directory.GetFiles(place).Select(Path.GetFileName));
+        }
+        finally
+        {
+            Directory.Delete(place, recursive: true);
+        }
+    }
+
     [Fact]
     public async Task ASourceThatChangesWhileItIsReadFailsAndLeavesNoTarget()
     {
