@@ -10,6 +10,7 @@ using ImageCluster.Cluster.Operating;
 using ImageCluster.Cluster.Scheduling;
 using ImageCluster.Node.Configuration;
 using ImageCluster.Node.Http;
+using ImageCluster.Work.Native;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Running;
 using ImageCluster.Work.Secrets;
@@ -47,7 +48,7 @@ internal static class ClusterNode
             {
                 var worker = new WorkerSettings { Roots = options.Roots, Slots = options.Slots, StopTimeout = options.ShutdownTimeout / 2 };
                 var secrets = new SecretStore(options.SecretsDirectory, Environment.GetEnvironmentVariable);
-                akka.WithWorker(worker, new ShardRunner(new RootMap(options.Roots, secrets: secrets)), TimeProvider.System);
+                akka.WithWorker(worker, new ShardRunner(new RootMap(options.Roots, secrets: secrets)), AwakeOrAsleepTime.Instance);
             }
 
             AddConsole(akka, options, provider);

@@ -4,6 +4,7 @@ namespace ImageCluster.Work.Leases;
 /// How long a worker may go on with a task, by its own monotonic clock. Counted from when it asked, less a margin for clocks that do not run
 /// alike, so that it always ends before whoever granted it thinks so. Any thread.
 /// </summary>
+/// <param name="time">A clock that does not stand still while the machine sleeps: <see cref="Native.AwakeOrAsleepTime"/>.</param>
 public sealed class WorkLease(TimeProvider time)
 {
     // A fiftieth: crystals differ by far less.

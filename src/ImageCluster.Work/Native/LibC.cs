@@ -12,6 +12,8 @@ internal static partial class LibC
     public const int TypeMask = 0xf000;
     public const int BlockDevice = 0x6000;
 
+    public const int ClockBootTime = 7;
+
     public const int Exist = 17;
     public const int NoSys = 38;
     public const int Inval = 22;
@@ -33,6 +35,18 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int StatX(int directory, string path, int flags, uint mask, out StatXBuffer buffer);
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
+    public static partial int ClockGetTime(int clock, out TimeSpec time);
+
+    /// <summary>struct timespec, where a long is as wide as a pointer.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeSpec
+    {
+        public nint Seconds;
+
+        public nint Nanoseconds;
+    }
 
     /// <summary>The parts of struct statx that are used; its layout is the same on every processor.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]

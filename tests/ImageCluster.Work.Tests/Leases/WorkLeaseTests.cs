@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Testing.Time;
 using ImageCluster.Work.Leases;
+using ImageCluster.Work.Native;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Tests.Leases;
@@ -22,6 +23,24 @@ public class WorkLeaseTests
         lease.Require();
         _time.Advance(TimeSpan.FromSeconds(0.2));
         Assert.Throws<LeaseLostException>(lease.Require);
+    }
+
+    [SkippableFact]
+    public void The_clock_of_leases_counts_since_the_machines_start_asleep_or_awake()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "Linux only");
+        TimeProvider clock = AwakeOrAsleepTime.Instance;
+        long before = clock.GetTimestamp();
+        // The first number of /proc/uptime is this clock's, in hundredths of a second.
+        double uptime = double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        long after = clock.GetTimestamp();
+        Assert.InRange(uptime, ((double)before / clock.TimestampFrequency) - 0.02, ((double)after / clock.TimestampFrequency) + 0.02);
+        var lease = new WorkLease(clock);
+        lease.Extend(clock.GetTimestamp(), TimeSpan.FromHours(1));
+        Assert.True(lease.Holds);
+        var over = new WorkLease(clock);
+        over.Extend(clock.GetTimestamp() - (60 * clock.TimestampFrequency), TimeSpan.FromSeconds(60));
+        Assert.False(over.Holds);
     }
 
     [Fact]
