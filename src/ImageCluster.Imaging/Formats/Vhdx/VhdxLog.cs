@@ -54,10 +54,15 @@ internal sealed class VhdxLog(IBlockFile file, string name, VhdxHeader header)
         }
     }
 
-    /// <summary>The entries to replay, oldest first; empty where the log holds none that is whole.</summary>
+    /// <summary>
+    /// The entries to replay, oldest first; empty where the log holds none that is whole. A sequence of entries counts where the last of them names one of
+    /// them as the tail: what that one builds on is there. Of those the newest counts.
+    /// </summary>
+    /// <exception cref="ImageException"><see cref="ImageErrorKind.Corrupt"/>: there are entries, but not those that they build on.</exception>
     public IReadOnlyList<VhdxLogEntry> Find()
     {
         List<VhdxLogEntry> best = [];
+        List<VhdxLogEntry> any = [];
         uint at = 0;
         do
         {
@@ -68,10 +73,13 @@ internal sealed class VhdxLog(IBlockFile file, string name, VhdxHeader header)
                 continue;
             }
 
-            if (best.Count == 0 || sequence[^1].SequenceNumber > best[^1].SequenceNumber)
+            bool counts = sequence.Exists(entry => entry.Position == sequence[^1].Tail);
+            if (counts && (best.Count == 0 || sequence[^1].SequenceNumber > best[^1].SequenceNumber))
             {
                 best = sequence;
             }
+
+            any.AddRange(sequence);
 
             uint end = Wrap((ulong)sequence[^1].Position + sequence[^1].Length);
             if (end <= at)
@@ -85,10 +93,16 @@ internal sealed class VhdxLog(IBlockFile file, string name, VhdxHeader header)
 
         if (best.Count == 0)
         {
+            // QEMU's logs have one entry and a tail that means nothing.
+            best = any.Count <= 1 ? any : throw Corrupt("VHDX log is damaged: entries that the newest ones build on are missing");
+        }
+
+        if (best.Count == 0)
+        {
             return best;
         }
 
-        // What lies before the tail has reached its place. QEMU's logs have one entry and a tail that means nothing.
+        // What lies before the tail has reached its place.
         int first = best.FindIndex(entry => entry.Position == best[^1].Tail);
         if ((ulong)best[^1].FlushedFileOffset > (ulong)file.Length)
         {

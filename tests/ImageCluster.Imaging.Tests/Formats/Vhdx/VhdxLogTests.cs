@@ -76,6 +76,49 @@ public sealed class VhdxLogTests : IDisposable
         }
     }
 
+    // The first entry brings the blocks into the table, the second nothing, the third takes all of them out.
+    [Theory]
+    [InlineData(-1, false)]
+    [InlineData(2, true)]
+    [InlineData(1, true)]
+    public void OfALogThatIsDamagedInTheMiddleOnlyWhatIsWholeFromItsTailOnIsReplayed(int damaged, bool showsBlocks)
+    {
+        byte[] dirty = DirtyImage(out byte[] guest);
+        int[] starts = WriteThreeEntries(dirty, tail: 0);
+        if (damaged >= 0)
+        {
+            dirty[LogAt + starts[damaged] + 100] ^= 1;
+        }
+
+        using LayeredDisk disk = new FormatKit("vhdx", new MemoryLocator { ["a"] = dirty }).Open("a");
+        Assert.True((showsBlocks ? guest : new byte[guest.Length]).AsSpan().SequenceEqual(FormatKit.ReadAll(disk)));
+    }
+
+    [Fact]
+    public void ALogWithoutTheEntriesThatItsNewestBuildOnIsRefused()
+    {
+        byte[] dirty = DirtyImage(out _);
+        int[] starts = WriteThreeEntries(dirty, tail: 0);
+        dirty[LogAt + starts[0] + 100] ^= 1;
+        ImageException e = Assert.Throws<ImageException>(() => new FormatKit("vhdx", new MemoryLocator { ["a"] = dirty }).Open("a"));
+        Assert.Equal((ImageErrorKind.Corrupt, "VHDX log is damaged: entries that the newest ones build on are missing"), (e.Kind, e.Message));
+    }
+
+    [Fact]
+    public void ALogThatGoesOnAtItsStartIsReplayedWhole()
+    {
+        byte[] dirty = DirtyImage(out byte[] guest);
+        byte[] entry = dirty.AsSpan(LogAt, EntryLength(dirty)).ToArray();
+        ulong sequence = BinaryPrimitives.ReadUInt64LittleEndian(entry.AsSpan(16));
+        dirty.AsSpan(LogAt, MiB).Clear();
+        int start = MiB - entry.Length;
+        SetTail(entry, start);
+        entry.CopyTo(dirty, LogAt + start);
+        ZeroEntry(entry, sequence + 1, start, (2 * MiB) + (64 << 10)).CopyTo(dirty, LogAt);
+        using LayeredDisk disk = new FormatKit("vhdx", new MemoryLocator { ["a"] = dirty }).Open("a");
+        Assert.True(guest.AsSpan().SequenceEqual(FormatKit.ReadAll(disk)));
+    }
+
     [Fact]
     public void ALogOfALongerFileIsRefused()
     {
@@ -169,6 +212,44 @@ public sealed class VhdxLogTests : IDisposable
         }
 
         throw new InvalidOperationException("The log was never used.");
+    }
+
+    private static int[] WriteThreeEntries(byte[] image, int tail)
+    {
+        int length = EntryLength(image);
+        Span<byte> first = image.AsSpan(LogAt, length);
+        ulong sequence = BinaryPrimitives.ReadUInt64LittleEndian(first[16..]);
+        SetTail(first, tail);
+        byte[] second = ZeroEntry(first, sequence + 1, tail, (2 * MiB) + (64 << 10));
+        byte[] third = ZeroEntry(first, sequence + 2, tail, 2 * MiB);
+        second.CopyTo(image, LogAt + length);
+        third.CopyTo(image, LogAt + length + second.Length);
+        return [0, length, length + second.Length];
+    }
+
+    private static int EntryLength(byte[] image) => BinaryPrimitives.ReadInt32LittleEndian(image.AsSpan(LogAt + 8));
+
+    private static void SetTail(Span<byte> entry, int tail)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(entry[12..], tail);
+        VhdxChecksum.Seal(entry);
+    }
+
+    // An entry of the same log that zeros 4 KiB of the file.
+    private static byte[] ZeroEntry(ReadOnlySpan<byte> like, ulong sequence, int tail, long offset)
+    {
+        byte[] entry = new byte[4096];
+        like[..64].CopyTo(entry);
+        BinaryPrimitives.WriteInt32LittleEndian(entry.AsSpan(8), entry.Length);
+        BinaryPrimitives.WriteUInt64LittleEndian(entry.AsSpan(16), sequence);
+        BinaryPrimitives.WriteInt32LittleEndian(entry.AsSpan(24), 1);
+        Span<byte> descriptor = entry.AsSpan(64, 32);
+        "zero"u8.CopyTo(descriptor);
+        BinaryPrimitives.WriteInt64LittleEndian(descriptor[8..], 4096);
+        BinaryPrimitives.WriteInt64LittleEndian(descriptor[16..], offset);
+        BinaryPrimitives.WriteUInt64LittleEndian(descriptor[24..], sequence);
+        SetTail(entry, tail);
+        return entry;
     }
 
     private static Span<byte> CountingHeader(byte[] image)
