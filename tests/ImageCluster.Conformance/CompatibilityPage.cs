@@ -19,9 +19,9 @@ internal static class CompatibilityPage
         text.Append("the percentages that `-p` prints between 0 and 100, and the command `completion`, which qemu-img does not have.\n\n");
         text.Append("Beside these cases, a walk draws command lines from the whole manual (every option, image, format and slip of the hand; `WalkTests`) and\n");
         text.Append("accepts nothing but:\n\n");
-        foreach ((_, string what) in KnownDifferences.List)
+        foreach (KnownDifference known in KnownDifferences.List)
         {
-            text.Append($"- {Escape(what)}\n");
+            text.Append($"- {Escape(known.What)}\n");
         }
 
         text.Append("\n## Formats\n\nWhat the engine says of itself, and which of the cases below have another outcome than with qemu-img.\n\n");

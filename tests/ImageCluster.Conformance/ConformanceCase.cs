@@ -50,6 +50,9 @@ public sealed record ConformanceCase
 
     public Verdict Verdict { get; init; } = Verdict.Same;
 
+    /// <summary>Where the verdict is not Same: what differs. The rest must be the same.</summary>
+    public DifferencePart Differs { get; init; }
+
     /// <summary>Where the verdict is not Same: how and why, for the reader of the compatibility table.</summary>
     public string Reason { get; init; } = "";
 

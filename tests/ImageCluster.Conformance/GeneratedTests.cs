@@ -29,7 +29,7 @@ public sealed class GeneratedTests(Sandbox sandbox) : IClassFixture<Sandbox>
         {
             int own = unchecked((seed * 10_007) + i);
             ConformanceCase test = make(new Random(own));
-            List<string> differences = sandbox.Differences(test);
+            List<Difference> differences = sandbox.Differences(test);
             Assert.True(differences.Count == 0,
                 $"CONFORMANCE_SEED={seed}, case {i}\n{string.Join('\n', test.Setup)}\n{string.Join('\n', test.Steps)}\n{string.Join('\n', differences)}");
         }

@@ -10,10 +10,6 @@ internal static class Programs
 {
     private const int MaxRepeats = 50;
 
-    private const int MaxHangs = 5;
-
-    private static readonly TimeSpan WebPatience = TimeSpan.FromSeconds(20);
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>The reference. By its path: a bare name would find ours, which stands beside the tests.</summary>
@@ -57,23 +53,6 @@ internal static class Programs
         }
 
         return result;
-    }
-
-    /// <summary>
-    /// Runs qemu-img on images that a web server has. On a busy machine it was seen not to end (why is not known), so that what does not end is run
-    /// again: every step comes to the same, however often it is begun.
-    /// </summary>
-    public static ToolResult ExecuteOnWeb(string directory, string[] arguments)
-    {
-        for (int i = 1; i < MaxHangs; i++)
-        {
-            if (TryExecute(directory, QemuImg, arguments, WebPatience) is { } result)
-            {
-                return result;
-            }
-        }
-
-        return ExecuteOnce(directory, QemuImg, arguments);
     }
 
     private static ToolResult ExecuteOnce(string directory, string program, string[] arguments)

@@ -25,16 +25,16 @@ public sealed partial class Sandbox : IDisposable
 
     public void Dispose() => _root.Dispose();
 
-    /// <summary>Runs a case and returns the differences, a block of text each; none where all is the same.</summary>
+    /// <summary>Runs a case and returns the differences; none where all is the same.</summary>
     /// <param name="test">What to run.</param>
     /// <param name="everyFile">Look at each file that is left behind, not only at the images that the case names.</param>
-    public List<string> Differences(ConformanceCase test, bool everyFile = false)
+    public List<Difference> Differences(ConformanceCase test, bool everyFile = false)
     {
         string theirs = Path.Combine(_root.Path, $"case-{_count}", "t");
         string ours = Path.Combine(_root.Path, $"case-{_count++}", "o");
         _inputs.CopyTo(test.Setup, theirs);
         _inputs.CopyTo(test.Setup, ours);
-        List<string> differences = [];
+        List<Difference> differences = [];
         string served = theirs + "-served";
         using HttpTestServer? web = test.NeedsWeb ? new HttpTestServer(query => Serve(served, query)) : null;
         if (web is not null)
@@ -44,21 +44,24 @@ public sealed partial class Sandbox : IDisposable
 
         using NbdServer? forTheirs = test.NeedsNbd ? ServeByNbd(test, theirs) : null;
         using NbdServer? forOurs = test.NeedsNbd ? ServeByNbd(test, ours) : null;
-        foreach (string step in test.Steps)
+        for (int i = 0; i < test.Steps.Count; i++)
         {
-            string[] arguments = CommandLineText.Split(step.Replace("{web}", web?.Address, StringComparison.Ordinal));
-            ToolResult expected = test.NeedsWeb ? Programs.ExecuteOnWeb(theirs, arguments) : Programs.Execute(theirs, Programs.QemuImg, arguments);
+            string[] arguments = CommandLineText.Split(test.Steps[i].Replace("{web}", web?.Address, StringComparison.Ordinal));
+            ToolResult expected = Programs.Execute(theirs, Programs.QemuImg, arguments);
             ToolResult actual = Programs.RunOurs(ours, arguments);
-            Compare(differences, $"qemu-img {step}", Text(test, expected), Text(test, actual));
+            string what = $"qemu-img {test.Steps[i]}";
+            Compare(differences, DifferencePart.Output, what, Output(test, expected), Output(test, actual), i);
+            Compare(differences, DifferencePart.Errors, what, Errors(expected), Errors(actual), i);
+            Compare(differences, DifferencePart.ExitCode, what, $"exit code {expected.ExitCode}", $"exit code {actual.ExitCode}", i);
         }
 
-        Compare(differences, "files", Files(theirs), Files(ours));
+        Compare(differences, DifferencePart.Files, "files", Files(theirs), Files(ours));
         foreach (string image in everyFile ? Changed(theirs, ours) : test.Images)
         {
             CompareImage(differences, test with { SameLayout = test.SameLayout && !everyFile }, image, theirs, ours);
             if (everyFile)
             {
-                Compare(differences, $"qemu-img info {image}", Describe(theirs, image.Split(':')[0]), Describe(ours, image.Split(':')[0]));
+                Compare(differences, DifferencePart.Info, $"qemu-img info {image}", Describe(theirs, image.Split(':')[0]), Describe(ours, image.Split(':')[0]));
             }
         }
 
@@ -122,7 +125,7 @@ public sealed partial class Sandbox : IDisposable
         return true;
     }
 
-    private static void CompareImage(List<string> differences, ConformanceCase test, string image, string theirs, string ours)
+    private static void CompareImage(List<Difference> differences, ConformanceCase test, string image, string theirs, string ours)
     {
         string name = image.Split(':')[0];
         string? stated = image.Contains(':') ? image.Split(':')[1] : null;
@@ -130,7 +133,7 @@ public sealed partial class Sandbox : IDisposable
         string[] second = stated is not null ? ["-F", stated] : [];
         if (!File.Exists(Path.Combine(theirs, name)) || !File.Exists(Path.Combine(ours, name)))
         {
-            differences.Add($"{name} is not there");
+            differences.Add(new Difference(DifferencePart.Files, name, "is not there\n"));
             return;
         }
 
@@ -138,7 +141,7 @@ public sealed partial class Sandbox : IDisposable
         bool isUnreadable = same.ExitCode > 1 && Unreadable().IsMatch(same.Error);
         if (same.ExitCode != 0 && !isUnreadable)
         {
-            differences.Add($"content of {name}: {same.Output}{same.Error}");
+            differences.Add(new Difference(DifferencePart.Content, $"content of {name}", $"{same.Output}{same.Error}"));
             return;
         }
 
@@ -147,13 +150,13 @@ public sealed partial class Sandbox : IDisposable
             return;
         }
 
-        Compare(differences, $"bitmaps of {name}", Bitmaps(Path.Combine(theirs, name)), Bitmaps(Path.Combine(ours, name)));
-        Compare(differences, $"qemu-img check {name}", Inspect(theirs, "check", name, format, layout: test.SameLayout), Inspect(ours, "check", name, format, layout: test.SameLayout));
-        Compare(differences, $"qemu-img map {name}", Inspect(theirs, "map", name, format, test.SameLayout), Inspect(ours, "map", name, format, test.SameLayout));
+        Compare(differences, DifferencePart.Bitmaps, $"bitmaps of {name}", Bitmaps(Path.Combine(theirs, name)), Bitmaps(Path.Combine(ours, name)));
+        Compare(differences, DifferencePart.Check, $"qemu-img check {name}", Inspect(theirs, "check", name, format, layout: test.SameLayout), Inspect(ours, "check", name, format, layout: test.SameLayout));
+        Compare(differences, DifferencePart.Map, $"qemu-img map {name}", Inspect(theirs, "map", name, format, test.SameLayout), Inspect(ours, "map", name, format, test.SameLayout));
     }
 
-    // Persistent bitmaps with the ranges that they have marked; nothing for other formats.
-    private static string Bitmaps(string path)
+    /// <summary>Persistent bitmaps with the ranges that they have marked; nothing for other formats.</summary>
+    internal static string Bitmaps(string path)
     {
         LocalFileLocator locator = new();
         using LayeredDisk disk = new ChainOpener(locator).Open(path, new ChainOptions { FollowBacking = false, DescribeOnly = true, Options = new Dictionary<string, string>() });
@@ -190,8 +193,8 @@ public sealed partial class Sandbox : IDisposable
         return text.Append(CultureInfo.InvariantCulture, $"{run.Start} to {run.End}: {run.Kind}\n").ToString();
     }
 
-    // What qemu-img says of an image, without what is the host's or drawn by lot.
-    private static string Describe(string directory, string name)
+    /// <summary>What qemu-img says of an image, without what is the host's or drawn by lot.</summary>
+    internal static string Describe(string directory, string name)
     {
         ToolResult result = Programs.Execute(directory, Programs.QemuImg, "info", "--output=json", name);
         return DiskSize().Replace(RandomNumber().Replace(Drawn().Replace(result.Output, "$1"), "$1"), "$1") + result.Error;
@@ -200,19 +203,20 @@ public sealed partial class Sandbox : IDisposable
     private static string Files(string directory) =>
         string.Join('\n', Directory.EnumerateFileSystemEntries(directory).Select(static f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
 
-    private static string Text(ConformanceCase test, ToolResult result)
+    private static string Output(ConformanceCase test, ToolResult result)
     {
         string output = Ends().Replace(Progress().Replace(result.Output, ""), "$1");
         output = Time().Replace(RandomNumber().Replace(output, "$1"), "$1");
-        output = test.IgnoresDiskSize ? DiskSize().Replace(output, "$1") : output;
-        return $"{output}--- errors ---\n{Complaint().Replace(NodeName().Replace(result.Error, "#block"), "")}--- exit code {result.ExitCode} ---\n";
+        return test.IgnoresDiskSize ? DiskSize().Replace(output, "$1") : output;
     }
 
-    private static void Compare(List<string> differences, string what, string expected, string actual)
+    private static string Errors(ToolResult result) => Complaint().Replace(NodeName().Replace(result.Error, "#block"), "");
+
+    private static void Compare(List<Difference> differences, DifferencePart part, string what, string expected, string actual, int step = Difference.AtTheEnd)
     {
         if (expected != actual)
         {
-            differences.Add($"{what}  (- qemu-img, + ours)\n{LineDifference.Of(expected, actual)}");
+            differences.Add(new Difference(part, what, LineDifference.Of(expected, actual), step));
         }
     }
 

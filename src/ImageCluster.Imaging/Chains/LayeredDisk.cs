@@ -238,7 +238,7 @@ public sealed class LayeredDisk : IDisposable
         Read(start, full);
         int part = (int)Math.Min(data.Length, end - offset);
         data[..part].CopyTo(full.AsSpan((int)(offset - start)));
-        top.Write(start, full);
+        top.WriteFilled(start, full, offset, part);
         return part;
     }
 }

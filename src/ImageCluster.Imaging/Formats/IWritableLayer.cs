@@ -21,6 +21,16 @@ public interface IWritableLayer : IImageLayer
     /// </summary>
     void Write(long offset, ReadOnlySpan<byte> data);
 
+    /// <summary>
+    /// As <see cref="Write"/>, of whole units of which the guest wrote a part only: the rest is what it read there before. What records the guest's
+    /// writes records that part.
+    /// </summary>
+    /// <param name="offset">Guest offset of the first unit.</param>
+    /// <param name="data">The units.</param>
+    /// <param name="written">Guest offset of what the guest wrote.</param>
+    /// <param name="length">Bytes of it, 1 or more.</param>
+    void WriteFilled(long offset, ReadOnlySpan<byte> data, long written, long length) => Write(offset, data);
+
     /// <summary>Makes the range read as zeros whatever lies below; same alignment rule as <see cref="Write"/>.</summary>
     void WriteZeroes(long offset, long length, ZeroMode mode);
 

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
 
 namespace ImageCluster.Imaging.Operations;
 
@@ -6,9 +7,13 @@ namespace ImageCluster.Imaging.Operations;
 public sealed class Bench(LayeredDisk disk, BenchPlan plan) : IDisposable
 {
     private const int MaxThreads = 64;
+    private const int Stripes = 64;
 
     private readonly Lock _gate = new();
     private readonly ReaderWriterLockSlim _drain = new();
+
+    // Requests that write into one cluster go one after the other: each would fill up the rest of it.
+    private readonly Lock[] _clusters = [.. Enumerable.Range(0, Stripes).Select(static _ => new Lock())];
     private int _sent;
     private long _offset = plan.Offset;
     private Exception? _failure;
@@ -75,13 +80,55 @@ public sealed class Bench(LayeredDisk disk, BenchPlan plan) : IDisposable
 
         if (plan.Writes)
         {
-            disk.Write(offset, buffer);
+            Write(offset, buffer);
         }
         else
         {
             disk.Read(offset, buffer);
         }
     }
+
+    private void Write(long offset, byte[] buffer)
+    {
+        long unit = Math.Max(disk.Top.Granularity, disk.Top is IImageStatus status ? status.ClusterSize : 0);
+        if (unit <= 1)
+        {
+            disk.Write(offset, buffer);
+            return;
+        }
+
+        long first = offset / unit;
+        long last = (offset + buffer.Length - 1) / unit;
+        int held = 0;
+        try
+        {
+            for (int stripe = 0; stripe < Stripes; stripe++)
+            {
+                if (IsTouched(stripe, first, last))
+                {
+                    _clusters[stripe].Enter();
+                }
+
+                held++;
+            }
+
+            disk.Write(offset, buffer);
+        }
+        finally
+        {
+            for (int stripe = 0; stripe < held; stripe++)
+            {
+                if (IsTouched(stripe, first, last))
+                {
+                    _clusters[stripe].Exit();
+                }
+            }
+        }
+    }
+
+    // One of the clusters has this lock.
+    private static bool IsTouched(int stripe, long first, long last) =>
+        (stripe - (first % Stripes) + Stripes) % Stripes <= last - first;
 
     private void Flush()
     {

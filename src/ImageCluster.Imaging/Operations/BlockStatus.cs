@@ -52,7 +52,8 @@ public readonly record struct BlockStatus(
             long below = disk.Layers[depth + 1].VirtualSize - offset;
             if (below <= 0)
             {
-                return new BlockStatus(offset, length, depth, Present: false, Zero: true, Data: false, -1, null);
+                // Room that a part of a cluster has, and does not use, is named all the same.
+                return new BlockStatus(offset, length, depth, Present: false, Zero: true, Data: false, extent.HostOffset, PlaceOf(extent));
             }
 
             length = Math.Min(length, below);

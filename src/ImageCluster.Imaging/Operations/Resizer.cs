@@ -28,7 +28,7 @@ public static class Resizer
         long hidden = disk.Layers.Count > 1 ? Math.Min(newSize, disk.Layers[1].VirtualSize) : 0;
         if (hidden > shownSize)
         {
-            disk.WriteZeroes(shownSize, hidden - shownSize, ZeroMode.MayUnmap);
+            resizable.Unrecorded(() => disk.WriteZeroes(shownSize, hidden - shownSize, ZeroMode.MayUnmap));
         }
 
         disk.Flush();

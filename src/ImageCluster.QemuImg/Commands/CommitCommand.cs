@@ -85,7 +85,12 @@ internal static class CommitCommand
         }
         catch (CommandException e)
         {
-            ImageOpener.Open(host, image, settings).Dispose();
+            using LayeredDisk readable = ImageOpener.Open(host, image, settings);
+            if (e.Message.EndsWith(": Image is read-only", StringComparison.Ordinal))
+            {
+                throw new CommandException($"Block format '{readable.Layers[baseIndex].FormatName}' used by node '#block1' does not support reopening files");
+            }
+
             throw new CommandException(e.Message.Replace($"Could not open '{image.Text}': Could not open backing file: ", "", StringComparison.Ordinal)) { Hint = e.Hint };
         }
     }

@@ -23,5 +23,6 @@ internal static class AllCases
         .. DamageCases.List,
         .. OptionCases.List,
         .. OthersCases.List,
+        .. ReadOnlyCases.List,
     ];
 }

@@ -26,9 +26,9 @@ internal static class ConvertCases
         .. Targets.Select(format => Into("from raw", format, $"convert -O {format} a.raw x")),
         .. Targets.Select(format => Into("from qcow2 with a backing file", format, $"convert -O {format} top.qcow2 x")),
         .. Targets.Select(format => Into("-S 0", format, $"convert -S 0 -O {format} top.qcow2 x")),
-        Into("empty", "vmdk", "convert -f raw -O vmdk empty.raw y") with { Verdict = Verdict.Better, Reason = "an empty disk is converted; qemu-img cannot open what it has just created" },
+        Into("empty", "vmdk", "convert -f raw -O vmdk empty.raw y") with { Verdict = Verdict.Better, Differs = DifferencePart.Errors | DifferencePart.ExitCode | DifferencePart.Content, Reason = "an empty disk is converted; qemu-img cannot open what it has just created" },
         Into("odd", "vmdk", "convert -f raw -O vmdk odd.raw x"),
-        Into("empty", "qcow", "convert -f raw -O qcow empty.raw y") with { Images = [], Verdict = Verdict.Better, Reason = "no file is left behind where an empty disk is refused" },
+        Into("empty", "qcow", "convert -f raw -O qcow empty.raw y") with { Images = [], Verdict = Verdict.Better, Differs = DifferencePart.Files, Reason = "no file is left behind where an empty disk is refused" },
         Into("odd", "qcow", "convert -f raw -O qcow odd.raw x"),
         .. Targets.Where(static format => format is not ("vmdk" or "qcow")).Select(format => Into("odd and empty", format, $"convert -f raw -O {format} odd.raw x", $"convert -f raw -O {format} empty.raw y")),
         .. new[] { "cluster_size=512", "cluster_size=4k", "cluster_size=2M", "compat=0.10", "refcount_bits=1", "extended_l2=on", "lazy_refcounts=on", "preallocation=falloc", "preallocation=full", "data_file=d.raw", "data_file=d.raw,data_file_raw=on" }
@@ -36,12 +36,13 @@ internal static class ConvertCases
         Into("-o preallocation=metadata", "qcow2", "convert -O qcow2 -o preallocation=metadata top.qcow2 x") with
         {
             Verdict = Verdict.Differs,
+            Differs = DifferencePart.Map,
             Reason = "clusters are written whole, so that the file has smaller holes between data",
         },
         .. new[] { "preallocation=falloc", "preallocation=full" }.Select(options => Into($"-o {options}", "raw", $"convert -O raw -o {options} top.qcow2 x")),
         Into("-c", "qcow2", "convert -c -O qcow2 a.raw x") with { SameLayout = false, IgnoresDiskSize = true },
         Into("-c zstd", "qcow2", "convert -c -O qcow2 -o compression_type=zstd a.raw x", "info x") with { SameLayout = false, IgnoresDiskSize = true },
-        Into("-c", "qcow", "convert -c -O qcow a.raw x") with { SameLayout = false, Verdict = Verdict.Better, Reason = "it works; qemu-img 7.2 fails without a word" },
+        Into("-c", "qcow", "convert -c -O qcow a.raw x") with { SameLayout = false, Verdict = Verdict.Better, Differs = DifferencePart.ExitCode, Reason = "it works; qemu-img 7.2 fails without a word" },
         Into("-c", "vmdk", "convert -c -O vmdk -o subformat=streamOptimized a.raw x") with { SameLayout = false },
         Into("subformat=streamOptimized", "vmdk", "convert -O vmdk -o subformat=streamOptimized a.raw x") with { SameLayout = false },
         .. new[] { "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat" }.Select(subformat => new ConformanceCase
@@ -72,7 +73,7 @@ internal static class ConvertCases
         Steps("target errors", "qcow2", "convert a.raw /nonexist/x", "convert -O qcow2 a.raw /nonexist/x", "convert -c a.raw x", "convert -c -O vdi a.raw x", "convert -O qcow2 -c -o preallocation=metadata a.raw x",
             "convert -O qcow2 -o cluster_size=3 a.raw x", "convert -O qcow2 -o foo=3 a.raw x", "convert foo:x y", "convert a.raw foo:x", "convert nix x", "convert -f qcow2 a.raw x", "convert a.raw ''"),
         Steps("-c -n", "raw", "create -q -f raw r 5M", "create -q -f vdi v 5M", "create -q -f vmdk -o subformat=monolithicFlat f.vmdk 5M", "create -q -f qcow2 q 5M", "convert -c -n -O raw a.raw r", "convert -c -n -O vdi a.raw v", "convert -c -n -O vmdk a.raw f.vmdk", "convert -c -n -O qcow2 a.raw q", "compare a.raw q"),
-        Steps("-c: flat images", "vmdk", "convert -c -O vmdk -o subformat=monolithicFlat a.raw f.vmdk") with { Verdict = Verdict.Better, Reason = "the same refusal; no file is left behind" },
+        Steps("-c: flat images", "vmdk", "convert -c -O vmdk -o subformat=monolithicFlat a.raw f.vmdk") with { Verdict = Verdict.Better, Differs = DifferencePart.Files, Reason = "the same refusal; no file is left behind" },
         Into("-C: sources and targets", "raw", "convert -C top.qcow2 x", "convert -C a.raw odd.raw y") with { SameLayout = false },
         Steps("-C: errors", "raw", "convert -C -c a.raw x", "convert -C -S 4k a.raw x", "convert -C --salvage a.raw x"),
         Into("-o size is not taken", "qcow2", "convert -O qcow2 -o size=3M a.raw x"),

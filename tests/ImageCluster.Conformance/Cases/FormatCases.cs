@@ -40,12 +40,14 @@ internal static class FormatCases
         Make("measure", "as a source", "vhdx", ["img create -q -f vhdx x 10M", "io vhdx x 'write -P 1 1M 64k'"], "measure -f vhdx -O qcow2 x") with
         {
             Verdict = Verdict.Better,
+            Differs = DifferencePart.Output,
             Reason = "blocks without data are not counted; qemu-img counts the whole disk",
         },
-        Make("check", "-r", "vdi", ["img create -q -f vdi x 10M"], "check -r all x") with { Verdict = Verdict.Better, Reason = "leaks are repaired; qemu-img has no repair of vdi" },
+        Make("check", "-r", "vdi", ["img create -q -f vdi x 10M"], "check -r all x") with { Verdict = Verdict.Better, Differs = DifferencePart.Said, Reason = "leaks are repaired; qemu-img has no repair of vdi" },
         Make("create", "-o preallocation=metadata", "vdi", [], "create -f vdi -o preallocation=metadata x 10M", "info -f vdi x") with
         {
             Verdict = Verdict.Better,
+            Differs = DifferencePart.Said,
             Reason = "makes a static image; qemu-img 7.2 refuses what its own help offers",
         },
         .. new[]
@@ -58,6 +60,7 @@ internal static class FormatCases
             .GroupBy(static o => o.Item1).Select(static g => Make("create", "what is refused late", g.Key, [], [.. g.Select(static o => o.Item2)]) with
             {
                 Verdict = Verdict.Better,
+                Differs = DifferencePart.Files,
                 Reason = "no file is left behind",
             }),
         Make("create", "64 TiB", "vhdx", [], "create -f vhdx x 64T", "info x"),
@@ -71,6 +74,7 @@ internal static class FormatCases
             ["img create -q -f raw a 6M", "io raw a 'write -P 1 0 3M'", $"img convert -f raw -O {format} a x", "truncate -s 1M x"], $"info -f {format} x", $"convert -f {format} -O raw x y") with
         {
             Verdict = Verdict.Better,
+            Differs = DifferencePart.Errors | DifferencePart.ExitCode,
             Reason = "an error; qemu-img reads zeros where the file has ended, without a word",
         }),
         .. new[] { "vpc", "qed" }.Select(static format => Make("info", "an image that was cut short", format,

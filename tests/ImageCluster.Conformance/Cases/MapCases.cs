@@ -19,6 +19,8 @@ internal static class MapCases
         Both("compressed clusters", "qcow2", ["img create -q -f raw a 1M", "io raw a 'write -P 1 0 256k'", "img convert -c -O qcow2 a x"], "x"),
         Both("compat=0.10", "qcow2", ["img create -q -f qcow2 -o compat=0.10 x 4M", "io qcow2 x 'write -P 1 1M 64k'"], "x"),
         Both("extended_l2", "qcow2", ["img create -q -f qcow2 -o extended_l2=on x 4M", "io qcow2 x 'write -P 1 1M 2k' 'write -P 1 2050k 6k' 'write -z 2060k 4k' 'write -P 2 3M 64k' 'discard 3M 32k'"], "x"),
+        Both("extended_l2: room behind the backing file's end that is not used", "qcow2",
+            ["img create -q -f raw b 1M", "img create -q -f qcow2 -o extended_l2=on,cluster_size=32k -b b -F raw x 4M", "io qcow2 x 'write -P 1 2533888 200k'"], "x"),
         Both("preallocation=metadata", "qcow2", ["img create -q -f qcow2 -o preallocation=metadata x 4M", "io qcow2 x 'write -P 1 1M 64k'"], "x"),
         Both("data_file", "qcow2", ["img create -q -f qcow2 -o data_file=d.raw x 4M", "io qcow2 x 'write -P 1 1M 64k'"], "x"),
         Both("data_file_raw", "qcow2", ["img create -q -f qcow2 -o data_file=d.raw,data_file_raw=on x 4M", "io qcow2 x 'write -P 1 1M 64k'"], "x"),

@@ -41,6 +41,7 @@ internal static class NbdCases
         Steps("convert", "onto nbd: vpc and vhdx", [], $"convert -O vpc a.raw {Name("large.raw")}", "compare a.raw " + Name("large.raw"), $"convert -O vhdx a.raw {Name("large.raw")}", "compare a.raw " + Name("large.raw")) with
         {
             Verdict = Verdict.Better,
+            Differs = DifferencePart.Said,
             Reason = "what is written can be read back; qemu-img's vpc is another disk, and its vhdx fails",
         },
         Steps("convert", "onto nbd: too small", [], $"convert -O raw a.raw {Name("small.raw")}", $"convert -n -O raw a.raw {Name("small.raw")}", $"convert -O vhdx a.raw {Name("small.raw")}"),
@@ -56,6 +57,7 @@ internal static class NbdCases
         Steps("info", "over nbd: a file name for a stated driver", [], "info --image-opts driver=nbd,filename=nbd:unix:nbd.sock:exportname=a.raw") with
         {
             Verdict = Verdict.Better,
+            Differs = DifferencePart.Said,
             Reason = "`filename` is taken with `driver=nbd`, as with other drivers; qemu-img says that the address is missing",
         },
     ];

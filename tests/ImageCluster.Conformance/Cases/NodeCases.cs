@@ -106,7 +106,7 @@ internal static class NodeCases
         Make("convert", "encrypted backing files", $"convert {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=s x", $"convert {Key} named.qcow2 y", "convert named.qcow2 z", "convert top.qcow2 z",
             $"compare {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=s driver=raw,file.filename=c.raw", $"compare {Key} --image-opts driver=qcow2,file.filename=top.qcow2,backing.encrypt.key-secret=nix driver=raw,file.filename=c.raw",
             "info --backing-chain top.qcow2 --output=json -U", $"map {Key} --output=json named.qcow2", $"rebase {Key} -b '' named.qcow2", "compare named.qcow2 c.raw") with { Setup = Encrypted, Images = ["x:raw", "y:raw"] },
-        Make("map", "a start of a raw image that is no sector's", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=100") with { Verdict = Verdict.Better, Reason = "it is mapped; qemu-img 7.2 ends with a failed assertion" },
+        Make("map", "a start of a raw image that is no sector's", "map --output=json --image-opts driver=raw,file.filename=b.raw,offset=100") with { Verdict = Verdict.Better, Differs = DifferencePart.Said, Reason = "it is mapped; qemu-img 7.2 ends with a failed assertion" },
         Make("map", "a disk in a disk", "map --output=json --image-opts driver=raw,file.driver=qcow2,file.file.filename=a.qcow2", "map --image-opts driver=raw,offset=32k,file.driver=qcow2,file.file.filename=a.qcow2",
             "map --output=json --image-opts driver=raw,file.driver=qcow2,file.file.filename=t.qcow2", "map --output=json --image-opts driver=raw,file.driver=raw,file.offset=64k,file.file.filename=b.raw"),
         Make("info", "disks of nothing", "info null-co://", "info --output=json null-aio://", "info --image-opts driver=null-co,size=1M", "info --image-opts driver=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on", "info 'json:{\"driver\":\"null-co\",\"size\":65536}'",
@@ -125,6 +125,7 @@ internal static class NodeCases
         Make("info", "drivers that are for tests of QEMU", "info --image-opts driver=quorum,children.0.file.filename=b.raw,vote-threshold=1") with
         {
             Verdict = Verdict.Differs,
+            Differs = DifferencePart.Said,
             Reason = "blkdebug, blkverify, blklogwrites, quorum, replication, copy-before-write and snapshot-access belong to tests of QEMU, or to running machines; they are refused by name",
         },
     ];

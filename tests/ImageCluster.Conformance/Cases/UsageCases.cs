@@ -19,7 +19,7 @@ internal static class UsageCases
             "convert --target-image-opts a.raw b", "convert -n -o size=3 a.raw a.raw", "convert --skip-broken-bitmaps a.raw b", "convert --target-image-opts -n -o help a b"),
         Errors("convert", "option values", "convert -S 100 a.raw b", "convert -S x a.raw b", "convert -S 100M a.raw b", "convert -m 0 a.raw b", "convert -m 17 a.raw b",
             "convert -m x a.raw b", "convert -r x a.raw b", "convert -T foo a.raw b", "convert -o , a.raw b", "convert -O foo a.raw b"),
-        Errors("convert", "-t with an unknown mode", "convert -t foo a.raw b") with { Verdict = Verdict.Better, Reason = "no target file is left behind" },
+        Errors("convert", "-t with an unknown mode", "convert -t foo a.raw b") with { Verdict = Verdict.Better, Differs = DifferencePart.Files, Reason = "no target file is left behind" },
         Errors("compare", "operands", "compare", "compare a", "compare a b c", "compare -T foo a b", "compare a b", "compare a.raw nix", "compare -f foo a.raw b", "compare -F foo a.raw a.raw"),
         Errors("check", "operands", "check", "check a b", "check -r foo a", "check --output=foo a.raw", "check -T foo a.raw", "check nix"),
         Errors("map", "operands", "map", "map a b", "map --start-offset=x a", "map --max-length=x a", "map -s 9E a.raw", "map --output=foo a.raw", "map nix"),

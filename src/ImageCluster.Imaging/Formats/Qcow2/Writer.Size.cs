@@ -23,6 +23,19 @@ internal sealed partial class WritableQcow2Image
         });
     }
 
+    public void Unrecorded(Action write)
+    {
+        Tables.RecordsWrites = false;
+        try
+        {
+            write();
+        }
+        finally
+        {
+            Tables.RecordsWrites = true;
+        }
+    }
+
     public void MakeEmpty() => Alone(() =>
     {
         Tables.Begin();

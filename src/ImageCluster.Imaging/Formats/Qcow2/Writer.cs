@@ -44,7 +44,9 @@ internal sealed partial class WritableQcow2Image :
     /// <summary>Without a backing file what a cluster does not have yet is zeros: the caller need not fill it up, and bitmaps record no more than was written.</summary>
     public long WriteUnit => Backing is null ? 1 : Granularity;
 
-    public void Write(long offset, ReadOnlySpan<byte> data)
+    public void Write(long offset, ReadOnlySpan<byte> data) => WriteFilled(offset, data, offset, data.Length);
+
+    public void WriteFilled(long offset, ReadOnlySpan<byte> data, long written, long length)
     {
         CheckRange(offset, data.Length);
         EnterShared();
@@ -52,7 +54,7 @@ internal sealed partial class WritableQcow2Image :
         {
             while (data.Length > 0)
             {
-                int done = WriteSome(offset, data.Length, data);
+                int done = WriteSome(offset, data.Length, data, written, length);
                 offset += done;
                 data = data[done..];
             }
@@ -108,13 +110,16 @@ internal sealed partial class WritableQcow2Image :
         }
     }
 
-    // Writes as much of the start as is all alike, and says how much that was. Without data, zeros.
-    private int WriteSome(long offset, int length, ReadOnlySpan<byte> data)
+    private int WriteSome(long offset, int length, ReadOnlySpan<byte> data) => WriteSome(offset, length, data, offset, length);
+
+    // Writes as much of the start as is all alike, and says how much that was. Without data, zeros. What the guest wrote is recorded.
+    private int WriteSome(long offset, int length, ReadOnlySpan<byte> data, long written, long writtenLength)
     {
         Plan plan;
         lock (_gate)
         {
-            Tables.Begin(offset, length);
+            long recorded = Math.Max(offset, written);
+            Tables.Begin(recorded, Math.Max(0, Math.Min(offset + length, written + writtenLength) - recorded));
             plan = MakePlan(offset, length);
         }
 

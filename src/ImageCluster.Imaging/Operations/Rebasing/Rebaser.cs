@@ -72,7 +72,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
                 options.Throttle?.Invoke(length);
                 Read(offset, before, after);
                 bool oldIsBlank = IsBlank(offset, length);
-                if (!_turnstile.Pass(ticket, () => WriteDifferences(offset, old.AsSpan(0, length), other.AsSpan(0, length), oldIsBlank)))
+                if (!_turnstile.Pass(ticket, () => WriteStillAbsent(offset, old.AsSpan(0, length), other.AsSpan(0, length), oldIsBlank)))
                 {
                     break;
                 }
@@ -106,7 +106,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
                 Extent own = MapTop(offset, end - offset);
                 long known = own.Length;
                 bool same = own.Kind != ExtentKind.Absent || IsSharedBelow(offset, ref known) || IsBlankInBoth(offset, ref known);
-                length = (int)Math.Min(known, RunLength);
+                length = same ? 0 : WholeUnits(offset, known, own.Length);
                 _next += same ? known : length;
                 options.Progress?.Invoke(same ? known : length);
                 if (!same)
@@ -120,6 +120,24 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
         (offset, length, ticket) = (0, 0, 0);
         return false;
     }
+
+    // A write into a part of a unit makes all of it the overlay's own: what is to be compared in the unit is compared at once.
+    private int WholeUnits(long offset, long length, long most)
+    {
+        long unit = overlay.Top.Granularity;
+        if (unit > RunLength)
+        {
+            return (int)Math.Min(length, RunLength);
+        }
+
+        long end = Math.Min((offset + length + unit - 1) / unit * unit, (offset + RunLength) / unit * unit);
+
+        // As far as both reach, or to the end: where one of them ends QEMU looks anew, too.
+        long reach = Math.Min(Reach(_oldSize, offset), Reach(newBacking?.VirtualSize ?? 0, offset));
+        return (int)Math.Min(Math.Min(end, reach) - offset, most);
+    }
+
+    private static long Reach(long size, long offset) => size > offset ? size : long.MaxValue;
 
     private Extent MapTop(long offset, long length)
     {
@@ -209,6 +227,14 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
         {
             newBacking.Read(offset, buffer);
         }
+    }
+
+    // What was written just before may have filled up a unit that this range begins in.
+    private void WriteStillAbsent(long offset, ReadOnlySpan<byte> before, ReadOnlySpan<byte> after, bool oldIsBlank)
+    {
+        Extent own = MapTop(offset, before.Length);
+        int filled = own.Kind == ExtentKind.Absent ? 0 : (int)own.Length;
+        WriteDifferences(offset + filled, before[filled..], after[filled..], oldIsBlank);
     }
 
     private void WriteDifferences(long offset, ReadOnlySpan<byte> before, ReadOnlySpan<byte> after, bool oldIsBlank)
