@@ -115,8 +115,23 @@ public sealed class LayeredDisk : IDisposable
     /// <exception cref="InvalidOperationException">It was not.</exception>
     public IWritableLayer WritableTop => _layers[0] as IWritableLayer ?? throw new InvalidOperationException("The top layer is open for reading only.");
 
+    /// <summary>What becomes of a write of nothing but zeros (QEMU's detect-zeroes): zeros of this kind; null leaves it data.</summary>
+    public ZeroMode? ZeroDetection { get; set; }
+
     /// <summary>Writes guest bytes into the top layer at any alignment; partial units are filled up from the chain first.</summary>
     public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        if (ZeroDetection is { } mode && ZeroScan.IsZero(data))
+        {
+            WriteZeroes(offset, data.Length, mode);
+        }
+        else
+        {
+            WriteData(offset, data);
+        }
+    }
+
+    private void WriteData(long offset, ReadOnlySpan<byte> data)
     {
         IWritableLayer top = WritableTop;
         long unit = top.WriteUnit;
@@ -156,7 +171,7 @@ public sealed class LayeredDisk : IDisposable
         long to = end == top.VirtualSize ? end : Math.Max(from, end / unit * unit);
         if (from > offset)
         {
-            Write(offset, new byte[from - offset]);
+            WriteData(offset, new byte[from - offset]);
         }
 
         if (to > from)
@@ -166,7 +181,7 @@ public sealed class LayeredDisk : IDisposable
 
         if (end > to)
         {
-            Write(to, new byte[end - to]);
+            WriteData(to, new byte[end - to]);
         }
     }
 

@@ -69,6 +69,9 @@ internal sealed class BlockNode
 
     public bool ForcesSharing { get; private set; }
 
+    /// <summary>What <c>detect-zeroes</c> says of writes of nothing but zeros: on or unmap; null for nothing.</summary>
+    public string? DetectZeroes { get; private set; }
+
     /// <summary>What is wrong with the options, found before any file is opened; null for nothing.</summary>
     public ImageException? FirstComplaint { get; private set; }
 
@@ -285,6 +288,7 @@ internal sealed class BlockNode
         _name = key == "node-name" ? text : _name;
         ReadOnly = key == "read-only" ? ReadOnly is true || RuntimeOptions.IsOn(text) : ReadOnly;
         FallsBackToReading |= key == "auto-read-only" && RuntimeOptions.IsOn(text);
+        DetectZeroes = key == "detect-zeroes" ? (text == "off" ? null : text) : DetectZeroes;
         ForcesSharing |= key == "force-share" && RuntimeOptions.IsOn(text);
     }
 

@@ -45,6 +45,7 @@ internal static class ImageOpener
             LayeredDisk disk = OpenChain(host, image, settings);
             CheckOpened(host, image, settings, disk);
             WarnOfGuess(host, image, settings, disk);
+            disk.ZeroDetection = ZeroDetection(image, disk);
             return disk;
         }
         catch (ImageException e)
@@ -53,6 +54,15 @@ internal static class ImageOpener
             throw Failure(image, isForReading ? new ImageException(e.Kind, e.File, "Block node is read-only") : e, exitCode);
         }
     }
+
+    // Where QEMU's driver can write zeros as such.
+    private static ZeroMode? ZeroDetection(ImageReference image, LayeredDisk disk) => image.DetectZeroes switch
+    {
+        null => null,
+        _ when disk.Top.FormatName is not ("raw" or "qcow2" or "qed") => null,
+        "unmap" => ZeroMode.MayUnmap,
+        _ => ZeroMode.KeepAllocated,
+    };
 
     // What is wrong with the image itself is found before what is wrong with the options of its backing file.
     private static LayeredDisk OpenChain(CommandHost host, ImageReference image, OpenSettings settings)

@@ -65,6 +65,9 @@ internal sealed class ImageReference
     /// <inheritdoc cref="BlockNode.RefusedValue"/>
     public ImageException? RefusedValue(string formatName) => _node?.RefusedValue(formatName);
 
+    /// <inheritdoc cref="BlockNode.DetectZeroes"/>
+    public string? DetectZeroes => _node?.DetectZeroes;
+
     public bool ForcesSharing => _node is { ForcesSharing: true };
 
     /// <summary>What the options say of the backing file; null where they say nothing.</summary>

@@ -59,6 +59,7 @@ internal static class NodeCases
             "info --image-opts driver=qcow2,file=a", "info --image-opts file.filename=a.qcow2,,", "info --image-opts driver=qcow2,file.filename=a.qcow2,file=x",
             "info --image-opts driver=luks,file.filename=b.raw", "info --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.format=luks", "info --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.format=foo",
             "info --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.key-secret=x"),
+        .. new[] { "on", "unmap,discard=unmap", "off" }.Select(static detection => DetectZeroes($"detect-zeroes={detection}")),
         Make("map", "options of nodes", "map --output=json --image-opts driver=qcow2", "map --output=json --image-opts driver=foo,file.filename=a.qcow2", "map --output=json --image-opts driver=qcow2,file.driver=foo,file.filename=a.qcow2",
             "map --output=json --image-opts driver=qcow2,file.driver=file", "map --output=json --image-opts driver=qcow2,file.driver=file,file.filename=a.qcow2", "map --output=json --image-opts file.driver=file,file.filename=a.qcow2",
             "map --output=json --image-opts driver=qcow2,file.driver=qcow2,file.file.filename=a.qcow2", "map --output=json --image-opts driver=raw,file.driver=raw,file.file.filename=b.raw", "map --output=json --image-opts driver=qcow2,file.driver=raw,file.offset=1M,file.file.filename=w.raw",
@@ -129,6 +130,23 @@ internal static class NodeCases
             Reason = "blkdebug, blkverify, blklogwrites, quorum, replication, copy-before-write and snapshot-access belong to tests of QEMU, or to running machines; they are refused by name",
         },
     ];
+
+    // Zeros that are data in the source, over data in the target.
+    private static ConformanceCase DetectZeroes(string options) => new()
+    {
+        Command = "convert",
+        Topic = options,
+        Format = "qcow2",
+        Setup = ["truncate -s 4M zeros", "io raw zeros 'write -P 1 1M 64k' 'write -P 0 2M 1M'", "img create -q -f qcow2 x 4M", "io qcow2 x 'write -P 7 0 4M'", "img create -q -f qcow2 -b x -F qcow2 y 3M"],
+        Steps =
+        [
+            $"bench -q -w -c 4 -d 1 -s 64k --pattern=0 --image-opts driver=qcow2,file.filename=y,{options}", $"bench -q -w -c 4 -d 1 -s 60k -o 1M --pattern=0 --image-opts driver=qcow2,file.filename=y,{options}",
+            $"bench -q -w -c 4 -d 1 -s 60k -o 2M --pattern=3 --image-opts driver=qcow2,file.filename=y,{options}", $"bench -q -w -c 4 -d 1 -s 64k -o 2M --pattern=0 --image-opts driver=qcow2,file.filename=y,{options}",
+            $"convert -m 1 -n -S 0 -f raw --target-image-opts zeros driver=qcow2,file.filename=x,{options}",
+        ],
+        Images = ["x", "y"],
+        SameLayout = false,
+    };
 
     private static ConformanceCase Make(string command, string topic, params string[] steps) =>
         new() { Command = command, Topic = topic, Format = "", Setup = Images, Steps = steps, IgnoresDiskSize = true };

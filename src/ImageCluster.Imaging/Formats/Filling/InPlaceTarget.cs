@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
@@ -97,9 +98,38 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
         {
             writer.WriteCompressed(offset, data);
         }
+        else if (disk.ZeroDetection is not null)
+        {
+            WriteByUnits(offset, data);
+        }
         else
         {
             disk.Write(offset, data);
         }
+    }
+
+    // A run is longer than what is all zeros or none of it.
+    private void WriteByUnits(long offset, ReadOnlySpan<byte> data)
+    {
+        while (data.Length > 0)
+        {
+            bool isZero = ZeroScan.IsZero(UnitAt(offset, data));
+            int length = 0;
+            while (length < data.Length && ZeroScan.IsZero(UnitAt(offset + length, data[length..])) == isZero)
+            {
+                length += UnitAt(offset + length, data[length..]).Length;
+            }
+
+            disk.Write(offset, data[..length]);
+            offset += length;
+            data = data[length..];
+        }
+    }
+
+    // To the end of the unit that the offset lies in.
+    private ReadOnlySpan<byte> UnitAt(long offset, ReadOnlySpan<byte> data)
+    {
+        int unit = Math.Max(Granularity, 64 << 10);
+        return data[..(int)Math.Min(data.Length, unit - (offset % unit))];
     }
 }
