@@ -46,8 +46,8 @@ internal static class DamageCases
         Make("convert", "compressed clusters that are noise", "qcow2", "convert c.qcow2 x", "compare c.qcow2 a.qcow2") with { Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "says also what is damaged; qemu-img says so for each of its coroutines, in any order" },
         Make("convert", "-q --salvage of compressed clusters that are noise", "qcow2", "convert -q --salvage c.qcow2 x", "info x"),
         Make("snapshot", "refcounts at their end", "qcow2", "snapshot -c x bit.qcow2", "check bit.qcow2") with { Verdict = Verdict.Better, Differs = DifferencePart.Said, Reason = "says which refcount is at its end and what to do; qemu-img leaves a leak" },
-        Make("convert", "a probed raw target", "raw", "convert -n -f raw --target-image-opts mark.raw file.filename=guess.raw", "info guess.raw", "convert -n -f raw --target-image-opts one.raw file.filename=guess.raw", "compare -f raw -F raw one.raw guess.raw",
-            "convert -n -f raw mark.raw guess.raw", "info guess.raw"),
+        Make("convert", "a probed raw target", "raw", "convert -m 1 -n -f raw --target-image-opts mark.raw file.filename=guess.raw", "info guess.raw", "convert -n -f raw --target-image-opts one.raw file.filename=guess.raw", "compare -f raw -F raw one.raw guess.raw",
+            "convert -m 1 -n -f raw mark.raw guess.raw", "info guess.raw"),
         Make("bench", "a probed raw image", "raw", "bench -w -c 2 guess.raw", "bench -w -c 2 --image-opts file.filename=guess.raw", "bench -w -c 2 -f raw guess.raw"),
         Make("resize", "a probed raw image", "raw", "resize guess.raw 5M", "snapshot -c x guess.raw", "check guess.raw", "check -r all guess.raw", "commit guess.raw", "rebase -b '' guess.raw", "amend -o size=1M guess.raw"),
     ];
