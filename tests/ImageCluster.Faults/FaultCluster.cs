@@ -17,8 +17,10 @@ internal sealed class FaultCluster : IDisposable
     private readonly string _nodeProgram;
     private readonly NodeNetwork _network;
     private readonly Dictionary<NodeProcess, ClusterClient> _clients = [];
+    private readonly Lock _disposing = new();
     private PostgreSqlServer? _database;
     private int _asked;
+    private bool _isDisposed;
 
     /// <param name="directory">Of its own; removed afterwards, but for <see cref="KeepsFiles"/>.</param>
     /// <param name="nodeProgram">imagecluster-node.dll.</param>
@@ -172,7 +174,20 @@ internal sealed class FaultCluster : IDisposable
 
     public string Logs() => string.Join("\n\n", Nodes.Select(node => $"== {node.Name}\n{node.Tail()}"));
 
+    // Whoever interrupts a run comes to it as well as the run itself.
     public void Dispose()
+    {
+        lock (_disposing)
+        {
+            if (!_isDisposed)
+            {
+                _isDisposed = true;
+                End();
+            }
+        }
+    }
+
+    private void End()
     {
         foreach (NodeProcess node in Nodes)
         {

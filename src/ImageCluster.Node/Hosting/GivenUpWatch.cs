@@ -7,7 +7,7 @@ namespace ImageCluster.Node.Hosting;
 
 /// <summary>
 /// Ends a node that has no part in a cluster any more and has not noticed: a leader that removed itself together with the others (where reachability changes
-/// all the time Akka's does, and then goes on answering those who want to join), a worker that is left without any coordinator, actors or a process that do not come to
+/// all the time Akka's does; its regions and singletons have ended by then, but whoever wants to join is answered, and it comes up again with them, hollow), a worker that is left without any coordinator, actors or a process that do not come to
 /// an end. Half alive it does nobody any good, and no supervisor starts it anew. On a thread of its own, since what holds the end up may have all others.
 /// </summary>
 internal sealed class GivenUpWatch(NodeOptions options, IServiceProvider services, ILogger<GivenUpWatch> log) : IHostedService
@@ -50,15 +50,17 @@ internal sealed class GivenUpWatch(NodeOptions options, IServiceProvider service
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Returns when the node has had no part in a cluster for so long, after it had one.</summary>
+    /// <summary>Returns when the node has had no part in a cluster for so long, after it had one. Who was removed has none any more, whatever comes after.</summary>
     internal static void Wait(ActorSystem system, TimeSpan patience, TimeProvider time)
     {
         var cluster = Akka.Cluster.Cluster.Get(system);
         bool wasMember = false;
+        bool wasRemoved = false;
+        cluster.RegisterOnMemberRemoved(() => Volatile.Write(ref wasRemoved, true));
         long? since = null;
         while (since is null || time.GetElapsedTime(since.Value) < patience)
         {
-            since = HasPart(system, cluster, ref wasMember) ? null : since ?? time.GetTimestamp();
+            since = HasPart(system, cluster, ref wasMember) && !Volatile.Read(ref wasRemoved) ? null : since ?? time.GetTimestamp();
             Thread.Sleep(Look);
         }
     }

@@ -32,6 +32,26 @@ public sealed class GivenUpWatchTests : IAsyncDisposable
         Assert.Equal(MemberStatus.Up, worker.SelfMember.Status);
     }
 
+    // As a leader that removed itself with all others: the next one who wants to join makes it a member again, without regions and singletons.
+    [Fact]
+    public async Task A_node_that_was_removed_and_is_a_member_again_is_noticed()
+    {
+        Akka.Cluster.Cluster node = await StartAsync("coordinator");
+        Task noticed = Watch(node);
+        await Task.Delay(3000);
+        Assert.False(noticed.IsCompleted);
+        // Akka cannot be brought to it at will: whoever listens for this is told so, again until the listener is there. The node is a member all the while.
+        var removed = new ClusterEvent.MemberRemoved(node.SelfMember.Copy(MemberStatus.Removed), MemberStatus.Down);
+        for (int i = 0; i < Patience.TotalSeconds && !noticed.IsCompleted; i++)
+        {
+            node.System.ActorSelection("/system/cluster/*").Tell(removed);
+            await Task.WhenAny(noticed, Task.Delay(1000));
+        }
+
+        await noticed.WaitAsync(Patience);
+        Assert.Equal(MemberStatus.Up, node.SelfMember.Status);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (ActorSystem system in _systems)
