@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ImageCluster.Cluster.Hosting;
+using ImageCluster.Cluster.Membership;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Secrets;
 using Microsoft.Data.Sqlite;
@@ -156,16 +157,17 @@ public sealed class NodeOptionsReader
             Refuse(NodeSettings.WorkerRoots, "a worker without roots gets no work; set worker.roots, or roles: [coordinator]");
         }
 
+        var address = new NodeAddress(bind, HostOf(bind), _values.Get(NodeSettings.ClusterPort));
         return new NodeOptions
         {
             Roles = [.. roles.Distinct()],
-            Cluster = new NodeAddress(bind, HostOf(bind), _values.Get(NodeSettings.ClusterPort)),
+            Cluster = address,
             IsLocal = IsLoopback(bind),
             Seeds = _values.Has(NodeSettings.ClusterSeeds) ? _values.Get(NodeSettings.ClusterSeeds) : [],
             Partitions = _values.Get(NodeSettings.ClusterPartitions),
             ClusterCertificate = certificate,
             ValidateCertificates = _values.Get(NodeSettings.TlsValidate),
-            Quorum = Quorum(),
+            Quorum = Quorum(address, roles.Contains(ImageClusterSettings.CoordinatorRole)),
             StableAfter = _values.Get(NodeSettings.DowningStableAfter),
             // Of others not even the secret's file is looked at: it need not be there.
             Journal = roles.Contains(ImageClusterSettings.CoordinatorRole) ? Journal() : null,
@@ -194,20 +196,35 @@ public sealed class NodeOptionsReader
     private string HostOf(string bind) => _values.Find(NodeSettings.ClusterHost)
         ?? (IPAddress.TryParse(bind, out IPAddress? address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) ? Dns.GetHostName() : bind);
 
-    private int? Quorum()
+    private int? Quorum(NodeAddress self, bool isCoordinator)
     {
         int quorum = _values.Get(NodeSettings.DowningQuorum);
-        bool isStatic = _values.Get(NodeSettings.DowningStrategy) == NodeSettings.StaticQuorum;
-        if (isStatic && quorum == 0)
-        {
-            Refuse(NodeSettings.DowningStrategy, "static-quorum needs downing.quorum: more than half of all coordinators (1 for one, 2 for three)");
-        }
-        else if (!isStatic && quorum > 0)
+        string strategy = _values.Get(NodeSettings.DowningStrategy);
+        DnsEndPoint[] seeds = _values.Has(NodeSettings.ClusterSeeds) ? [.. _values.Get(NodeSettings.ClusterSeeds).Distinct()] : [];
+        if (strategy != NodeSettings.StaticQuorum && quorum > 0)
         {
             Refuse(NodeSettings.DowningQuorum, "downing.quorum goes with downing.strategy: static-quorum only");
         }
 
-        return isStatic ? quorum : null;
+        if (strategy == NodeSettings.KeepMajority || quorum > 0)
+        {
+            return quorum > 0 ? quorum : null;
+        }
+
+        if (strategy == NodeSettings.StaticQuorum && seeds.Length == 0)
+        {
+            Refuse(NodeSettings.DowningStrategy, "static-quorum needs downing.quorum, more than half of all coordinators (1 for one, 2 for three), or cluster.seeds to count");
+            return null;
+        }
+
+        int? counted = strategy == NodeSettings.StaticQuorum ? SplitBrain.MajorityOf(seeds.Length) : SplitBrain.QuorumOf(seeds.Length);
+        if (counted is not null && isCoordinator && !seeds.Any(seed => seed.Port == self.Port && seed.Host.Equals(self.Host, StringComparison.OrdinalIgnoreCase)))
+        {
+            Refuse(NodeSettings.ClusterSeeds, $"this coordinator, {self.Host}:{self.Port}, is not among them, by whose number the quorum is counted; name it there on every " +
+                "node, or set downing.strategy and downing.quorum");
+        }
+
+        return counted;
     }
 
     // No assignment outlasts its images' leases, and these are renewed when half of them is over.

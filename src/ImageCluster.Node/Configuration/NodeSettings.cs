@@ -11,6 +11,8 @@ public static class NodeSettings
 
     public const string PostgreSql = "postgresql";
 
+    public const string BySeeds = "by-seeds";
+
     public const string KeepMajority = "keep-majority";
 
     public const string StaticQuorum = "static-quorum";
@@ -48,11 +50,12 @@ public static class NodeSettings
         "Says that nobody else reaches the nodes' ports (a network of their own, a network policy), so that they may do without TLS. Whoever reaches such a port " +
         "can do anything with the cluster.");
 
-    public static TypedSetting<string> DowningStrategy { get; } = Choice("downing.strategy", KeepMajority, [KeepMajority, StaticQuorum],
-        "Which part goes on where nodes lose sight of each other: the one with the majority of the coordinators seen last, or one with `downing.quorum` of them.");
+    public static TypedSetting<string> DowningStrategy { get; } = Choice("downing.strategy", BySeeds, [BySeeds, KeepMajority, StaticQuorum],
+        "Which part goes on where nodes lose sight of each other: the one with the majority of the coordinators seen last (`keep-majority`), or one with `downing.quorum` of " +
+        "them (`static-quorum`). `by-seeds`: a quorum of more than half of `cluster.seeds` where these are three or more, else `keep-majority`. The same on every node.");
 
     public static TypedSetting<int> DowningQuorum { get; } = Number("downing.quorum", 0, 0, 1000,
-        "For `static-quorum`: more than half of all the coordinators that there will ever be at once.");
+        "For `static-quorum`: more than half of all the coordinators that there will ever be at once; 0: of `cluster.seeds`.");
 
     public static TypedSetting<TimeSpan> DowningStableAfter { get; } = Time("downing.stableAfter", "10s", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10),
         "How long the picture must stay the same before the other part is given up. Longer for more nodes (20s for some tens).");

@@ -1,10 +1,8 @@
 using Akka.Actor;
 using Akka.Cluster.Hosting;
-using Akka.Cluster.Hosting.SBR;
 using Akka.Hosting;
 using Akka.Persistence.Sql.Hosting;
 using Akka.Remote.Hosting;
-using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Membership;
 using ImageCluster.Node.Configuration;
 using ImageCluster.Node.Http;
@@ -34,10 +32,7 @@ internal static class ActorSetup
         .WithClustering(new ClusterOptions
         {
             Roles = [.. options.Roles],
-            // Only coordinators count: workers come and go, and where records are kept decides which part can go on.
-            SplitBrainResolver = options.Quorum is { } quorum
-                ? new StaticQuorumOption { QuorumSize = quorum, Role = ImageClusterSettings.CoordinatorRole }
-                : new KeepMajorityOption { Role = ImageClusterSettings.CoordinatorRole },
+            SplitBrainResolver = SplitBrain.Resolver(options.Quorum),
         })
         .WithJournal(options.Journal)
         // Without seeds a cluster of its own, also where the system chose the port, which no list could name.

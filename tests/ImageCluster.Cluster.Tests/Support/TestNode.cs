@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster.Hosting;
+using Akka.Cluster.Hosting.SBR;
 using Akka.Hosting;
 using Akka.Persistence.Sql.Hosting;
 using Akka.Remote.Hosting;
@@ -64,7 +65,7 @@ internal sealed class TestNode : IAsyncDisposable
     /// <param name="runner">What its worker does.</param>
     public static async Task<TestNode> StartAsync(
         string journal, TestNode? seed = null, bool coordinator = true, IReadOnlyDictionary<string, string>? roots = null, IShardRunner? runner = null,
-        ImageClusterSettings? settings = null, string? hocon = null, int slots = 2)
+        ImageClusterSettings? settings = null, string? hocon = null, int slots = 2, SplitBrainResolverOption? resolver = null)
     {
         settings ??= Fast;
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
@@ -96,6 +97,7 @@ internal sealed class TestNode : IAsyncDisposable
                         .. coordinator ? new[] { ImageClusterSettings.CoordinatorRole } : [],
                         .. roots is null ? Array.Empty<string>() : [ImageClusterSettings.WorkerRole],
                     ],
+                    SplitBrainResolver = resolver,
                 })
                 .WithSqlPersistence($"Data Source={journal}", ProviderName.SQLiteMS, autoInitialize: true);
             akka = coordinator ? akka.WithCoordinator(settings, TimeProvider.System) : akka.WithRecordProxies(settings);

@@ -241,6 +241,31 @@ public sealed class NodeOptionsReaderTests : IDisposable
         Assert.Contains("goes with downing.strategy: static-quorum only", Problem("--roles", "coordinator", "--downing.quorum", "2"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("one:4053", "", null)]
+    [InlineData("one:4053,two:4053", "", null)]
+    [InlineData("one:4053,two:4053,three:4053", "", 2)]
+    [InlineData("one:4053,two:4053,three:4053,one:4053", "", 2)]
+    [InlineData("one:4053,two:4053,three:4053,four:4053,five:4053", "", 3)]
+    [InlineData("one:4053,two:4053,three:4053", "keep-majority", null)]
+    [InlineData("one:4053,two:4053", "static-quorum", 2)]
+    public void The_quorum_is_counted_by_the_seeds(string seeds, string strategy, int? quorum)
+    {
+        string[] more = strategy.Length == 0 ? [] : ["--downing.strategy", strategy];
+        Assert.Equal(quorum, Read(["--roles", "coordinator", "--cluster.host", "One", "--cluster.seeds", seeds, .. more]).Quorum);
+        // A worker is among no seeds and counts alike.
+        Assert.Equal(quorum, Read(["--roles", "worker", "--worker.roots", $"kvm={_directory.Path}", "--cluster.seeds", seeds, .. more]).Quorum);
+    }
+
+    [Fact]
+    public void A_coordinator_that_would_not_be_counted_is_refused()
+    {
+        string[] arguments = ["--roles", "coordinator", "--cluster.host", "four", "--cluster.seeds", "one:4053,two:4053,three:4053"];
+        Assert.Contains("this coordinator, four:4053, is not among them", Problem(arguments), StringComparison.Ordinal);
+        Assert.Equal(3, Read([.. arguments, "--downing.strategy", "static-quorum", "--downing.quorum", "3"]).Quorum);
+        Assert.Null(Read([.. arguments, "--downing.strategy", "keep-majority"]).Quorum);
+    }
+
     private NodeOptions Read(params string[] arguments) => NodeOptionsReader.Read(arguments, _environment, _directory.Path);
 
     private string Problem(params string[] arguments) => Assert.Single(Problems(arguments));
