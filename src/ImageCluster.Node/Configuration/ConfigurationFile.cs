@@ -76,11 +76,11 @@ internal static class ConfigurationFile
         }
         else if (parser.Accept<SequenceStart>(out _))
         {
-            values.Set(key, string.Join(",", Items(parser)), where);
+            values.Set(key, SettingKinds.Join(Items(parser)), where);
         }
         else if (NodeSettings.All.Any(setting => setting.Key == key && setting.IsMap))
         {
-            values.Set(key, string.Join(",", Pairs(parser)), where);
+            values.Set(key, SettingKinds.Join(Pairs(parser)), where);
         }
         else if (parser.Accept<MappingStart>(out _) && NodeSettings.All.Any(setting => setting.Key.StartsWith(key + ".", StringComparison.Ordinal)))
         {

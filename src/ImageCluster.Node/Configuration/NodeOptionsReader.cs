@@ -111,7 +111,7 @@ public sealed class NodeOptionsReader
 
         if (_values.Has(NodeSettings.WorkerRoots))
         {
-            string roots = string.Join(",", _values.Get(NodeSettings.WorkerRoots).Select(root => $"{root.Key}={(RemoteRoot.IsOne(root.Value) ? root.Value : Path.GetFullPath(root.Value, directory))}"));
+            string roots = SettingKinds.Join(_values.Get(NodeSettings.WorkerRoots).Select(root => $"{root.Key}={(RemoteRoot.IsOne(root.Value) ? root.Value : Path.GetFullPath(root.Value, directory))}"));
             _values.Set(NodeSettings.WorkerRoots.Key, roots, _values.WhereOf(NodeSettings.WorkerRoots));
         }
     }

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Net;
+using System.Text.RegularExpressions;
 
 namespace ImageCluster.Node.Configuration;
 
 /// <summary>Makes settings of each kind.</summary>
-internal static class SettingKinds
+internal static partial class SettingKinds
 {
     public static TypedSetting<string> Text(string key, string form, string standard, string description) =>
         new(key, form, standard, description, (string text, out string value, out string problem) => Good(value = text, out problem));
@@ -116,14 +117,26 @@ internal static class SettingKinds
                     return false;
                 }
 
-                map[pair[0]] = of.Read(pair[1]);
+                if (!map.TryAdd(pair[0], of.Read(pair[1])))
+                {
+                    problem = $"has '{pair[0]}' a second time";
+                    return false;
+                }
             }
 
             return true;
         })
         { IsMap = true };
 
-    public static IReadOnlyList<string> Split(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    /// <summary>The parts between commas, but for a comma behind a backslash, which is one of the part's own.</summary>
+    public static IReadOnlyList<string> Split(string text) =>
+        [.. Parting().Split(text).Select(part => part.Replace("\\,", ",", StringComparison.Ordinal).Trim()).Where(part => part.Length > 0)];
+
+    /// <summary>What <see cref="Split"/> parts again.</summary>
+    public static string Join(IEnumerable<string> parts) => string.Join(",", parts.Select(part => part.Replace(",", "\\,", StringComparison.Ordinal)));
+
+    [GeneratedRegex(@"(?<!\\),")]
+    private static partial Regex Parting();
 
     private static bool Good(string value, out string problem)
     {

@@ -129,6 +129,17 @@ public sealed class NodeOptionsReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_root_may_have_a_comma_in_its_name_and_none_stands_twice()
+    {
+        Directory.CreateDirectory(_directory["old, older"]);
+        File.WriteAllText(_directory["node.yaml"], "roles: [worker]\nworker:\n  roots: {a: 'old, older', b: .}\n");
+        Assert.Equal([new("a", _directory["old, older"]), new("b", _directory.Path)], Read("--config", "node.yaml").Roots);
+        Assert.Equal(_directory["old, older"], Read("--roles", "worker", "--worker.roots", "b=.,a=old\\, older").Roots["a"]);
+        File.WriteAllText(_directory["node.yaml"], "roles: [worker]\nworker:\n  roots:\n    a: .\n    a: 'old, older'\n");
+        Assert.Contains("has 'a' a second time", Problem("--config", "node.yaml"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Everything_that_is_wrong_is_said_at_once()
     {
         _environment["IMAGECLUSTER_CLUSTER__PROT"] = "1";
