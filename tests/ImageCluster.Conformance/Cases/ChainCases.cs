@@ -22,6 +22,18 @@ internal static class ChainCases
 
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
+        new()
+        {
+            Command = "rebase",
+            Topic = "compat=0.10: onto an image, where there was none",
+            Format = "qcow2",
+            Setup = ["img create -q -f qcow2 b 1M", "io qcow2 b 'write -P 1 0 300k'", "img create -q -f qcow2 -o compat=0.10 x 1M", "io qcow2 x 'write -P 2 512k 64k'"],
+            Steps = ["rebase -b b -F qcow2 x"],
+            Images = ["x"],
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Content,
+            Reason = "the guest sees what it saw; with qemu-img 7.2 the new backing file shines through where the image held nothing",
+        },
         Steps("commit", "into the backing file", "qcow2", "commit c2.qcow2", "compare c1.qcow2 c2.qcow2", "check -q c1.qcow2", "check -q c2.qcow2"),
         Steps("commit", "-b: into a smaller base, which grows", "qcow2", "commit -b c0.qcow2 c2.qcow2", "compare c0.qcow2 c2.qcow2", "check -q c0.qcow2"),
         Steps("commit", "-d -q", "qcow2", "commit -d -q c2.qcow2", "compare c1.qcow2 c2.qcow2", "map --output=json c2.qcow2"),
