@@ -12,8 +12,13 @@ namespace ImageCluster.Imaging.Storage;
 public partial class LocalFile : IBlockFile, IRangeCopy
 {
     private readonly DirectIo? _direct;
+    /// <summary>Bytes that are sent to storage at once (<see cref="OpenMode.SendsEarly"/>).</summary>
+    private const long SentAtOnce = 32 << 20;
+
     private readonly CacheMode _cache;
+    private readonly bool _sendsEarly;
     private volatile ImageException? _flushFailure;
+    private long _unsent;
     private bool _locked;
 
     internal LocalFile(string name, SafeFileHandle handle, OpenMode mode, DirectIo? direct)
@@ -23,6 +28,7 @@ public partial class LocalFile : IBlockFile, IRangeCopy
         CanWrite = mode.Write;
         _cache = mode.Cache;
         _direct = direct;
+        _sendsEarly = mode.SendsEarly && mode.Cache == CacheMode.Writeback;
     }
 
     public string Name { get; }
@@ -107,6 +113,12 @@ public partial class LocalFile : IBlockFile, IRangeCopy
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw Errno.Exception(e, Name, $"Could not write {data.Length} bytes at offset {offset}");
+        }
+
+        if (_sendsEarly && Interlocked.Add(ref _unsent, data.Length) >= SentAtOnce)
+        {
+            Interlocked.Exchange(ref _unsent, 0);
+            HostFile.StartWriting(Handle);
         }
     }
 

@@ -32,6 +32,12 @@ public sealed record OpenMode
     /// <summary>Which of QEMU's byte-range locks to take.</summary>
     public ImageLock Lock { get; init; } = ImageLock.Default;
 
+    /// <summary>
+    /// What is written is sent to storage from time to time without waiting for it, so that the flush at the end, which is sure to come, has little left to do.
+    /// Changes nothing else.
+    /// </summary>
+    public bool SendsEarly { get; init; }
+
     /// <summary>Leaves the file's access time as it is, where the system lets us (the owner's files).</summary>
     public bool NoAtime { get; init; }
 

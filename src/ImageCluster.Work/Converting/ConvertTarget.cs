@@ -41,7 +41,7 @@ public sealed class ConvertTarget
             VirtualSize = virtualSize,
             Options = OptionsOf(spec, place.FinalDirectory, backingPath),
             Compress = spec.Compress,
-            Mode = mode,
+            Mode = mode with { SendsEarly = true },
             Secret = secrets.For(spec.SecretOf(spec.Target), spec.Options),
         };
     }

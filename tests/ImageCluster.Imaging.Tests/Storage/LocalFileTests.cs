@@ -26,6 +26,32 @@ public sealed partial class LocalFileTests : IDisposable
     }
 
     [Fact]
+    public void WhatIsSentEarlyIsThere()
+    {
+        // More than is sent at once, several times, and by several threads.
+        const int length = 1 << 20, count = 100;
+        using (IBlockFile file = _locator.Create(_directory["a"], 0, OpenMode.ReadWrite with { SendsEarly = true }))
+        {
+            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+            {
+                byte[] data = new byte[length];
+                data.AsSpan().Fill((byte)(i + 1));
+                file.Write((long)i * length, data);
+            });
+            file.Flush();
+        }
+
+        using IBlockFile read = _locator.Open(_directory["a"], OpenMode.ReadOnly);
+        Assert.Equal((long)count * length, read.Length);
+        byte[] buffer = new byte[length];
+        for (int i = 0; i < count; i++)
+        {
+            Assert.Equal(length, read.Read((long)i * length, buffer));
+            Assert.True(buffer.AsSpan().IndexOfAnyExcept((byte)(i + 1)) < 0, $"block {i}");
+        }
+    }
+
+    [Fact]
     public void CreateTruncatesUnlessItMustBeNew()
     {
         File.WriteAllBytes(_directory["a"], [1, 2, 3]);

@@ -145,6 +145,15 @@ internal static class HostFile
         return 0;
     }
 
+    /// <summary>Begins to write to storage what the page cache has of the file, and does not wait. What comes of it <see cref="DataSync"/> says.</summary>
+    public static void StartWriting(SafeFileHandle file)
+    {
+        if (IsLinux)
+        {
+            _ = LibC.SyncFileRange(file, 0, 0, LibC.SyncFileRangeWrite);
+        }
+    }
+
     /// <summary>BLKDISCARD or BLKZEROOUT of a range.</summary>
     public static int DeviceRange(SafeFileHandle file, nuint request, long offset, long length)
     {

@@ -30,6 +30,8 @@ internal static partial class LibC
     public const int FallocPunchHole = 0x02;
     public const int FallocZeroRange = 0x10;
 
+    public const uint SyncFileRangeWrite = 2;
+
     public const int OfdGetLk = 36;
     public const int OfdSetLk = 37;
     public const short RdLck = 0;
@@ -66,6 +68,10 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     public static partial int FDataSync(SafeFileHandle file);
+
+    /// <param name="length">0 for all that follows.</param>
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
+    public static partial int SyncFileRange(SafeFileHandle file, long offset, long length, uint flags);
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     public static partial long LSeek(SafeFileHandle file, long offset, int whence);
