@@ -50,12 +50,6 @@ internal sealed record QcowHeader
             throw new ImageException(ImageErrorKind.NotThisFormat, name, "Image not in qcow format");
         }
 
-        // The magic is there: QEMU takes zeros for the rest, and so another table for the image's.
-        if (file.Length < Length)
-        {
-            throw new ImageException(ImageErrorKind.Truncated, name, $"Image is truncated: the header needs {Length} bytes, the file ends at {file.Length}");
-        }
-
         uint version = BinaryPrimitives.ReadUInt32BigEndian(raw.AsSpan(4));
         if (version != Version)
         {
@@ -69,6 +63,13 @@ internal sealed record QcowHeader
         uint encryption = BinaryPrimitives.ReadUInt32BigEndian(raw.AsSpan(36));
         ulong l1TableOffset = BinaryPrimitives.ReadUInt64BigEndian(raw.AsSpan(40));
         Validate(name, size, raw[32], raw[33], encryption);
+
+        // QEMU takes zeros for what is not there, and so another table for the image's.
+        if (file.Length < Length)
+        {
+            throw new ImageException(ImageErrorKind.Truncated, name, $"Image is truncated: the header needs {Length} bytes, the file ends at {file.Length}");
+        }
+
         if (l1TableOffset > long.MaxValue / 2)
         {
             throw new ImageException(ImageErrorKind.Corrupt, name, $"L1 table offset 0x{l1TableOffset:x} is invalid");
