@@ -18,10 +18,12 @@ internal static class Creator
         byte[] header = HeaderWriter.Write(image.Header, request.FileName);
         byte[]? password = settings.Encryption is null ? null : NewEncryption.Password(request.Secret, request.FileName);
         using IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
+        bool hasDataFile = false;
         try
         {
             using (IBlockFile? data = CreateDataFile(request, settings))
             {
+                hasDataFile = data is not null;
                 image.WritePreallocation(file, data);
             }
 
@@ -32,7 +34,7 @@ internal static class Creator
         }
         catch (ImageException)
         {
-            DeleteUnfinished(request, settings);
+            DeleteUnfinished(request, hasDataFile ? settings.DataFile : null);
             throw;
         }
     }
@@ -42,14 +44,15 @@ internal static class Creator
         ? null
         : request.Locator.Create(settings.DataFile, settings.Header.VirtualSize, request.Mode);
 
-    private static void DeleteUnfinished(CreateRequest request, CreateSettings settings)
+    // A data file that could not be made, because somebody uses it, is not ours to delete.
+    private static void DeleteUnfinished(CreateRequest request, string? dataFile)
     {
         try
         {
             request.Locator.Delete(request.FileName);
-            if (settings.DataFile is not null)
+            if (dataFile is not null)
             {
-                request.Locator.Delete(settings.DataFile);
+                request.Locator.Delete(dataFile);
             }
         }
         catch (ImageException)

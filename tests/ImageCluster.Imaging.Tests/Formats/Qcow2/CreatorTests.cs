@@ -91,6 +91,22 @@ public sealed class CreatorTests : IDisposable
         QemuTools.Img("check", "-q", "-f", "qcow2", theirs);
     }
 
+    [SkippableFact]
+    public void ADataFileThatSomebodyUsesStays()
+    {
+        QemuTools.Require();
+        string data = _directory["data.raw"];
+        QemuTools.Img("create", "-q", "-f", "raw", data, "1M");
+        using (QemuHolder.Io(data, "raw"))
+        {
+            CreateRequest request = Request(_directory["image.qcow2"], 1 << 20, $"data_file={data}");
+            Assert.Contains("lock", Assert.Throws<ImageException>(() => new Qcow2Format().Create(request)).Message, StringComparison.Ordinal);
+            Assert.Equal(1 << 20, new FileInfo(data).Length);
+            Assert.Contains("lock", Assert.Throws<ImageException>(() => new Qcow2Format().CreateFill(request)).Message, StringComparison.Ordinal);
+            Assert.Equal(1 << 20, new FileInfo(data).Length);
+        }
+    }
+
     [SkippableTheory]
     [InlineData("cluster_size=777", "1M")]
     [InlineData("cluster_size=4M", "1M")]
