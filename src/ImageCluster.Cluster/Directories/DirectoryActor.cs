@@ -2,9 +2,8 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
-using ImageCluster.Cluster.Images;
-using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Records;
 using ImageCluster.Jobs;
 
 namespace ImageCluster.Cluster.Directories;
@@ -18,10 +17,12 @@ namespace ImageCluster.Cluster.Directories;
 /// before the first entry that is still needed; what stands before others that were forgotten is stored again at the end.
 /// </para>
 /// </summary>
-public sealed class DirectoryActor : ReceivePersistentActor, IWithTimers
+public sealed class DirectoryActor : RecordActor
 {
     /// <summary>The one entity's id.</summary>
     public const string EntityId = "all";
+
+    private const string JournalId = "directory";
 
     // So many are being forgotten at a time.
     private const int MaxForgetting = 50;
@@ -30,21 +31,14 @@ public sealed class DirectoryActor : ReceivePersistentActor, IWithTimers
     private readonly HashSet<string> _forgetting = new(StringComparer.Ordinal);
     private readonly ImageClusterSettings _settings;
     private readonly RecordKeepers _keepers;
-    private readonly RecordClock _clock;
     private long _deletedTo;
 
     public DirectoryActor(ImageClusterSettings settings, RecordKeepers keepers, TimeProvider time)
+        : base("directory", JournalId, time)
     {
-        (_settings, _keepers, _clock) = (settings, keepers, new RecordClock(time));
+        (_settings, _keepers) = (settings, keepers);
         Recover<NoteJob>(Stored);
         Recover<NoteMigration>(Stored);
-        Recover<RecoveryCompleted>(_ =>
-        {
-            if (settings.Retention is not null)
-            {
-                Timers.StartPeriodicTimer(Forget.Instance, Forget.Instance, settings.ForgetEvery);
-            }
-        });
         Command<NoteJob>(Note);
         Command<NoteMigration>(Note);
         Command<ListJobs>(list => Sender.Tell(_entries.List(list)));
@@ -63,38 +57,27 @@ public sealed class DirectoryActor : ReceivePersistentActor, IWithTimers
         Command<DeleteMessagesSuccess>(deleted => _deletedTo = Math.Max(_deletedTo, deleted.ToSequenceNr));
         Command<DeleteMessagesFailure>(failure =>
         {
-            ClusterMeter.JournalFailed("directory", "delete");
+            CountFailure("delete");
             Log.Warning("The directory's journal was not cut off: {0}", failure.Cause.Message);
         });
-        Command<StopRecord>(_ => Context.Stop(Self));
     }
 
-    public override string PersistenceId => "directory";
+    protected override bool MayRest => false;
 
-    // There are no snapshots: nobody needs to look for one.
-    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
+    // Lists go on without.
+    protected override bool DoesWithout => true;
 
-    public ITimerScheduler Timers { get; set; } = null!;
+    private Instant EndedBefore => Clock.Now + -_settings.Retention!.Value;
 
-    private Instant EndedBefore => _clock.Now + -_settings.Retention!.Value;
-
-    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    protected override void Recovered()
     {
-        ClusterMeter.JournalFailed("directory", "read");
-        Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
+        if (_settings.Retention is not null)
+        {
+            Timers.StartPeriodicTimer(Forget.Instance, Forget.Instance, _settings.ForgetEvery);
+        }
     }
 
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
-    {
-        ClusterMeter.JournalFailed("directory", "write");
-        base.OnPersistFailure(cause, @event, sequenceNr);
-    }
-
-    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
-    {
-        ClusterMeter.JournalFailed("directory", "write");
-        base.OnPersistRejected(cause, @event, sequenceNr);
-    }
+    protected override object? RefusalOf(object message, string reason) => null;
 
     private void Note(NoteJob note)
     {
@@ -175,20 +158,13 @@ public sealed class DirectoryActor : ReceivePersistentActor, IWithTimers
         IDirectoryMessage[] behind = [.. _entries.StoredBefore(_entries.ForgottenTo)];
         if (behind.Length > 0)
         {
-            int left = behind.Length;
-            PersistAll(behind, note =>
-            {
-                _entries.Stored(note, LastSequenceNr);
-                if (--left == 0)
-                {
-                    CutOff();
-                }
-            });
+            Store(behind, note => _entries.Stored(note, LastSequenceNr), CutOff);
             return;
         }
 
         long to = Math.Min(_entries.FirstStored - 1, LastSequenceNr);
-        if (to > _deletedTo)
+        // Nor is what only a newer program can read cut off.
+        if (to > _deletedTo && WhyUnreadable is null)
         {
             DeleteMessages(to);
         }

@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
 using Akka.Persistence;
-using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
@@ -12,6 +11,8 @@ namespace ImageCluster.Cluster.Jobs;
 public sealed partial class JobActor
 {
     private readonly HashSet<IActorRef> _forgetters = [];
+
+    private bool IsBeingForgotten => _forgetters.Count > 0;
 
     // An image's record knows what this id has finished: another job by it would be taken for the same.
     private bool WasForgotten => _state.Spec is null && LastSequenceNr > 0;
@@ -49,7 +50,7 @@ public sealed partial class JobActor
                 Rest();
                 break;
             case DeleteMessagesFailure failure:
-                ClusterMeter.JournalFailed("job", "delete");
+                CountFailure("delete");
                 // It is read again as far as it is there, which may be nothing: whoever wants it forgotten asks again.
                 Log.Warning("Job {0} was not forgotten: {1}", Id, failure.Cause.Message);
                 Rest();

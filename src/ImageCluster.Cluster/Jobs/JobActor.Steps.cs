@@ -21,10 +21,10 @@ public sealed partial class JobActor
         switch (step)
         {
             case JobStep.Fail fail:
-                Carry(new FailJob(Id, _clock.Now, fail.Reason), _ => Advance());
+                Carry(new FailJob(Id, Clock.Now, fail.Reason), _ => Advance());
                 return;
             case JobStep.Plan plan:
-                Carry(new PlanJob(Id, _clock.Now, plan.JobPlan), refusal =>
+                Carry(new PlanJob(Id, Clock.Now, plan.JobPlan), refusal =>
                 {
                     // Not both: what the job does next is decided when its failure is stored.
                     if (refusal is not null)
@@ -42,11 +42,11 @@ public sealed partial class JobActor
             case JobStep.StartFill start:
                 Step(step, _images.StartFillAsync(start.Target, start.Layout));
                 break;
-            case JobStep.CloseFill close when _clock.Now >= _lastLoss + Grace:
+            case JobStep.CloseFill close when Clock.Now >= _lastLoss + Grace:
                 Step(step, _images.CloseFillAsync(close.Target, [.. _state.Copied.Values.Where(shard => !_published.Contains(shard.Result.Shard))]));
                 break;
             case JobStep.CloseFill:
-            case JobStep.Release when _state.End!.Outcome != JobOutcome.Succeeded && _clock.Now < _lastLoss + Grace:
+            case JobStep.Release when _state.End!.Outcome != JobOutcome.Succeeded && Clock.Now < _lastLoss + Grace:
                 Timers.StartSingleTimer(Retry.Instance, Retry.Instance, _settings.RetryAfter);
                 break;
             case JobStep.Release release:
@@ -86,7 +86,7 @@ public sealed partial class JobActor
                 Wait(refusal.Message);
                 return;
             case (JobStep.Release, _):
-                Carry(new NoteReleased(Id, _clock.Now), _ =>
+                Carry(new NoteReleased(Id, Clock.Now), _ =>
                 {
                     _leases.Set([]);
                     Say();
@@ -135,13 +135,13 @@ public sealed partial class JobActor
         // Between two leases of its own somebody else may have changed the image.
         if (_state.Plan is not null && uses.FirstOrDefault(use => _state.Uses.Find(old => old.Image == use.Image) is { } old && use.Token > old.Token + 1) is { } gap)
         {
-            Carry(new NoteUses(Id, _clock.Now, uses), _ => Fail($"{gap.Image} was used by others after the job's lease on it had run out"));
+            Carry(new NoteUses(Id, Clock.Now, uses), _ => Fail($"{gap.Image} was used by others after the job's lease on it had run out"));
             return;
         }
 
         JobCommand note = _state.Plan is null && _state.Probed.Length > 0
-            ? new ProbeAgain(Id, _clock.Now, uses)
-            : new NoteUses(Id, _clock.Now, uses);
+            ? new ProbeAgain(Id, Clock.Now, uses)
+            : new NoteUses(Id, Clock.Now, uses);
         Carry(note, refused =>
         {
             if (refused is null)
@@ -157,12 +157,12 @@ public sealed partial class JobActor
 
     private void NotTaken(Refusal refusal)
     {
-        _waitsSince ??= _clock.Now;
+        _waitsSince ??= Clock.Now;
         if (refusal.Kind is not (RefusalKind.InUse or RefusalKind.NotQuiet))
         {
             Fail(refusal.Message);
         }
-        else if (_clock.Now - _waitsSince >= _settings.ImageWait)
+        else if (Clock.Now - _waitsSince >= _settings.ImageWait)
         {
             Fail($"{refusal.Message}; the job waited for {_settings.ImageWait:c}");
         }
@@ -180,11 +180,11 @@ public sealed partial class JobActor
         Offer();
     }
 
-    private void Fail(string reason) => Carry(new FailJob(Id, _clock.Now, reason), _ => Advance());
+    private void Fail(string reason) => Carry(new FailJob(Id, Clock.Now, reason), _ => Advance());
 
     private void RenewLeases()
     {
-        IReadOnlyList<JobUse> due = _leases.Due(_clock.Now);
+        IReadOnlyList<JobUse> due = _leases.Due(Clock.Now);
         if (due.Count > 0 && !_isRenewing && !_state.HasEnded)
         {
             _isRenewing = true;

@@ -1,13 +1,10 @@
 using System.Collections.Immutable;
 using Akka.Actor;
-using Akka.Cluster.Sharding;
 using Akka.Event;
-using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
-using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
-using ImageCluster.Cluster.Serialization;
+using ImageCluster.Cluster.Records;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 
@@ -15,27 +12,24 @@ namespace ImageCluster.Cluster.Jobs;
 
 /// <summary>
 /// Keeps the record of one job and carries the job on: takes its images, has its shards done by workers, publishes them, gives the images back. Sharded
-/// and remembered: after a restart of the cluster it goes on without being asked. As in <see cref="ImageActor"/>, nothing is answered that is not
-/// stored, the actor brings in its own time, and where the journal fails it stops and begins again from the journal.
+/// and remembered: after a restart of the cluster it goes on without being asked. The actor brings in its own time.
 /// <para>
 /// What it asks of images are steps (<see cref="JobSteps"/>), one at a time, that can be taken again after any crash.
 /// </para>
 /// </summary>
-public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
+public sealed partial class JobActor : RecordActor
 {
     // A job that no worker asked for in so long says whom it waits for.
     private static readonly TimeSpan WorkerWait = TimeSpan.FromSeconds(10);
 
     private readonly ImageClusterSettings _settings;
     private readonly RecordKeepers _keepers;
-    private readonly RecordClock _clock;
     private readonly JobImages _images;
     private readonly JobOffers _offers;
     private readonly JobLeases _leases;
     private readonly JobVoice _voice;
     private readonly Dictionary<string, IActorRef> _workers = new(StringComparer.Ordinal);
     private JobState _state = JobState.New;
-    private string? _unreadable;
 
     // Known since the start, and found out again after the next.
     private RangeSet _published = RangeSet.Empty;
@@ -52,19 +46,16 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
 
     /// <param name="jobId">The job's id, which is the entity's.</param>
     public JobActor(string jobId, ImageClusterSettings settings, RecordKeepers keepers, TimeProvider time)
+        : base("job", PersistenceIdOf(jobId), time)
     {
-        PersistenceId = PersistenceIdOf(jobId);
-        (_settings, _keepers, _clock) = (settings, keepers, new RecordClock(time));
-        _images = new JobImages(jobId, keepers, settings, _clock);
+        (Id, _settings, _keepers) = (jobId, settings, keepers);
+        _images = new JobImages(jobId, keepers, settings, Clock);
         _offers = new JobOffers(keepers, settings);
         _leases = new JobLeases(settings.LeaseDuration);
         _voice = new JobVoice(keepers);
-        _offeredSince = _clock.Now;
-        Recover<Unreadable>(e => _unreadable ??= e.Reason);
+        _offeredSince = Clock.Now;
         Recover<JobEvent>(e => _state = JobRecord.Apply(_state, e));
-        Recover<RecoveryCompleted>(_ => StartAgain());
-        Command<object>(RefuseUnreadable, message => _unreadable is not null && message is not StopRecord);
-        Command<object>(AnswerForgotten, message => _forgetters.Count > 0 && message is not StopRecord);
+        Command<object>(AnswerForgotten, _ => IsBeingForgotten);
         Command<ForgetJob>(Forget);
         Command<SubmitJob>(RefuseAgain, _ => WasForgotten);
         Command<GiveWork>(Give);
@@ -82,70 +73,40 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         Command<Deadline>(_ => Expire());
         Command<Retry>(_ => Advance());
         Command<Beat>(_ => OnBeat());
-        Command<ReceiveTimeout>(_ => RestIfDone());
-        Command<StopRecord>(_ => Context.Stop(Self));
         SetReceiveTimeout(settings.IdleAfter);
     }
 
-    public override string PersistenceId { get; }
+    protected override bool MayRest => WhyUnreadable is null && !IsBeingForgotten && (_state.Spec is null || _voice.IsDone(_state));
 
-    // There are no snapshots: nobody needs to look for one.
-    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
-
-    public ITimerScheduler Timers { get; set; } = null!;
-
-    private string Id => _state.Id;
+    private string Id { get; }
 
     public static string PersistenceIdOf(string jobId) => $"job-{jobId}";
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null)
-    {
-        ClusterMeter.JournalFailed("job", "read");
-        Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
-    }
-
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
-    {
-        ClusterMeter.JournalFailed("job", "write");
-        base.OnPersistFailure(cause, @event, sequenceNr);
-    }
-
-    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
-    {
-        ClusterMeter.JournalFailed("job", "write");
-        base.OnPersistRejected(cause, @event, sequenceNr);
-    }
-
     protected override void PostStop() => CountAs("");
 
-    private void StartAgain()
+    protected override void Recovered()
     {
         CountAs(StateNow);
-        if (_state.Spec is null || _unreadable is not null)
+        if (_state.Spec is null || WhyUnreadable is not null)
         {
             return;
         }
 
         // Nobody knows how long the actor was away: workers that it knew may still be at work for so long.
-        _lastLoss = _clock.Now;
+        _lastLoss = Clock.Now;
         Timers.StartPeriodicTimer(Beat.Instance, Beat.Instance, _settings.Heartbeat);
-        Carry(new RestartAssignments(Id, _clock.Now), _ => Advance());
+        Carry(new RestartAssignments(Id, Clock.Now), _ => Advance());
     }
 
-    // What it does not know of might forbid anything: it does nothing and says why.
-    private void RefuseUnreadable(object message)
+    protected override object? RefusalOf(object message, string reason)
     {
-        string id = PersistenceId["job-".Length..];
-        var refusal = new Refusal(RefusalKind.Conflict, $"the record of job {id} cannot be read: {_unreadable}");
-        switch (message)
+        var refusal = new Refusal(RefusalKind.Conflict, $"the record of job {Id} cannot be read: {reason}");
+        return message switch
         {
-            case JobCommand or DescribeJob or Messages.ListCopied:
-                Sender.Tell(new JobRefused(id, refusal));
-                break;
-            case GatheredImages gathered:
-                Sender.Tell(new MigrationRefused(gathered.MigrationId, refusal));
-                break;
-        }
+            JobCommand or DescribeJob or Messages.ListCopied => new JobRefused(Id, refusal),
+            GatheredImages gathered => new MigrationRefused(gathered.MigrationId, refusal),
+            _ => null,
+        };
     }
 
     // Commands of others, but for those that need more than a decision.
@@ -158,7 +119,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        Carry(command with { At = _clock.Now }, refusal =>
+        Carry(command with { At = Clock.Now }, refusal =>
         {
             sender.Tell(refusal is null ? new JobDone(command.JobId) : new JobRefused(command.JobId, refusal));
             if (command is SubmitJob && refusal is null)
@@ -172,7 +133,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
             {
                 // Trouble that passes is given time to.
                 int failures = _state.Troubles.GetValueOrDefault(failed.Shard)?.Failures ?? 0;
-                _notBefore = _clock.Now + (_settings.RetryAfter * failures);
+                _notBefore = Clock.Now + (_settings.RetryAfter * failures);
                 Timers.StartSingleTimer(Retry.Instance, Retry.Instance, _settings.RetryAfter * failures);
             }
 
@@ -187,22 +148,17 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     private void Carry(JobCommand command, Action<Refusal?> then)
     {
         Decision<JobEvent> decision = JobRecord.Decide(_state, command);
-        int left = decision.Events.Count;
-        if (left == 0)
+        if (decision.Events.Count == 0)
         {
             then(decision.Refusal);
             return;
         }
 
         JobState before = _state;
-        PersistAll(decision.Events, e =>
+        Store(decision.Events, e => _state = JobRecord.Apply(_state, e), () =>
         {
-            _state = JobRecord.Apply(_state, e);
-            if (--left == 0)
-            {
-                Changed(before);
-                then(null);
-            }
+            Changed(before);
+            then(null);
         });
     }
 
@@ -257,7 +213,7 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
 
         if (_state.NextDeadline is { } deadline)
         {
-            TimeSpan wait = deadline - _clock.Now;
+            TimeSpan wait = deadline - Clock.Now;
             Timers.StartSingleTimer(Deadline.Instance, Deadline.Instance, wait > Deadline.AtLeast ? wait : Deadline.AtLeast);
         }
         else
@@ -274,154 +230,11 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     private void Expire()
     {
         long before = _state.Assignments.Count;
-        Carry(new ExpireAssignments(Id, _clock.Now), _ =>
+        Carry(new ExpireAssignments(Id, Clock.Now), _ =>
         {
-            _lastLoss = _state.Assignments.Count < before ? _clock.Now : _lastLoss;
+            _lastLoss = _state.Assignments.Count < before ? Clock.Now : _lastLoss;
             Advance();
         });
-    }
-
-    private void Offer()
-    {
-        if (_state.Spec is not null && !_state.IsClosed)
-        {
-            _offers.Tell(_state, TasksToGive());
-        }
-    }
-
-    private long TasksToGive() => _isStepping || _state.Paused || _state.Pending.IsEmpty || _clock.Now < _notBefore || NextStep() is not JobStep.Offer
-        // A lease that cannot be renewed just now: whoever was given a task could not begin it.
-        || _leases.UsableUntil(_state, _clock.Now) <= _clock.Now
-        ? 0
-        : _offers.Tasks(_state);
-
-    private void Give(GiveWork gift)
-    {
-        IActorRef worker = Sender;
-        _offers.LastGiven = Math.Max(_offers.LastGiven, gift.Number);
-        _offers.Pace.NoteShare(gift.Share);
-        _offeredSince = _clock.Now;
-        if (TasksToGive() == 0)
-        {
-            Offer();
-            return;
-        }
-
-        Carry(new StartShards(Id, _clock.Now, gift.Worker, _offers.Pace.Shards(_state), _settings.AssignmentDuration, _leases.UsableUntil(_state, _clock.Now)), refusal =>
-        {
-            if (refusal is null)
-            {
-                _workers[gift.Worker] = worker;
-                worker.Tell(JobOffers.TaskOf(_state, _state.Assignments[_state.LastAssignment]));
-            }
-
-            Offer();
-        });
-    }
-
-    private void Renew(RenewAssignment renew)
-    {
-        IActorRef sender = Sender;
-        if (_state.Unneeded.FirstOrDefault(assignment => assignment.Token == renew.Assignment) is { } unneeded && !_workers.ContainsKey(unneeded.Worker))
-        {
-            sender.Tell(new JobRefused(renew.JobId, new Refusal(RefusalKind.Stale, $"job {Id} does not need assignment {renew.Assignment} any more")));
-            return;
-        }
-
-        Instant usable = _leases.UsableUntil(_state, _clock.Now);
-        Carry(renew with { At = _clock.Now, UsableUntil = usable }, refusal =>
-        {
-            // The deadline after a restart is how long a worker may still be at work, not how long it may: that the images' leases say, when they are known again.
-            TimeSpan left = refusal is null ? Instant.Min(_state.Assignments[renew.Assignment].Deadline, usable) - _clock.Now : TimeSpan.Zero;
-            sender.Tell(refusal is null
-                ? new AssignmentHeld(renew.JobId, renew.Assignment, left > TimeSpan.Zero ? left : TimeSpan.Zero)
-                : new JobRefused(renew.JobId, refusal));
-        });
-    }
-
-    // Stored first, so that nobody does these shards again; then published; then answered, upon which the worker closes its room.
-    private void Complete(CompleteShards complete)
-    {
-        IActorRef sender = Sender;
-        Instant now = _clock.Now;
-        Assignment? assignment = _state.Assignments.GetValueOrDefault(complete.Assignment);
-        int stage = _state.StageIndex;
-        bool fills = _state.Stage is StageKind.Copy or StageKind.Merge;
-        if (assignment is not null && JobSteps.FindingProblem(_state.Stage, complete.Results) is { } problem)
-        {
-            sender.Tell(new JobRefused(complete.JobId, new Refusal(RefusalKind.Invalid, problem)));
-            return;
-        }
-
-        Carry(complete with { At = now }, refusal =>
-        {
-            if (refusal is not null)
-            {
-                sender.Tell(new JobRefused(complete.JobId, refusal));
-                return;
-            }
-
-            if (assignment is not null && stage == _state.StageIndex)
-            {
-                _offers.Pace.Note(now - assignment.StartedAt, complete.Results.Count);
-            }
-
-            ShardResult[] open = [.. complete.Results.Where(result => Done(complete.Assignment, result.Shard) && !_published.Contains(result.Shard))];
-            if (open.Length > 0 && (fills || _state.Stage is StageKind.Finish) && JobSteps.TargetOf(_state) is { } target)
-            {
-                // After a restart the target's lease may be another one: the worker asks again, and is answered when it is known.
-                if (_leases.Has(_state))
-                {
-                    Publish(target, complete.Assignment, open, sender);
-                }
-            }
-            else
-            {
-                sender.Tell(new JobDone(complete.JobId));
-            }
-
-            Advance();
-        });
-    }
-
-    private bool Done(long assignment, long shard) =>
-        (_state.Completed.GetValueOrDefault(shard) ?? _state.Copied.GetValueOrDefault(shard))?.Assignment == assignment;
-
-    private void Publish(JobUse target, long assignment, IReadOnlyList<ShardResult> results, IActorRef worker) =>
-        _images.PublishAsync(target, results.ToLookup(_ => assignment)).PipeTo(Self,
-            success: refusal => new Published(results, worker, refusal, null),
-            failure: e => new Published(results, worker, null, e));
-
-    private void EndPublishing(Published published)
-    {
-        if (published.Error is not null)
-        {
-            // The worker asks again; before the target is finished the rest is published anyhow.
-            return;
-        }
-
-        if (published.Refusal is { } refusal)
-        {
-            Fail(refusal.Message);
-        }
-        else
-        {
-            _published = published.Results.Aggregate(_published, (set, result) => set.Add(result.Shard));
-        }
-
-        published.Worker.Tell(new JobDone(Id));
-        Advance();
-    }
-
-    private void ListCopied(ListCopied list)
-    {
-        if (_state.Stage != StageKind.Finish || _state.HasEnded)
-        {
-            Sender.Tell(new JobRefused(list.JobId, new Refusal(RefusalKind.Stale, $"job {list.JobId} is not finishing a target")));
-            return;
-        }
-
-        Sender.Tell(JobSummaries.CopiedFrom(_state, list.From));
     }
 
     private void PassOn(GatheredImages gathered)
@@ -458,8 +271,8 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
     private void SayWhomItWaitsFor()
     {
         bool waits = TasksToGive() > 0 && _state.Assignments.IsEmpty;
-        _offeredSince = waits ? _offeredSince : _clock.Now;
-        string status = waits && _clock.Now - _offeredSince >= WorkerWait
+        _offeredSince = waits ? _offeredSince : Clock.Now;
+        string status = waits && Clock.Now - _offeredSince >= WorkerWait
             ? $"waits for a free worker that reaches {string.Join(", ", JobOffers.RootsOf(_state))}"
             : _status.StartsWith("waits for a free worker", StringComparison.Ordinal) ? "" : _status;
         _voice.HasNews |= status != _status;
@@ -478,23 +291,11 @@ public sealed partial class JobActor : ReceivePersistentActor, IWithTimers
         }
     }
 
-    private void RestIfDone()
-    {
-        if (_state.Spec is null || _voice.IsDone(_state))
-        {
-            Rest();
-        }
-    }
-
-    private static void Rest() => Context.Parent.Tell(new Passivate(StopRecord.Instance));
-
     private JobRefused Unknown()
     {
         Rest();
-        return new JobRefused(PersistenceId["job-".Length..], new Refusal(RefusalKind.Unknown, $"there is no job {PersistenceId["job-".Length..]}"));
+        return new JobRefused(Id, new Refusal(RefusalKind.Unknown, $"there is no job {Id}"));
     }
-
-    private sealed record Published(IReadOnlyList<ShardResult> Results, IActorRef Worker, Refusal? Refusal, Exception? Error) : INoSerializationVerificationNeeded;
 
     private sealed class Deadline : Tick<Deadline>
     {

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using ImageCluster.Cluster.Hosting;
-using ImageCluster.Cluster.Images;
 using ImageCluster.Cluster.Messages;
+using ImageCluster.Cluster.Records;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;

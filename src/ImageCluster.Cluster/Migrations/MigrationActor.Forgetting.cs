@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.Persistence;
-using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Migrations;
@@ -72,7 +71,7 @@ public sealed partial class MigrationActor
                 Rest();
                 break;
             case DeleteMessagesFailure failure:
-                ClusterMeter.JournalFailed("migration", "delete");
+                CountFailure("delete");
                 KeepAll(failure.Cause.Message);
                 break;
             case ForgetMigration:

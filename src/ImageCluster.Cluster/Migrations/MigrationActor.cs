@@ -1,12 +1,7 @@
 using Akka.Actor;
-using Akka.Cluster.Sharding;
-using Akka.Event;
-using Akka.Persistence;
 using ImageCluster.Cluster.Hosting;
-using ImageCluster.Cluster.Images;
-using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
-using ImageCluster.Cluster.Serialization;
+using ImageCluster.Cluster.Records;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
@@ -16,13 +11,12 @@ namespace ImageCluster.Cluster.Migrations;
 
 /// <summary>
 /// Keeps the record of one migration: has its images gathered by a worker, then a job for each, a base before what stands on it. Sharded and remembered:
-/// after a restart of the cluster it goes on without being asked. What is not stored is not answered, as with <see cref="ImageActor"/>.
+/// after a restart of the cluster it goes on without being asked. What is not stored is not answered.
 /// </summary>
-public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
+public sealed partial class MigrationActor : RecordActor
 {
     private readonly ImageClusterSettings _settings;
     private readonly RecordKeepers _keepers;
-    private readonly RecordClock _clock;
     private readonly string _id;
     private readonly GatheredPlanParts _parts = new();
     private readonly Dictionary<int, JobSummary> _progress = [];
@@ -31,7 +25,6 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
     private readonly Dictionary<string, Wish> _told = new(StringComparer.Ordinal);
     private readonly HashSet<string> _telling = new(StringComparer.Ordinal);
     private MigrationState _state = MigrationState.New;
-    private string? _unreadable;
     private MigrationJobs? _jobs;
     private bool _hasNews;
     private bool _directoryKnows;
@@ -39,14 +32,11 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
 
     /// <param name="migrationId">The migration's id, which is the entity's.</param>
     public MigrationActor(string migrationId, ImageClusterSettings settings, RecordKeepers keepers, TimeProvider time)
+        : base("migration", PersistenceIdOf(migrationId), time)
     {
-        (_id, _settings, _keepers, _clock) = (migrationId, settings, keepers, new RecordClock(time));
-        PersistenceId = PersistenceIdOf(migrationId);
-        Recover<Unreadable>(e => _unreadable ??= e.Reason);
+        (_id, _settings, _keepers) = (migrationId, settings, keepers);
         Recover<MigrationEvent>(e => _state = MigrationRecord.Apply(_state, e));
-        Recover<RecoveryCompleted>(_ => StartAgain());
-        Command<object>(RefuseUnreadable, message => _unreadable is not null && message is not StopRecord);
-        Command<object>(AnswerForgotten, message => _forgetters.Count > 0 && message is not StopRecord);
+        Command<object>(AnswerForgotten, _ => _forgetters.Count > 0);
         Command<ForgetMigration>(Forget);
         Command<SubmitMigration>(RefuseAgain, _ => WasForgotten);
         Command<SubmitMigration>(Submit);
@@ -58,25 +48,10 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
         Command<EntryNoted>(noted => _directoryKnows |= noted.HasEnded && _state.HasEnded);
         Command<JobTold>(Told);
         Command<Beat>(_ => OnBeat());
-        Command<ReceiveTimeout>(_ => RestIfDone());
-        Command<StopRecord>(_ => Context.Stop(Self));
         SetReceiveTimeout(settings.IdleAfter);
     }
 
-    /// <summary>What a job in work is to do.</summary>
-    private enum Wish
-    {
-        Run,
-        Pause,
-        Cancel,
-    }
-
-    public override string PersistenceId { get; }
-
-    // There are no snapshots: nobody needs to look for one.
-    public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
-
-    public ITimerScheduler Timers { get; set; } = null!;
+    protected override bool MayRest => WhyUnreadable is null && _forgetters.Count == 0 && (_state.Id.Length == 0 || IsDone);
 
     // Cancelled before there was a plan, it is over at once; who gathers is not.
     private bool MustStopGathering => _state is { IsPlanned: false, HasEnded: true, CancelledBy.Length: > 0 } && !_gatheringIsOver;
@@ -87,27 +62,9 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
 
     public static string PersistenceIdOf(string migrationId) => $"migration-{migrationId}";
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    protected override void Recovered()
     {
-        ClusterMeter.JournalFailed("migration", "read");
-        Log.Error(reason, "The journal of {0} cannot be read: {1}", PersistenceId, reason.Message);
-    }
-
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
-    {
-        ClusterMeter.JournalFailed("migration", "write");
-        base.OnPersistFailure(cause, @event, sequenceNr);
-    }
-
-    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
-    {
-        ClusterMeter.JournalFailed("migration", "write");
-        base.OnPersistRejected(cause, @event, sequenceNr);
-    }
-
-    private void StartAgain()
-    {
-        if (_state.Id.Length > 0 && _unreadable is null)
+        if (_state.Id.Length > 0 && WhyUnreadable is null)
         {
             _jobs = new MigrationJobs(_id, ManifestParser.Parse(_state.Manifest), _settings);
             StartBeating();
@@ -115,14 +72,10 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
         }
     }
 
-    // What it does not know of might forbid anything: it does nothing and says why. Jobs that report repeat it until there is a program that knows.
-    private void RefuseUnreadable(object message)
-    {
-        if (message is MigrationCommand or DescribeMigration or ListMigrationImages or GatheredImages)
-        {
-            Sender.Tell(new MigrationRefused(_id, new Refusal(RefusalKind.Conflict, $"the record of migration {_id} cannot be read: {_unreadable}")));
-        }
-    }
+    // Jobs that report repeat it until there is a program that knows.
+    protected override object? RefusalOf(object message, string reason) => message is MigrationCommand or DescribeMigration or ListMigrationImages or GatheredImages
+        ? new MigrationRefused(_id, new Refusal(RefusalKind.Conflict, $"the record of migration {_id} cannot be read: {reason}"))
+        : null;
 
     private void StartBeating()
     {
@@ -167,7 +120,7 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
     private void Carry(MigrationCommand command, Action? then = null)
     {
         IActorRef sender = Sender;
-        Decision<MigrationEvent> decision = MigrationRecord.Decide(_state, command with { At = _clock.Now });
+        Decision<MigrationEvent> decision = MigrationRecord.Decide(_state, command with { At = Clock.Now });
         if (decision.Refusal is { } refusal)
         {
             Refuse(refusal);
@@ -191,25 +144,11 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
         }
     }
 
-    private void Store(IReadOnlyList<MigrationEvent> events, Action stored)
+    private void Store(IReadOnlyList<MigrationEvent> events, Action stored) => Store(events, e => _state = MigrationRecord.Apply(_state, e), () =>
     {
-        int left = events.Count;
-        if (left == 0)
-        {
-            stored();
-            return;
-        }
-
-        PersistAll(events, e =>
-        {
-            _state = MigrationRecord.Apply(_state, e);
-            if (--left == 0)
-            {
-                _hasNews = true;
-                stored();
-            }
-        });
-    }
+        _hasNews |= events.Count > 0;
+        stored();
+    });
 
     // Starts what may start, and tells every job in work what it has not heard yet.
     private void Advance()
@@ -230,7 +169,7 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
 
         if (_state is { IsPlanned: true, IsPaused: false, HasEnded: false, CancelledBy.Length: 0 } && _state.Running.Count < _jobs.MaxRunning)
         {
-            Decision<MigrationEvent> start = MigrationRecord.Decide(_state, new StartImages(_id, _clock.Now, _jobs.MaxRunning));
+            Decision<MigrationEvent> start = MigrationRecord.Decide(_state, new StartImages(_id, Clock.Now, _jobs.MaxRunning));
             if (start.Events.Count > 0)
             {
                 Store(start.Events, Advance);
@@ -248,121 +187,6 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
         {
             Say();
         }
-    }
-
-    // One command at a time to each job; the next when it has answered.
-    private void Tell(string jobId, Func<SubmitJob> submit)
-    {
-        Wish wish = _state.CancelledBy.Length > 0 ? Wish.Cancel : _state.IsPaused ? Wish.Pause : Wish.Run;
-        bool isSubmitted = _told.TryGetValue(jobId, out Wish told);
-        if ((isSubmitted && told == wish) || !_telling.Add(jobId))
-        {
-            return;
-        }
-
-        JobCommand command = !isSubmitted ? submit()
-            : wish == Wish.Cancel ? new CancelJob(jobId, default, _state.CancelledBy)
-            : wish == Wish.Pause ? new PauseJob(jobId, default, Pauser)
-            : new ResumeJob(jobId, default, Pauser);
-        Send(command, isSubmitted ? wish : Wish.Run);
-    }
-
-    private void Send(JobCommand command, Wish wish) => AskJob(command).PipeTo(Self,
-        success: reply => new JobTold(command.JobId, wish, command is SubmitJob, reply),
-        failure: _ => new JobTold(command.JobId, wish, command is SubmitJob, null));
-
-    private async Task<JobReply> AskJob(JobCommand command)
-    {
-        JobReply reply = await _keepers.Jobs().Ask<JobReply>(command, _settings.AskTimeout).ConfigureAwait(false);
-        if (command is not SubmitJob || reply is not JobRefused { Refusal.Kind: RefusalKind.Conflict })
-        {
-            return reply;
-        }
-
-        // Submitted by an earlier version that made something else of the manifest, it goes on: what comes of it is for it to report, unless it is over.
-        JobReply found = await _keepers.Jobs().Ask<JobReply>(new DescribeJob(command.JobId), _settings.AskTimeout).ConfigureAwait(false);
-        return found is JobDescription ? found : reply;
-    }
-
-    private void Told(JobTold told)
-    {
-        _telling.Remove(told.JobId);
-        if (told.Reply is null)
-        {
-            // Again with the next beat.
-            return;
-        }
-
-        _told[told.JobId] = told.Wish;
-        _gatheringIsOver |= told.Wish == Wish.Cancel && told.JobId == MigrationJobs.GatherJobId(_id);
-        if (told is { IsSubmission: true, Reply: JobRefused refused })
-        {
-            Over(told.JobId, new ImageResult(JobOutcome.Failed, refused.Refusal.Message, "", 0, 0), Advance);
-            return;
-        }
-
-        if (told is { IsSubmission: true, Reply: JobDescription { Summary: { Outcome: { } outcome } job } })
-        {
-            _told.Remove(told.JobId);
-            Over(told.JobId, ResultOf(job, outcome), Advance);
-            return;
-        }
-
-        Advance();
-    }
-
-    private static ImageResult ResultOf(JobSummary job, JobOutcome outcome) => new(outcome, job.Reason, job.Digest, job.BytesRead, job.BytesWritten);
-
-    private void Reported(ReportJob report)
-    {
-        IActorRef sender = Sender;
-        JobSummary job = report.Job;
-        bool isImage = MigrationJobs.TryParse(_id, job.JobId, out int index, out _) && index < _state.Images.Count;
-        if (job.Outcome is { } outcome)
-        {
-            _told.Remove(job.JobId);
-            _gatheringIsOver |= job.JobId == MigrationJobs.GatherJobId(_id);
-            _progress.Remove(isImage ? index : MigrationOverviews.Gathering);
-            Over(job.JobId, ResultOf(job, outcome), () =>
-            {
-                sender.Tell(new MigrationDone(_id));
-                Advance();
-            });
-            return;
-        }
-
-        if (isImage ? _state.JobIdOf(_state.Images[index]) == job.JobId : !_state.IsPlanned)
-        {
-            _progress[isImage ? index : MigrationOverviews.Gathering] = job;
-            _hasNews = true;
-        }
-
-        // A job that missed it when its migration was resumed or cancelled.
-        bool isLeftPaused = job.IsPaused && !_state.IsPaused && job.Reason == $"paused by {Pauser}";
-        if (isLeftPaused && _told.GetValueOrDefault(job.JobId) == Wish.Run)
-        {
-            _keepers.Jobs().Tell(new ResumeJob(job.JobId, default, Pauser));
-        }
-        else if (!isImage && _state.HasEnded)
-        {
-            _keepers.Jobs().Tell(new CancelJob(job.JobId, default, _state.CancelledBy));
-        }
-    }
-
-    private void Over(string jobId, ImageResult result, Action then)
-    {
-        MigrationCommand? command = null;
-        if (MigrationJobs.TryParse(_id, jobId, out int index, out int attempt))
-        {
-            command = new EndImage(_id, _clock.Now, index, attempt, result);
-        }
-        else if (!_state.IsPlanned && !_state.HasEnded)
-        {
-            // Who gathers tells the plan before it ends: there is none.
-            command = new RefusePlan(_id, _clock.Now, [result.Reason.Length > 0 ? result.Reason : "the images were not gathered"]);
-        }
-
-        Store(command is null ? [] : MigrationRecord.Decide(_state, command).Events, then);
     }
 
     private void Gathered(GatheredImages part)
@@ -390,8 +214,8 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
         }
 
         Decision<MigrationEvent> decision = part.Refusals.IsEmpty
-            ? _parts.Complete(_state, _clock.Now)
-            : MigrationRecord.Decide(_state, new RefusePlan(_id, _clock.Now, part.Refusals));
+            ? _parts.Complete(_state, Clock.Now)
+            : MigrationRecord.Decide(_state, new RefusePlan(_id, Clock.Now, part.Refusals));
         if (decision.Refusal is { } refused)
         {
             sender.Tell(new MigrationRefused(_id, refused));
@@ -426,23 +250,11 @@ public sealed partial class MigrationActor : ReceivePersistentActor, IWithTimers
         _keepers.Directory().Tell(new NoteMigration(MigrationOverviews.Of(_state, _progress)));
     }
 
-    private void RestIfDone()
-    {
-        if (_state.Id.Length == 0 || IsDone)
-        {
-            Rest();
-        }
-    }
-
-    private static void Rest() => Context.Parent.Tell(new Passivate(StopRecord.Instance));
-
     private MigrationRefused Unknown()
     {
         Rest();
         return new MigrationRefused(_id, new Refusal(RefusalKind.Unknown, $"there is no migration {_id}"));
     }
-
-    private sealed record JobTold(string JobId, Wish Wish, bool IsSubmission, JobReply? Reply) : INoSerializationVerificationNeeded;
 
     private sealed class Beat : Tick<Beat>;
 }

@@ -25,7 +25,7 @@ public sealed class SchedulerActor : ReceiveActor, IWithTimers
         Receive<DescribeQueue>(_ => Sender.Tell(_queue.Describe(AddressOf)));
         Receive<Terminated>(gone => Forget(gone.ActorRef));
         Receive<ReserveBytes>(Reserve);
-        Receive<Tick>(_ =>
+        Receive<Look>(_ =>
         {
             _rates.Forget();
             Match();
@@ -36,7 +36,7 @@ public sealed class SchedulerActor : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     // A gift that was lost counts no more after a while: nothing else would wake up then.
-    protected override void PreStart() => Timers.StartPeriodicTimer(Tick.Instance, Tick.Instance, WorkQueue.GiftTimeout / 2);
+    protected override void PreStart() => Timers.StartPeriodicTimer(Look.Instance, Look.Instance, WorkQueue.GiftTimeout / 2);
 
     private void Offer(WorkOffered offer)
     {
@@ -110,8 +110,5 @@ public sealed class SchedulerActor : ReceiveActor, IWithTimers
         Context.Unwatch(gone);
     }
 
-    private sealed class Tick : INoSerializationVerificationNeeded
-    {
-        public static Tick Instance { get; } = new();
-    }
+    private sealed class Look : Tick<Look>;
 }

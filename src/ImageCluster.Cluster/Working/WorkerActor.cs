@@ -4,13 +4,9 @@ using Akka.Event;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Measuring;
 using ImageCluster.Cluster.Messages;
-using ImageCluster.Imaging;
-using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Images;
-using ImageCluster.Work.Gathering;
-using ImageCluster.Work.Leases;
 using ImageCluster.Work.Running;
 
 namespace ImageCluster.Cluster.Working;
@@ -29,6 +25,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     private readonly IActorRef _jobs;
     private readonly IActorRef _images;
     private readonly TimeProvider _time;
+    private readonly TaskQuestions _questions;
     private readonly ImmutableSortedSet<string> _roots;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<(string JobId, long Assignment), RunningTask> _tasks = [];
@@ -45,6 +42,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     public WorkerActor(string id, WorkerSettings settings, IShardRunner runner, IActorRef scheduler, IActorRef jobs, IActorRef images, TimeProvider time)
     {
         (_id, _settings, _runner, _scheduler, _jobs, _images, _time) = (id, settings, runner, scheduler, jobs, images, time);
+        _questions = new TaskQuestions(id, settings.AskTimeout, scheduler, jobs, images);
         _roots = settings.Roots.Keys.ToImmutableSortedSet(StringComparer.Ordinal);
         Receive<ShardTask>(Take);
         Receive<AbandonTask>(abandon => _tasks.GetValueOrDefault((abandon.JobId, abandon.Assignment))?.Cancel());
@@ -146,13 +144,13 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     private TaskScope ScopeOf(RunningTask task)
     {
         (TaskRate Rate, ReservedRate Reserved)[] rates = [.. task.Task.Rates.Select(rate => (rate, ReservedRateOf(rate)))];
-        return new TaskScope(task.Lease, (request, wanted, atLeast) => AskRoom(task, request, wanted, atLeast), task.Cancelled)
+        return new TaskScope(task.Lease, (request, wanted, atLeast) => _questions.AskRoom(task, request, wanted, atLeast), task.Cancelled)
         {
             Files = new TaskFiles(),
-            AskManifests = () => AskManifests(task),
-            TellImages = part => TellImages(task, part),
+            AskManifests = () => _questions.AskManifests(task),
+            TellImages = part => _questions.TellImages(task, part),
             Throttle = rates.Length == 0 ? null : bytes => Array.ForEach(rates, each =>
-                each.Reserved.Take((long)bytes * each.Rate.Times, wanted => Reserve(task, each.Rate, wanted), task.Cancelled)),
+                each.Reserved.Take((long)bytes * each.Rate.Times, wanted => _questions.Reserve(task, each.Rate, wanted), task.Cancelled)),
         };
     }
 
@@ -164,83 +162,6 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
         }
 
         return reserved;
-    }
-
-    // On the task's thread.
-    private (long Bytes, TimeSpan Wait) Reserve(RunningTask task, TaskRate rate, long bytes)
-    {
-        BytesReserved reserved = AskUntilAnswered<BytesReserved>(task, _scheduler, new ReserveBytes(rate.Name, rate.BytesPerSecond, _id, bytes));
-        return (reserved.Bytes, reserved.Wait);
-    }
-
-    // On the task's thread. The same request may be asked again and again: it gets the same room.
-    private RoomGrant AskRoom(RunningTask task, int request, long wanted, long atLeast)
-    {
-        ImageName target = task.Task.RoomOf ?? throw new InvalidOperationException($"The step {task.Task.Stage} has no target that grants room.");
-        ImageReply reply = AskUntilAnswered<ImageReply>(task, _images,
-            new GrantRoom(target, default, task.Task.TargetToken, task.Task.Assignment, request, wanted, atLeast));
-        return reply switch
-        {
-            RoomGiven given => given.Room,
-            ImageRefused { Refusal.Kind: RefusalKind.Stale } => throw new LeaseLostException(),
-            ImageRefused refused => throw new ImageException(ImageErrorKind.NoSpace, target.ToString(), refused.Refusal.Message),
-            _ => throw new ImageException(ImageErrorKind.Io, target.ToString(), $"A request for room was answered by {reply.GetType().Name}"),
-        };
-    }
-
-    // On the task's thread.
-    private IEnumerable<ShardManifest> AskManifests(RunningTask task)
-    {
-        for (long? from = 0; from is not null;)
-        {
-            JobReply reply = AskUntilAnswered<JobReply>(task, _jobs, new ListCopied(task.Task.JobId, from.Value));
-            CopiedShards copied = reply switch
-            {
-                CopiedShards shards => shards,
-                JobRefused { Refusal.Kind: RefusalKind.Stale } => throw new LeaseLostException(),
-                _ => throw new ImageException(ImageErrorKind.Io, null, $"Job {task.Task.JobId} did not say what was copied: {reply}"),
-            };
-            foreach (ShardManifest manifest in copied.Manifests)
-            {
-                yield return manifest;
-            }
-
-            from = copied.Next;
-        }
-    }
-
-    // On the task's thread. By way of the job, which knows whether this worker is still the one.
-    private void TellImages(RunningTask task, GatheredPart part)
-    {
-        string migration = ((GatherSpec)task.Task.Spec).Migration;
-        MigrationReply reply = AskUntilAnswered<MigrationReply>(task, _jobs, new GatheredImages(
-            task.Task.JobId, migration, task.Task.Assignment, part.From, part.Images, part.IsLast, part.Refusals));
-        switch (reply)
-        {
-            case MigrationDone:
-                break;
-            case MigrationRefused { Refusal.Kind: RefusalKind.Stale }:
-                throw new LeaseLostException();
-            default:
-                throw new ImageException(ImageErrorKind.Io, null, $"Migration {migration} did not take its images: {reply}");
-        }
-    }
-
-    private T AskUntilAnswered<T>(RunningTask task, IActorRef actor, object question)
-    {
-        while (true)
-        {
-            task.Cancelled.ThrowIfCancellationRequested();
-            task.Lease.Require();
-            try
-            {
-                return actor.Ask<T>(question, _settings.AskTimeout, task.Cancelled).GetAwaiter().GetResult();
-            }
-            catch (AskTimeoutException)
-            {
-                // Its actor moves to another node, or the journal is down: as long as the lease holds there is time.
-            }
-        }
     }
 
     private void Ended_(Ended ended)
@@ -419,8 +340,5 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
 
     private sealed record Reported(RunningTask Task, JobReply? Reply) : INoSerializationVerificationNeeded;
 
-    private sealed class Heartbeat : INoSerializationVerificationNeeded
-    {
-        public static Heartbeat Instance { get; } = new();
-    }
+    private sealed class Heartbeat : Tick<Heartbeat>;
 }

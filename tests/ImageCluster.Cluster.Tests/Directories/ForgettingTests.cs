@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using Akka.Actor;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Tests.Support;
@@ -15,19 +13,6 @@ namespace ImageCluster.Cluster.Tests.Directories;
 /// <summary>What was over long ago leaves the directory and the journal; what is not, and what images know, stays.</summary>
 public sealed class ForgettingTests : IDisposable
 {
-    private const string Manifest = """
-        version: 1
-        name: west
-        sources:
-          - root: vmware
-            include: ['**/*.vmdk']
-        target:
-          root: kvm
-          format: qcow2
-          backing: keep
-        verify: none
-        """;
-
     private static readonly ImageClusterSettings Keeping = TestNode.Fast with { Retention = null };
     private static readonly ImageClusterSettings Forgetting = TestNode.Fast with { Retention = TimeSpan.FromMilliseconds(1), ForgetEvery = TimeSpan.FromMilliseconds(300) };
     private static readonly ListPart All = new("", 0, 100);
@@ -46,13 +31,13 @@ public sealed class ForgettingTests : IDisposable
         ImageName zero = new("kvm", "0.qcow2");
         await using (TestNode first = await StartAsync(Keeping))
         {
-            first.System.ActorOf(Props.Create(() => new FakeGatherer(first.Scheduler, first.Jobs, Images(), ImmutableList<string>.Empty)));
+            SimulatedMigration.GatherOn(first, SimulatedMigration.Images(2));
             // Stands first in the directory's journal and is not over.
             await first.SubmitAsync("paused", Convert("p", "q"));
             await TestNode.AskAsync<JobDone>(first.Jobs, new PauseJob("paused", default, "ann"));
             await first.SubmitAsync("j", Convert("a", "b"));
             await first.JobEndAsync("j");
-            await TestNode.AskAsync<MigrationDone>(first.Migrations, new SubmitMigration("m", default, "west", Manifest, "ann"));
+            await first.SubmitMigrationAsync("m", SimulatedMigration.Manifest);
             await first.MigrationAsync("m", migration => migration.Overview.HasEnded);
             await ListedAsync(first, "j paused", "m", job => job.HasEnded || job.JobId == "paused");
             await first.KillAsync();
@@ -79,7 +64,7 @@ public sealed class ForgettingTests : IDisposable
         await ListedAsync(third, "paused", "", _ => true);
         await UnknownAsync(third);
         Assert.Contains("forgotten", (await TestNode.AskAsync<JobRefused>(third.Jobs, new SubmitJob("j", default, Convert("a", "b"), JobSettings.Default))).Refusal.Message, StringComparison.Ordinal);
-        Refusal again = (await TestNode.AskAsync<MigrationRefused>(third.Migrations, new SubmitMigration("m", default, "west", Manifest, "ann"))).Refusal;
+        Refusal again = (await TestNode.AskAsync<MigrationRefused>(third.Migrations, new SubmitMigration("m", default, "west", SimulatedMigration.Manifest, "ann"))).Refusal;
         Assert.Equal(RefusalKind.Conflict, again.Kind);
         await TestNode.AskAsync<JobDone>(third.Jobs, new ResumeJob("paused", default, "ann"));
         // Over at last, it follows.
@@ -140,19 +125,5 @@ public sealed class ForgettingTests : IDisposable
     }
 
     private Task<TestNode> StartAsync(ImageClusterSettings settings) =>
-        TestNode.StartAsync(_directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: _runner, settings: settings);
-
-    // The second stands on the first.
-    private static ImmutableList<MigratedImage> Images() =>
-    [
-        .. Enumerable.Range(0, 2).Select(index => new MigratedImage
-        {
-            Index = index,
-            Source = new ImageName("kvm", $"{index}.vmdk"),
-            Target = new ImageName("kvm", $"{index}.qcow2"),
-            Base = index - 1,
-            AllocatedBytes = 1 << 20,
-            Progress = ImageProgress.Waiting,
-        }),
-    ];
+        TestNode.StartAsync(_directory["journal.db"], roots: SimulatedMigration.Roots, runner: _runner, settings: settings);
 }

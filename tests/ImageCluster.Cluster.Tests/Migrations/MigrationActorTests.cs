@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Akka.Actor;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Imaging;
@@ -14,23 +13,9 @@ namespace ImageCluster.Cluster.Tests.Migrations;
 /// <summary>Whole migrations whose workers only say that they did something.</summary>
 public sealed class MigrationActorTests : IDisposable
 {
-    private const string Manifest = """
-        version: 1
-        name: west
-        sources:
-          - root: vmware
-            include: ['**/*.vmdk']
-        target:
-          root: kvm
-          format: qcow2
-          backing: keep
-        verify: none
-        priority: 70
-        parallel: { images: 2 }
-        limits: { shards: 3 }
-        """;
+    private const string Manifest = SimulatedMigration.Manifest;
 
-    private static readonly Dictionary<string, string> Roots = new() { ["kvm"] = "/nowhere", ["vmware"] = "/nowhere" };
+    private static readonly Dictionary<string, string> AllRoots = new() { ["kvm"] = "/nowhere", ["vmware"] = "/nowhere" };
     private readonly TempDirectory _directory = new();
     private readonly SimulatedRunner _runner = new() { Shards = 4 };
 
@@ -40,7 +25,7 @@ public sealed class MigrationActorTests : IDisposable
     public async Task It_is_gathered_and_converted_a_base_first_and_listed()
     {
         await using TestNode node = await StartAsync();
-        await SubmitAsync(node, "m");
+        await node.SubmitMigrationAsync("m", Manifest);
         MigrationDescription end = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
         Assert.Equal(MigrationPhase.Succeeded, end.Overview.Phase);
         Assert.Equal((5, 4, 1), (end.Overview.Numbers.Images, end.Overview.Numbers.Succeeded, end.Overview.Numbers.Skipped));
@@ -57,7 +42,7 @@ public sealed class MigrationActorTests : IDisposable
             () => TestNode.AskAsync<MigrationPage>(node.Directory, new ListMigrations(new ListPart("succeeded", 0, 10))), page => page.Total == 1, _ => "not listed");
         Assert.Equal("west", Assert.Single(page.Migrations).Name);
         // The same again is the same answer; another by that id is refused.
-        await TestNode.AskAsync<MigrationDone>(node.Migrations, new SubmitMigration("m", default, "west", Manifest, "ann"));
+        await node.SubmitMigrationAsync("m", Manifest);
         Assert.Equal(RefusalKind.Conflict, (await RefusedAsync(node, new SubmitMigration("m", default, "west", Manifest + "\n", "ann"))).Kind);
     }
 
@@ -76,7 +61,7 @@ public sealed class MigrationActorTests : IDisposable
         };
         await using (TestNode first = await StartAsync())
         {
-            await SubmitAsync(first, "m");
+            await first.SubmitMigrationAsync("m", Manifest);
             Assert.True(inWork.Wait(TestNode.Patience));
             await first.KillAsync();
         }
@@ -101,7 +86,7 @@ public sealed class MigrationActorTests : IDisposable
             }
         };
         await using TestNode node = await StartAsync();
-        await SubmitAsync(node, "m");
+        await node.SubmitMigrationAsync("m", Manifest);
         await node.MigrationAsync("m", migration => migration.Running.Any(image => image.Job?.Stage == StageKind.Copy));
         await TestNode.AskAsync<MigrationDone>(node.Migrations, new PauseMigration("m", default, "ann"));
         await node.MigrationAsync("m", migration => migration.Running.All(image => image.Job is { IsPaused: true }));
@@ -118,8 +103,8 @@ public sealed class MigrationActorTests : IDisposable
     public async Task Cancelled_before_its_images_are_gathered_it_leaves_no_job_behind()
     {
         // No worker reaches the root of the sources, so the job that gathers waits.
-        await using TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: _runner);
-        await SubmitAsync(node, "m");
+        await using TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: SimulatedMigration.Roots, runner: _runner);
+        await node.SubmitMigrationAsync("m", Manifest);
         await node.JobAsync("m.gather", job => job.Summary.Reason.StartsWith("waits for a free worker", StringComparison.Ordinal));
         await TestNode.AskAsync<MigrationDone>(node.Migrations, new CancelMigration("m", default, "ann"));
         Assert.Equal(MigrationPhase.Cancelled, (await node.MigrationAsync("m", migration => migration.Overview.HasEnded)).Overview.Phase);
@@ -140,7 +125,7 @@ public sealed class MigrationActorTests : IDisposable
             await node.JobEndAsync("m.0.1");
         }
 
-        await SubmitAsync(node, "m");
+        await node.SubmitMigrationAsync("m", Manifest);
         MigrationDescription end = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
         Assert.Equal((MigrationPhase.Succeeded, 4), (end.Overview.Phase, end.Overview.Numbers.Succeeded));
     }
@@ -156,7 +141,7 @@ public sealed class MigrationActorTests : IDisposable
             }
         };
         await using TestNode node = await StartAsync();
-        await SubmitAsync(node, "m");
+        await node.SubmitMigrationAsync("m", Manifest);
         MigrationDescription failed = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
         Assert.Equal((MigrationPhase.Failed, 2, 2), (failed.Overview.Phase, failed.Overview.Numbers.Failed, failed.Overview.Numbers.Succeeded));
         await TestNode.AskAsync<MigrationDone>(node.Migrations, new RetryImages("m", default, "ann"));
@@ -168,7 +153,7 @@ public sealed class MigrationActorTests : IDisposable
     public async Task A_plan_that_must_not_start_says_why_and_a_manifest_that_is_wrong_is_refused()
     {
         await using TestNode node = await StartAsync(refusals: ["the targets need more than is free"]);
-        await SubmitAsync(node, "m");
+        await node.SubmitMigrationAsync("m", Manifest);
         MigrationDescription end = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
         Assert.Equal(MigrationPhase.Failed, end.Overview.Phase);
         Assert.Equal(["the targets need more than is free"], end.Overview.Reasons);
@@ -192,7 +177,7 @@ public sealed class MigrationActorTests : IDisposable
         };
         await using TestNode node = await StartAsync();
         string manifest = Manifest.Replace("limits: { shards: 3 }", "rate: 1GiB/s\nlimits: { roots: { kvm: { rate: 2GiB/s }, vmware: { shards: 7 } } }", StringComparison.Ordinal);
-        await TestNode.AskAsync<MigrationDone>(node.Migrations, new SubmitMigration("m", default, "west", manifest, "ann"));
+        await node.SubmitMigrationAsync("m", manifest);
         MigrationDescription end = await node.MigrationAsync("m", migration => migration.Overview.HasEnded);
         Assert.Equal((MigrationPhase.Succeeded, 4), (end.Overview.Phase, end.Overview.Numbers.Succeeded));
         Assert.Equal(16, passed);
@@ -204,8 +189,8 @@ public sealed class MigrationActorTests : IDisposable
     [Fact]
     public async Task Where_no_worker_reaches_the_sources_it_says_so()
     {
-        await using TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: new Dictionary<string, string> { ["kvm"] = "/nowhere" }, runner: _runner);
-        await SubmitAsync(node, "m");
+        await using TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: SimulatedMigration.Roots, runner: _runner);
+        await node.SubmitMigrationAsync("m", Manifest);
         MigrationDescription waiting = await node.MigrationAsync("m", migration => !migration.Overview.Reasons.IsEmpty);
         Assert.Equal(MigrationPhase.Planning, waiting.Overview.Phase);
         Assert.Contains("vmware", Assert.Single(waiting.Overview.Reasons), StringComparison.Ordinal);
@@ -214,33 +199,14 @@ public sealed class MigrationActorTests : IDisposable
     private static async Task<Refusal> RefusedAsync(TestNode node, object message) =>
         (await TestNode.AskAsync<MigrationRefused>(node.Migrations, message)).Refusal;
 
-    private static Task<MigrationDone> SubmitAsync(TestNode node, string id) =>
-        TestNode.AskAsync<MigrationDone>(node.Migrations, new SubmitMigration(id, default, "west", Manifest, "ann"));
-
     private async Task<TestNode> StartAsync(bool gather = true, ImmutableList<string>? refusals = null)
     {
-        TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: gather ? new Dictionary<string, string> { ["kvm"] = "/nowhere" } : Roots, runner: _runner);
+        TestNode node = await TestNode.StartAsync(_directory["journal.db"], roots: gather ? SimulatedMigration.Roots : AllRoots, runner: _runner);
         if (gather)
         {
-            // The real worker does not reach the root of the sources until there is a plan, so that only this one gathers.
-            node.System.ActorOf(Props.Create(() => new FakeGatherer(node.Scheduler, node.Jobs, Images(), refusals ?? ImmutableList<string>.Empty)));
+            SimulatedMigration.GatherOn(node, SimulatedMigration.Images(5), refusals);
         }
 
         return node;
     }
-
-    // The second stands on the first; the last is there already. The sources lie where both kinds of workers look.
-    private static ImmutableList<MigratedImage> Images() =>
-    [
-        .. Enumerable.Range(0, 5).Select(index => new MigratedImage
-        {
-            Index = index,
-            Source = new ImageName("kvm", $"{index}.vmdk"),
-            Target = new ImageName("kvm", $"{index}.qcow2"),
-            Base = index == 1 ? 0 : -1,
-            AllocatedBytes = 1 << 20,
-            Progress = index == 4 ? ImageProgress.Skipped : ImageProgress.Waiting,
-            Reason = index == 4 ? "there already" : "",
-        }),
-    ];
 }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using ImageCluster.Cluster.Messages;
-using ImageCluster.Cluster.Tests.Support;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Migrations;
@@ -38,7 +37,7 @@ public sealed class EncryptedTests(RealCluster cluster)
         QemuTools.Img("convert", "-f", "raw", "-O", "qcow2", place["plain.qcow2.raw"], place["plain.qcow2"]);
         string directory = place.Name("x").Path.Split('/')[0];
         string id = $"migration-{directory}";
-        await TestNode.AskAsync<MigrationDone>(cluster.Coordinator.Migrations, new SubmitMigration(id, default, "vault", $$"""
+        await cluster.Coordinator.SubmitMigrationAsync(id, $$"""
             version: 1
             name: vault
             sources: [ { root: {{RealCluster.Root}}, include: "{{directory}}/*.qcow2", secret: old } ]
@@ -48,7 +47,7 @@ public sealed class EncryptedTests(RealCluster cluster)
               format: qcow2
               options: { encrypt.format: luks, encrypt.iter-time: 10 }
               secret: new
-            """, "ann"));
+            """);
         MigrationDescription end = await cluster.Coordinator.MigrationAsync(id, migration => migration.Overview.HasEnded);
         Assert.True(end.Overview.Phase == MigrationPhase.Succeeded, string.Join("; ", end.Overview.Reasons));
         Assert.Equal(2, end.Overview.Numbers.Succeeded);

@@ -13,6 +13,7 @@ using ImageCluster.Cluster.Migrations;
 using ImageCluster.Cluster.Scheduling;
 using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
+using ImageCluster.Jobs.Migrations;
 using ImageCluster.Work.Running;
 using LinqToDB;
 using Microsoft.Extensions.DependencyInjection;
@@ -146,6 +147,9 @@ internal sealed class TestNode : IAsyncDisposable
 
     public Task<JobDone> SubmitAsync(string id, JobSpec spec, JobSettings? settings = null) =>
         AskAsync<JobDone>(Jobs, new SubmitJob(id, default, spec, settings ?? JobSettings.Default));
+
+    public Task<MigrationDone> SubmitMigrationAsync(string id, string manifest) =>
+        AskAsync<MigrationDone>(Migrations, new SubmitMigration(id, default, "west", manifest, "ann"));
 
     /// <summary>Waits until there is a job, as a migration may submit it a moment later, and it is as it should be.</summary>
     public async Task<JobDescription> JobAsync(string id, Func<JobDescription, bool> isSo) =>

@@ -1,6 +1,6 @@
 using ImageCluster.Jobs;
 
-namespace ImageCluster.Cluster.Images;
+namespace ImageCluster.Cluster.Records;
 
 /// <summary>
 /// The time that the keeper of a record brings into commands: the time of day when the keeper started, carried on by the monotonic clock.
