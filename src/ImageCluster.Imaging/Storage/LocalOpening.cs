@@ -148,6 +148,11 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
             return new LocalFile(name, handle, mode, null);
         }
 
+        if (mode.NativeAio && !HostFile.IsDirect(mode.Cache))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, name, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+        }
+
         int errno = HostFile.Status(handle, out FileStatus status);
         if (errno != 0)
         {

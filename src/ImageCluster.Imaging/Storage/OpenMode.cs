@@ -41,6 +41,9 @@ public sealed record OpenMode
     /// <summary>Leaves the file's access time as it is, where the system lets us (the owner's files).</summary>
     public bool NoAtime { get; init; }
 
+    /// <summary>Linux native AIO is asked for, which QEMU refuses for files that are not opened with O_DIRECT, and which changes nothing here.</summary>
+    public bool NativeAio { get; init; }
+
     /// <summary>
     /// Where not null: the file, all links resolved, must lie in one of these. Local storage looks at the opened file itself, so that a link
     /// put in place at the last moment changes nothing. Set by <see cref="Chains.ConfinedLocator"/>.

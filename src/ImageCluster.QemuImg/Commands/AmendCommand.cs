@@ -54,6 +54,7 @@ internal static class AmendCommand
             throw new UsageException("Must specify options (-o)");
         }
 
+        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1, starts: false);
         if (command.Format is not null && options.AsksForHelp)
         {
             ImageFormat stated = FormatRegistry.Find(command.Format) ?? throw new CommandException($"Unknown file format '{command.Format}'");
@@ -67,7 +68,6 @@ internal static class AmendCommand
         }
 
         CacheMode cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback);
-        using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1, starts: false);
         ImageReference image = command.Image(name);
         using LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
         ImageFormat format = FormatRegistry.Find(disk.Top.FormatName)!;

@@ -12,6 +12,8 @@ namespace ImageCluster.QemuImg.Commands;
 /// <summary><c>bench</c>: times a sequence of requests to an image.</summary>
 internal static class BenchCommand
 {
+    private const string InvalidDepth = "Invalid queue depth specified";
+
     public static readonly CommandSpec Spec = new(
         "bench",
         "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] [-i aio] [-n] [--no-drain] [-o offset] [--pattern=pattern] [-q] " +
@@ -54,7 +56,7 @@ internal static class BenchCommand
                 case "pattern": plan = plan with { Pattern = (byte)ParseNumber(text, byte.MaxValue, "Invalid pattern byte specified") }; break;
                 case "no-drain": plan = plan with { Drains = false }; break;
                 case "c": plan = plan with { Count = ParseNumber(text, int.MaxValue, "Invalid request count specified") }; break;
-                case "d": plan = plan with { Depth = ParseDepth(text) }; break;
+                case "d": plan = plan with { Depth = ParseNumber(text, int.MaxValue, InvalidDepth) }; break;
                 case "i": isNative = ParseAio(text); break;
                 case "n": isNative = true; break;
                 case "o": plan = plan with { Offset = SizeArgument.Parse(host, "offset", text) }; break;
@@ -76,13 +78,14 @@ internal static class BenchCommand
 
         plan = plan with { Step = step > 0 ? step : plan.Length };
         Check(plan);
-        if (isNative && cache is not (CacheMode.None or CacheMode.DirectSync))
+        OpenSettings settings = new() { Write = plan.Writes, Cache = cache, ForceShare = command.ForceShare, NativeAio = isNative };
+        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), settings);
+        if (plan.Depth == 0 && plan.Count > 0)
         {
-            throw new CommandException($"Could not open '{name}': aio=native was specified, but it requires cache.direct=on, which was not specified.");
+            // qemu-img waits for ever for requests that it does not send.
+            throw new CommandException(InvalidDepth);
         }
 
-        OpenSettings settings = new() { Write = plan.Writes, Cache = cache, ForceShare = command.ForceShare };
-        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), settings);
         Run(host, disk, plan);
         return 0;
     }
@@ -128,12 +131,6 @@ internal static class BenchCommand
 
     private static int ParseNumber(string text, int most, string complaint) =>
         CInteger.TryParse(text, out long number) && number >= 0 && number <= most ? (int)number : throw new CommandException(complaint);
-
-    private static int ParseDepth(string text)
-    {
-        int depth = ParseNumber(text, int.MaxValue, "Invalid queue depth specified");
-        return depth > 0 ? depth : throw new CommandException("Invalid queue depth specified");
-    }
 
     private static bool ParseAio(string text) => text switch
     {

@@ -27,6 +27,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     private string? _backingFile;
     private string? _backingFormat;
 
+    // What is made takes the place of a file that was there.
+    private bool _replaces;
+
     public void Run()
     {
         using ProgressMeter progress = new(host.Out, host.Errors, plan.Progress, step: 1);
@@ -57,9 +60,10 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             CacheMode cache = CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
             using StagedTarget? staged = creation is null ? null : host.Locator.Stage(plan.Target);
             IFileLocator locator = staged?.Locator ?? host.Locator;
+            _replaces = creation is not null && locator.Exists(plan.Target);
             using (IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache, locator) : OpenTarget(cache))
             {
-                Copy(Source(snapshot, locator), target, progress);
+                Copy(Source(snapshot, target, locator), target, progress);
             }
 
             bitmaps?.Run(TargetReference, locator, cache);
@@ -134,6 +138,12 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         if (plan.TargetIsZero)
         {
             throw new CommandException("Cannot use --target-is-zero when the destination image has a backing file");
+        }
+
+        if (!plan.SkipsCreation && _backingFile.Length > 0 && host.Locator.Canonical(BackingReference().FileName) == host.Locator.Canonical(plan.Target))
+        {
+            // It would be lost before anybody looks at it.
+            throw new CommandException($"{plan.Target}: error while converting {plan.OutputFormat}: Error: Trying to create an image with the same filename as the backing file");
         }
     }
 
@@ -232,33 +242,46 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         _ => null,
     };
 
-    private IConvertSource Source(LayeredDisk? snapshot, IFileLocator locator)
+    private IConvertSource Source(LayeredDisk? snapshot, IFillTarget target, IFileLocator locator)
     {
         if (snapshot is not null || _backingFile is not null)
         {
             // Over a backing file only the source's top image is copied: what lies below is taken to be the same.
             LayeredDisk disk = snapshot ?? _sources[0];
-            return _backingFile is null ? new DiskSource(disk) : new DiskSource(disk, layersAboveBase: 1, plan.SkipsCreation ? _backingSize : BackingSize(locator));
+            return _backingFile is null ? new DiskSource(disk) : new DiskSource(disk, layersAboveBase: 1, plan.SkipsCreation ? _backingSize : BackingSize(target, locator));
         }
 
         return _sources.Count == 1 ? new DiskSource(_sources[0]) : new ConcatenatedSource(_sources.Select(static disk => new DiskSource(disk)));
     }
 
     // Bytes of the guest's disk that the target's backing file covers.
-    private long BackingSize(IFileLocator locator)
+    private long BackingSize(IFillTarget target, IFileLocator locator)
     {
-        ImageReference target = ImageReference.FromName(plan.Target, plan.OutputFormat);
         try
         {
-            ImageReference backing = ImageReference.FromName(host.Locator.Combine(plan.Target, _backingFile!), _backingFormat);
+            ImageReference backing = BackingReference();
             using LayeredDisk disk = new ChainOpener(host.Locator).Open(backing.FileName, ImageOpener.Options(host, backing, new OpenSettings()));
             return disk.VirtualSize;
         }
         catch (ImageException e)
         {
-            // A target that cannot be used is not left behind.
+            Abandon(target, locator);
+            throw new CommandException($"Could not open '{TargetReference.Text}': Could not open backing file: {e.Message}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private ImageReference BackingReference() => ImageReference.FromName(host.Locator.Combine(plan.Target, _backingFile!), _backingFormat);
+
+    // A target that cannot be used is not left behind. What took the place of another file is left as qemu-img leaves it: its name is not ours to delete.
+    private void Abandon(IFillTarget target, IFileLocator locator)
+    {
+        if (_replaces)
+        {
+            target.Finish();
+        }
+        else
+        {
             locator.Delete(plan.Target);
-            throw new CommandException($"Could not open '{target.Text}': Could not open backing file: {e.Message}") { Hint = ImageOpener.HintText(e) };
         }
     }
 

@@ -17,6 +17,9 @@ internal sealed record OpenSettings
     /// <summary><c>-U</c>.</summary>
     public bool ForceShare { get; init; }
 
+    /// <summary><c>-n</c> of bench.</summary>
+    public bool NativeAio { get; init; }
+
     /// <summary>Open the backing files too.</summary>
     public bool FollowBacking { get; init; } = true;
 
@@ -90,6 +93,7 @@ internal static class ImageOpener
             {
                 Write = Writes(image, settings),
                 Cache = settings.Cache,
+                NativeAio = settings.NativeAio || image.NeedsDirectCache,
                 Lock = image.IsUnlocked ? ImageLock.None : settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
             },
             FollowBacking = settings.FollowBacking && source.FollowBacking,
@@ -189,11 +193,6 @@ internal static class ImageOpener
         if (image.FirstComplaint is { } first)
         {
             throw first;
-        }
-
-        if (image.NeedsDirectCache && settings.Cache is not (CacheMode.None or CacheMode.DirectSync))
-        {
-            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
         }
 
         if (Writes(image, settings) && (settings.ForceShare || image.ForcesSharing))

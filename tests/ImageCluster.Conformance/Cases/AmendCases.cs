@@ -54,6 +54,7 @@ internal static class AmendCases
         Make("-o help", "amend -f qcow2 -o help", "amend -o help a.qcow2", "amend -f raw -o help", "amend -f vmdk -o help", "amend -f foo -o help", "amend -f luks -o help"),
         Make("errors", "amend", "amend a.qcow2", "amend -o x=1", "amend -o x a b", "amend -o foo=3 a.qcow2", "amend -o lazy_refcounts=on nix", "amend -o refcount_bits=x a.qcow2", "amend -o cluster_size=4k a.qcow2", "amend -o preallocation=full a.qcow2",
             "amend -t foo -o size=1M a.qcow2", "amend -o , a.qcow2", "amend -f raw -o size=3M a.raw", "amend -o size=3M a.raw", "amend -o extended_l2=on a.qcow2", "amend -o compression_type=zlib a.qcow2"),
+        Make("-p: the line that ends the progress", "amend -p -o size=x a.qcow2 b.raw", "amend -p -o compat=0.10", "amend -p a.qcow2", "amend -p -t foo -o size=x a.qcow2", "amend -p -f qcow2 -o help a b", "amend -p -f foo -o help a", "amend -p -q -o size=2M a b", "amend -p -o size=5M nix"),
         Make("compat=1.1, lazy_refcounts, size", "amend -o compat=1.1 old.qcow2", "amend -o lazy_refcounts=on old.qcow2", "info old.qcow2", "amend -o lazy_refcounts=off,size=6M old.qcow2", "amend -q -o size=3M old.qcow2", "info old.qcow2",
             "amend -o size=0 old.qcow2", "amend -o refcount_bits=16,compat=v3 old.qcow2") with { Images = ["old.qcow2"], SameLayout = false },
         Make("data_file", "amend -o data_file=e.raw d.qcow2", "info d.qcow2", "amend -o data_file_raw=off r.qcow2", "info r.qcow2", "amend -o data_file_raw=on r.qcow2", "amend -o data_file=nix d.qcow2", "info d.qcow2"),

@@ -72,6 +72,21 @@ internal static class ConvertCases
         Steps("-n: errors", "raw", "convert -n a.raw nix", "convert -n a.raw a.raw", "convert -n a.qcow2 odd.raw", "convert -n -O qcow2 a.raw odd.raw", "convert -n -O foo a.raw odd.raw"),
         Steps("target errors", "qcow2", "convert a.raw /nonexist/x", "convert -O qcow2 a.raw /nonexist/x", "convert -c a.raw x", "convert -c -O vdi a.raw x", "convert -O qcow2 -c -o preallocation=metadata a.raw x",
             "convert -O qcow2 -o cluster_size=3 a.raw x", "convert -O qcow2 -o foo=3 a.raw x", "convert foo:x y", "convert a.raw foo:x", "convert nix x", "convert -f qcow2 a.raw x", "convert a.raw ''"),
+        Steps("data files that cannot be made", "qcow2", "convert -O qcow2 -o data_file=a.raw a.raw x", "convert -O qcow2 -o data_file=/nonexist/d a.raw x", "convert -O qcow2 -o data_file=/ a.raw x", "convert -O qcow2 -o data_file=/nonexist/d a.raw odd.raw", "convert -O qcow2 -o data_file=a.raw,preallocation=full a.raw empty.raw"),
+        Steps("the image as its own data file", "qcow2", "convert -O qcow2 -o data_file=x a.raw x", "create -f qcow2 -o data_file=./x x 1M", "convert -O qcow2 -o data_file=odd.raw a.raw odd.raw") with
+        {
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Errors,
+            Reason = "the same refusal, without the line of qemu-img that the file is gone which it deletes a second time",
+        },
+        Into("-B: a backing file that cannot be opened, over a file that is there", "qcow2", "convert -O qcow2 -B nix -F raw a.raw x") with { Setup = [.. Sources, "cp odd.raw x"], Images = [] },
+        Steps("-B: the target itself", "qcow2", "convert -O qcow2 -B odd.raw -F raw a.raw odd.raw") with
+        {
+            Images = [],
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Said,
+            Reason = "refused, and the file stays as it is; qemu-img makes an image that stands on itself of it",
+        },
         Steps("-c -n", "raw", "create -q -f raw r 5M", "create -q -f vdi v 5M", "create -q -f vmdk -o subformat=monolithicFlat f.vmdk 5M", "create -q -f qcow2 q 5M", "convert -c -n -O raw a.raw r", "convert -c -n -O vdi a.raw v", "convert -c -n -O vmdk a.raw f.vmdk", "convert -c -n -O qcow2 a.raw q", "compare a.raw q"),
         Steps("-c: flat images", "vmdk", "convert -c -O vmdk -o subformat=monolithicFlat a.raw f.vmdk") with { Verdict = Verdict.Better, Differs = DifferencePart.Files, Reason = "the same refusal; no file is left behind" },
         Into("-C: sources and targets", "raw", "convert -C top.qcow2 x", "convert -C a.raw odd.raw y") with { SameLayout = false },

@@ -40,12 +40,30 @@ internal static class Creator
     }
 
     /// <summary>Makes the external data file where there is to be one: as large as the disk.</summary>
-    public static IBlockFile? CreateDataFile(CreateRequest request, CreateSettings settings) => settings.DataFile is null
-        ? null
-        : request.Locator.Create(settings.DataFile, settings.Header.VirtualSize, request.Mode);
+    public static IBlockFile? CreateDataFile(CreateRequest request, CreateSettings settings)
+    {
+        if (settings.DataFile is null)
+        {
+            return null;
+        }
 
-    // A data file that could not be made, because somebody uses it, is not ours to delete.
-    private static void DeleteUnfinished(CreateRequest request, string? dataFile)
+        if (request.Locator.Canonical(settings.DataFile) == request.Locator.Canonical(request.FileName))
+        {
+            throw new ImageException(ImageErrorKind.Locked, request.FileName, "Failed to get shared \"resize\" lock")
+            {
+                Hint = $"Is another process using the image [{settings.DataFile}]?",
+            };
+        }
+
+        return request.Locator.Create(settings.DataFile, settings.Header.VirtualSize, request.Mode);
+    }
+
+    /// <summary>
+    /// Deletes what was made of an image that then failed, as QEMU does: what stood there before is gone already.
+    /// </summary>
+    /// <param name="request">Names the image.</param>
+    /// <param name="dataFile">The data file, where it was made: one that could not be, because somebody uses it, is not ours to delete.</param>
+    public static void DeleteUnfinished(CreateRequest request, string? dataFile)
     {
         try
         {

@@ -48,8 +48,10 @@ public sealed class Qcow2Format : ImageFormat
         }
         catch
         {
+            bool hasDataFile = data is not null;
             data?.Dispose();
             file.Dispose();
+            Creator.DeleteUnfinished(request, hasDataFile ? settings.DataFile : null);
             throw;
         }
     }

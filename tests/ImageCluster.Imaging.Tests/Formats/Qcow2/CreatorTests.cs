@@ -107,6 +107,19 @@ public sealed class CreatorTests : IDisposable
         }
     }
 
+    [Fact]
+    public void NothingIsLeftOfAnImageWhoseDataFileCannotBeMade()
+    {
+        string path = _directory["image.qcow2"];
+        foreach (string data in new[] { path, _directory["nowhere/data.raw"] })
+        {
+            CreateRequest request = Request(path, 1 << 20, $"data_file={data}");
+            Assert.Throws<ImageException>(() => new Qcow2Format().Create(request));
+            Assert.Throws<ImageException>(() => new Qcow2Format().CreateFill(request));
+            Assert.Empty(Directory.EnumerateFileSystemEntries(_directory.Path));
+        }
+    }
+
     [SkippableTheory]
     [InlineData("cluster_size=777", "1M")]
     [InlineData("cluster_size=4M", "1M")]
