@@ -44,6 +44,53 @@ public class WorkLeaseTests
     }
 
     [Fact]
+    public void A_machine_that_stood_still_finds_its_lease_over_when_its_time_of_day_is_set()
+    {
+        (long boot, long day) = (Seconds(1000), Seconds(1_700_000_000));
+        var clock = new AwakeOrAsleepTime(() => boot, () => day);
+        var lease = new WorkLease(clock);
+        lease.Extend(clock.GetTimestamp(), TimeSpan.FromSeconds(50));
+
+        // Both go on, asleep as well.
+        (boot, day) = (boot + Seconds(20), day + Seconds(20));
+        Assert.True(lease.Holds);
+        // Set back, and ahead by less than counts: as if nothing was.
+        day -= Seconds(3600);
+        Assert.True(lease.Holds);
+        day += Seconds(0.4);
+        Assert.True(lease.Holds);
+        long before = clock.GetTimestamp();
+        // The host paused it for a minute and sets its time of day: that is what has passed.
+        (boot, day) = (boot + Seconds(1), day + Seconds(61));
+        Assert.False(lease.Holds);
+        Assert.InRange(clock.GetTimestamp() - before, Seconds(61), Seconds(61.5));
+        Assert.Equal(clock.GetTimestamp(), clock.GetTimestamp());
+
+        // A lease that is granted from then on is one like any other.
+        var next = new WorkLease(clock);
+        next.Extend(clock.GetTimestamp(), TimeSpan.FromSeconds(50));
+        (boot, day) = (boot + Seconds(48.9), day + Seconds(48.9));
+        Assert.True(next.Holds);
+        boot += Seconds(0.2);
+        Assert.False(next.Holds);
+    }
+
+    [Fact]
+    public void Two_clocks_that_are_read_far_apart_say_nothing()
+    {
+        (long boot, long reading) = (Seconds(1000), 0L);
+        // Something else runs for ten seconds between the readings, now and then.
+        var clock = new AwakeOrAsleepTime(() => boot += reading++ % 7 == 3 ? Seconds(10) : 0, () => boot);
+        for (int i = 0; i < 100; i++)
+        {
+            long now = clock.GetTimestamp();
+            Assert.Equal(boot, now);
+        }
+    }
+
+    private static long Seconds(double seconds) => (long)(seconds * 1_000_000_000);
+
+    [Fact]
     public void What_ran_out_or_was_revoked_never_comes_back()
     {
         var lease = new WorkLease(_time);
