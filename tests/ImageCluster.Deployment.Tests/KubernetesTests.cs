@@ -170,6 +170,9 @@ public class KubernetesTests
         Assert.Null(rendered.Workers.At("spec/replicas"));
         Assert.Equal("false", rendered.Settings["IMAGECLUSTER_CLUSTER__TRUSTEDNETWORK"]);
         Assert.All(rendered.Settings.Keys, name => Assert.Contains(name, Repository.SettingVariables));
+        // Only certificates of the cluster's own authority count.
+        Assert.Equal("/etc/imagecluster/tls/authority.pem", rendered.Settings["IMAGECLUSTER_CLUSTER__TLS__AUTHORITY"]);
+        Assert.DoesNotContain("IMAGECLUSTER_CLUSTER__TLS__VALIDATE", rendered.Settings.Keys);
         Assert.All(rendered.Workloads, workload =>
             Assert.Contains(workload.Items("spec/template/spec/containers/0/volumeMounts"), mount => mount.Text("mountPath") == "/etc/imagecluster/tls"));
     }

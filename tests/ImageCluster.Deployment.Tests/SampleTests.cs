@@ -14,6 +14,44 @@ public partial class SampleTests
         YamlText.Documents(Repository.Read($"deploy/config/{name}.yaml")).Single().Keys(),
         key => Assert.Contains(Repository.SettingKeys, setting => key == setting || key.StartsWith(setting + ".", StringComparison.Ordinal)));
 
+    [Theory]
+    [InlineData("coordinator")]
+    [InlineData("worker")]
+    public void NodesOfSeveralMachinesProveThemselvesByTheClustersAuthority(string name)
+    {
+        YamlDotNet.RepresentationModel.YamlNode sample = YamlText.Documents(Repository.Read($"deploy/config/{name}.yaml")).Single();
+        Assert.Equal("/etc/imagecluster/node.p12", sample.Text("cluster/tls/certificate"));
+        Assert.Equal("/etc/imagecluster/authority.pem", sample.Text("cluster/tls/authority"));
+        Assert.Null(sample.At("cluster/tls/validate"));
+    }
+
+    [SkippableFact]
+    public void CertificatesAreMadeOnceAndOnlyTheirOwnerReadsThem()
+    {
+        string directory = Directory.CreateTempSubdirectory("imagecluster-").FullName;
+        try
+        {
+            string made = Path.Combine(directory, "certificates");
+            (int exitCode, string output, string errors) = Repository.Run("bash", "deploy/make-certificates", made, "node1.example.org", "10.0.0.2") ?? (127, "", "");
+            Skip.If(exitCode == 127, "bash or openssl is not installed");
+            Assert.True(exitCode == 0, output + errors);
+            string[] files = ["10.0.0.2.p12", "10.0.0.2.p12.password", "authority.key", "authority.pem", "node1.example.org.p12", "node1.example.org.p12.password"];
+            Assert.Equal(files, Directory.EnumerateFiles(made).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            Assert.All(files, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(made, file))));
+            // Again, and for one more: what is there stays.
+            byte[] authority = File.ReadAllBytes(Path.Combine(made, "authority.pem"));
+            (exitCode, output, _) = Repository.Run("bash", "deploy/make-certificates", made, "10.0.0.2", "node3")!.Value;
+            Assert.Equal(0, exitCode);
+            Assert.Equal($"made {made}/node3.p12\n", output);
+            Assert.Equal(authority, File.ReadAllBytes(Path.Combine(made, "authority.pem")));
+            Assert.Equal(2, Repository.Run("bash", "deploy/make-certificates", made, "../node4")!.Value.ExitCode);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
     [Fact]
     public void TheManifestIsOne()
     {

@@ -19,9 +19,7 @@ public sealed record NodeOptions
     public int Partitions { get; init; } = 100;
 
     /// <summary>Null: nodes speak in the clear.</summary>
-    public CertificateFile? ClusterCertificate { get; init; }
-
-    public bool ValidateCertificates { get; init; } = true;
+    public ClusterTls? ClusterTls { get; init; }
 
     /// <summary>More than half of the coordinators; null: the majority of those seen last goes on.</summary>
     public int? Quorum { get; init; }

@@ -1,7 +1,5 @@
 using System.Collections;
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Membership;
 using ImageCluster.Work.Roots;
@@ -21,8 +19,13 @@ public sealed class NodeOptionsReader
     private readonly string _directory;
 
     private readonly IDictionary _environment;
+    private readonly CredentialReader _credentials;
 
-    private NodeOptionsReader(string directory, IDictionary environment) => (_directory, _environment) = (directory, environment);
+    private NodeOptionsReader(string directory, IDictionary environment)
+    {
+        (_directory, _environment) = (directory, environment);
+        _credentials = new CredentialReader(_values, directory);
+    }
 
     /// <param name="arguments"><c>--config FILE</c>, <c>--KEY VALUE</c>, <c>--KEY=VALUE</c>.</param>
     /// <param name="environment">Variables by name.</param>
@@ -141,9 +144,9 @@ public sealed class NodeOptionsReader
     private NodeOptions Make()
     {
         string bind = _values.Get(NodeSettings.ClusterBind);
-        CertificateFile? certificate = Certificate(NodeSettings.TlsCertificate, NodeSettings.TlsPassword, NodeSettings.TlsPasswordFile);
+        ClusterTls? tls = _credentials.ClusterTls();
         bool trusted = _values.Get(NodeSettings.TrustedNetwork);
-        if (certificate is null && !trusted && !IsLoopback(bind))
+        if (tls is null && !trusted && !IsLoopback(bind))
         {
             Refuse(NodeSettings.ClusterBind, $"nodes on '{bind}' would speak in the clear to whoever reaches them; set cluster.tls.certificate, or cluster.trustedNetwork: true where " +
                 "the network is the nodes' own");
@@ -165,8 +168,7 @@ public sealed class NodeOptionsReader
             IsLocal = IsLoopback(bind),
             Seeds = _values.Has(NodeSettings.ClusterSeeds) ? _values.Get(NodeSettings.ClusterSeeds) : [],
             Partitions = _values.Get(NodeSettings.ClusterPartitions),
-            ClusterCertificate = certificate,
-            ValidateCertificates = _values.Get(NodeSettings.TlsValidate),
+            ClusterTls = tls,
             Quorum = Quorum(address, roles.Contains(ImageClusterSettings.CoordinatorRole)),
             StableAfter = _values.Get(NodeSettings.DowningStableAfter),
             // Of others not even the secret's file is looked at: it need not be there.
@@ -242,7 +244,7 @@ public sealed class NodeOptionsReader
     private JournalOptions Journal()
     {
         bool create = _values.Get(NodeSettings.JournalCreateTables);
-        string? connection = Secret(NodeSettings.JournalConnection, NodeSettings.JournalConnectionFile);
+        string? connection = _credentials.Secret(NodeSettings.JournalConnection, NodeSettings.JournalConnectionFile);
         if (_values.Get(NodeSettings.JournalProvider) == NodeSettings.PostgreSql)
         {
             if (connection is null)
@@ -289,7 +291,7 @@ public sealed class NodeOptionsReader
 
     private string? Token()
     {
-        string? token = Secret(NodeSettings.HttpToken, NodeSettings.HttpTokenFile);
+        string? token = _credentials.Secret(NodeSettings.HttpToken, NodeSettings.HttpTokenFile);
         if (token is { Length: < MinTokenLength })
         {
             Refuse(NodeSettings.HttpToken, $"the token has fewer than {MinTokenLength} characters and could be guessed");
@@ -308,7 +310,7 @@ public sealed class NodeOptionsReader
 
     private CertificateFile? HttpCertificate()
     {
-        CertificateFile? certificate = Certificate(NodeSettings.HttpCertificate, NodeSettings.HttpCertificatePassword, NodeSettings.HttpCertificatePasswordFile);
+        CertificateFile? certificate = _credentials.Certificate(NodeSettings.HttpCertificate, NodeSettings.HttpCertificatePassword, NodeSettings.HttpCertificatePasswordFile);
         bool wanted = _values.Get(NodeSettings.HttpListen).Any(url => url.Scheme == "https");
         if (wanted && certificate is null)
         {
@@ -367,62 +369,7 @@ public sealed class NodeOptionsReader
         return directory;
     }
 
-    // Opened once here, so that a wrong password is a line at the start and not a failed connection later.
-    private CertificateFile? Certificate(TypedSetting<string> file, TypedSetting<string> password, TypedSetting<string> passwordFile)
-    {
-        string? secret = Secret(password, passwordFile);
-        if (_values.Find(file) is not { } name)
-        {
-            return null;
-        }
-
-        string path = Path.GetFullPath(name, _directory);
-        try
-        {
-            using X509Certificate2 certificate = X509CertificateLoader.LoadPkcs12FromFile(path, secret);
-            if (!certificate.HasPrivateKey)
-            {
-                Refuse(file, $"'{path}' has no private key");
-            }
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
-        {
-            Refuse(file, $"'{path}' cannot be used: {e.Message.ReplaceLineEndings(" ")}");
-        }
-
-        return new CertificateFile(path, secret ?? "");
-    }
-
-    private string? Secret(TypedSetting<string> value, TypedSetting<string> file)
-    {
-        if (_values.Find(file) is not { } name)
-        {
-            return _values.Find(value);
-        }
-
-        if (_values.Has(value))
-        {
-            Refuse(value, $"both '{value.Key}' and '{file.Key}' are set");
-        }
-
-        try
-        {
-            string secret = File.ReadAllText(Path.GetFullPath(name, _directory)).Trim();
-            if (secret.Length == 0)
-            {
-                Refuse(file, $"'{name}' is empty");
-            }
-
-            return secret;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Refuse(file, e.Message.ReplaceLineEndings(" "));
-            return null;
-        }
-    }
-
-    private void Refuse(Setting setting, string problem) => _values.Problems.Add($"{_values.WhereOf(setting)}: {setting.Key}: {problem}");
+    private void Refuse(Setting setting, string problem) => _values.Refuse(setting, problem);
 
     private void ThrowIfAny()
     {

@@ -37,14 +37,17 @@ public static class NodeSettings
         "Parts that records are divided into to be spread over coordinators: some ten for each. The same on every node; it must not change while any node runs.");
 
     public static TypedSetting<string> TlsCertificate { get; } = Text("cluster.tls.certificate", "file", "",
-        "TLS between nodes: a PKCS#12 file with certificate and private key, which the other nodes must trust. Each side proves itself to the other.");
+        "TLS between nodes: a PKCS#12 file with this node's certificate and private key. Each side of each connection shows its own.");
+
+    public static TypedSetting<string> TlsAuthority { get; } = Text("cluster.tls.authority", "file", "",
+        "A PEM file with the authority (or several) that nodes' certificates come from. No other counts, whatever the machine trusts. The same on every node.");
 
     public static TypedSetting<string> TlsPassword { get; } = Secret("cluster.tls.password", "text", "The password of that file.");
 
     public static TypedSetting<string> TlsPasswordFile { get; } = Text("cluster.tls.passwordFile", "file", "", "A file with that password.");
 
     public static TypedSetting<bool> TlsValidate { get; } = Flag("cluster.tls.validate", true,
-        "Check that the others' certificates lead to an authority that this machine trusts. Off only for trials.");
+        "Look at the others' certificates. Off, whoever reaches the node's port can do anything with the cluster: only for trials.");
 
     public static TypedSetting<bool> TrustedNetwork { get; } = Flag("cluster.trustedNetwork", false,
         "Says that nobody else reaches the nodes' ports (a network of their own, a network policy), so that they may do without TLS. Whoever reaches such a port " +
@@ -141,7 +144,7 @@ public static class NodeSettings
 
     public static IReadOnlyList<Setting> All { get; } =
     [
-        Roles, ClusterBind, ClusterHost, ClusterPort, ClusterSeeds, ClusterPartitions, TlsCertificate, TlsPassword, TlsPasswordFile, TlsValidate, TrustedNetwork,
+        Roles, ClusterBind, ClusterHost, ClusterPort, ClusterSeeds, ClusterPartitions, TlsCertificate, TlsAuthority, TlsPassword, TlsPasswordFile, TlsValidate, TrustedNetwork,
         DowningStrategy, DowningQuorum, DowningStableAfter, JournalProvider, JournalFile, JournalConnection, JournalConnectionFile, JournalCreateTables,
         HttpListen, HttpToken, HttpTokenFile, HttpCertificate, HttpCertificatePassword, HttpCertificatePasswordFile, WorkerRoots, WorkerSlots, WorkerSecrets,
         RootLimits,

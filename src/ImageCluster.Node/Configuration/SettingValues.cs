@@ -32,6 +32,9 @@ public sealed class SettingValues
         }
     }
 
+    /// <summary>A setting's value, or what it leads to, cannot be.</summary>
+    public void Refuse(Setting setting, string problem) => Problems.Add($"{WhereOf(setting)}: {setting.Key}: {problem}");
+
     public bool Has(Setting setting) => _values.ContainsKey(setting.Key);
 
     public T Get<T>(TypedSetting<T> setting) => _values.TryGetValue(setting.Key, out (string Text, string Where) value) ? setting.Read(value.Text) : setting.Read(setting.Default);

@@ -6,6 +6,7 @@ using Akka.Remote.Hosting;
 using ImageCluster.Cluster.Membership;
 using ImageCluster.Node.Configuration;
 using ImageCluster.Node.Http;
+using ImageCluster.Node.Remoting;
 using LinqToDB;
 
 namespace ImageCluster.Node.Hosting;
@@ -34,9 +35,13 @@ internal static class ActorSetup
             Roles = [.. options.Roles],
             SplitBrainResolver = SplitBrain.Resolver(options.Quorum),
         })
+        .WithTls(options.ClusterTls)
         .WithJournal(options.Journal)
         // Without seeds a cluster of its own, also where the system chose the port, which no list could name.
         .AddStartup((system, _) => ClusterEntry.Enter(system, [.. options.Seeds.Select(seed => new Address(Protocol(options), SystemName, seed.Host, seed.Port))]));
+
+    private static AkkaConfigurationBuilder WithTls(this AkkaConfigurationBuilder akka, ClusterTls? tls) =>
+        tls is null ? akka : akka.AddSetup(new TlsSetup(new NodeIdentity(tls)));
 
     private static AkkaConfigurationBuilder WithJournal(this AkkaConfigurationBuilder akka, JournalOptions? journal) => journal is null ? akka : akka.WithSqlPersistence(
         journal.IsPostgreSql
@@ -44,7 +49,7 @@ internal static class ActorSetup
             : SqliteJournal.Options(journal.ConnectionString),
         autoInitialize: journal.CreateTables);
 
-    public static string Protocol(NodeOptions options) => options.ClusterCertificate is null ? "akka.tcp" : "akka.ssl.tcp";
+    public static string Protocol(NodeOptions options) => options.ClusterTls is null ? "akka.tcp" : $"akka.{TlsTransport.Scheme}";
 
     private static string Settings(NodeOptions options) => $$"""
         akka {
@@ -75,22 +80,9 @@ internal static class ActorSetup
         }
         """;
 
-    private static string Tls(NodeOptions options) => options.ClusterCertificate is not { } certificate ? "" : $$"""
-        akka.remote.dot-netty.tcp {
-          enable-ssl = on
-          ssl {
-            suppress-validation = {{(options.ValidateCertificates ? "off" : "on")}}
-            require-mutual-authentication = on
-            certificate {
-              path = {{Quoted(certificate.Path)}}
-              password = {{Quoted(certificate.Password)}}
-            }
-          }
-        }
+    private static string Tls(NodeOptions options) => options.ClusterTls is null ? "" : $"""
+        akka.remote.dot-netty.tcp.transport-class = "{typeof(TlsTransport).FullName}, {typeof(TlsTransport).Assembly.GetName().Name}"
         """;
 
     private static string Milliseconds(TimeSpan time) => $"{(long)time.TotalMilliseconds}ms";
-
-    private static string Quoted(string text) =>
-        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 }

@@ -41,7 +41,12 @@ internal sealed class AddressFileWriter(NodeOptions options, IServer server, ISe
                 string.Join(" and ", options.Roles), cluster, string.Join(", ", http));
         }
 
-        if (options.ClusterCertificate is null && !options.IsLocal && log.IsEnabled(LogLevel.Warning))
+        if (options.ClusterTls is { AuthorityPath: null } && log.IsEnabled(LogLevel.Warning))
+        {
+            log.LogWarning("Other nodes' certificates are not looked at (cluster.tls.validate): whoever reaches {Cluster} can do anything with the cluster", cluster);
+        }
+
+        if (options.ClusterTls is null && !options.IsLocal && log.IsEnabled(LogLevel.Warning))
         {
             log.LogWarning("Nodes speak in the clear (cluster.trustedNetwork): whoever reaches {Cluster} can do anything with the cluster", cluster);
         }

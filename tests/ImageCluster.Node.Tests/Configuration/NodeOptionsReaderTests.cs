@@ -1,7 +1,6 @@
 using System.Collections;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using ImageCluster.Node.Configuration;
+using ImageCluster.Node.Tests.Support;
 using ImageCluster.Testing.Storage;
 using Npgsql;
 
@@ -186,19 +185,29 @@ public sealed class NodeOptionsReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_certificate_is_looked_at_before_the_start()
+    public void Certificates_are_looked_at_before_the_start()
     {
-        using RSA key = RSA.Create(2048);
-        var request = new CertificateRequest("CN=node", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        File.WriteAllBytes(_directory["node.pfx"], certificate.Export(X509ContentType.Pkcs12, "right"));
-        File.WriteAllText(_directory["password"], "right\n");
-        string[] arguments = ["--roles", "coordinator", "--cluster.bind", "0.0.0.0", "--cluster.tls.certificate", "node.pfx"];
-        NodeOptions options = Read([.. arguments, "--cluster.tls.passwordFile", "password"]);
-        Assert.Equal(new CertificateFile(_directory["node.pfx"], "right"), options.ClusterCertificate);
-        Assert.DoesNotContain("right", options.ToString(), StringComparison.Ordinal);
-        File.WriteAllText(_directory["password"], "wrong");
-        Assert.Contains("cannot be used", Problem([.. arguments, "--cluster.tls.passwordFile", "password"]), StringComparison.Ordinal);
+        using var authority = new TestAuthority(_directory, "authority");
+        using var other = new TestAuthority(_directory, "other");
+        ClusterTls tls = authority.Issue("node");
+        string[] alone = ["--roles", "coordinator", "--cluster.bind", "0.0.0.0", "--cluster.tls.certificate", "node.p12", "--cluster.tls.passwordFile", "certificate-password"];
+        string[] arguments = [.. alone, "--cluster.tls.authority", "authority.pem"];
+        NodeOptions options = Read(arguments);
+        Assert.Equal(tls, options.ClusterTls);
+        Assert.DoesNotContain(TestAuthority.Password, options.ToString() + tls, StringComparison.Ordinal);
+
+        Assert.Contains("set cluster.tls.authority too", Problem(alone), StringComparison.Ordinal);
+        Assert.Null(Read([.. alone, "--cluster.tls.validate", "false"]).ClusterTls!.AuthorityPath);
+        Assert.Contains("it goes with cluster.tls.certificate", Problem("--roles", "coordinator", "--cluster.tls.authority", "authority.pem"), StringComparison.Ordinal);
+        Assert.Contains("'" + _directory["none.pem"] + "' cannot be used: ", Problem([.. alone, "--cluster.tls.authority", "none.pem"]), StringComparison.Ordinal);
+        File.WriteAllText(_directory["empty.pem"], "");
+        Assert.Contains("has no certificate of an authority that signed itself", Problem([.. alone, "--cluster.tls.authority", "empty.pem"]), StringComparison.Ordinal);
+        Assert.Contains($"other nodes would refuse this one: its certificate (CN=node, from CN=authority) comes from no authority in '{other.Path}'",
+            Problem([.. alone, "--cluster.tls.authority", "other.pem"]), StringComparison.Ordinal);
+        authority.Issue("node", days: -1);
+        Assert.Contains("other nodes would refuse this one: its certificate (CN=node, from CN=authority) is valid only from", Problem(arguments), StringComparison.Ordinal);
+        File.WriteAllText(authority.PasswordPath, "wrong");
+        Assert.Contains("cannot be used", Problem(arguments), StringComparison.Ordinal);
         Assert.Contains("https needs http.certificate", Problem("--roles", "coordinator", "--http.listen", "https://127.0.0.1:1"), StringComparison.Ordinal);
     }
 

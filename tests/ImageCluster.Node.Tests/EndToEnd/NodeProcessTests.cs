@@ -4,7 +4,7 @@ using ImageCluster.Api;
 using ImageCluster.Api.Client;
 using ImageCluster.Api.Documents;
 using ImageCluster.Cli.Demonstrating;
-using ImageCluster.Cli.Remote;
+using ImageCluster.Node.Tests.Support;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 
@@ -13,31 +13,12 @@ namespace ImageCluster.Node.Tests.EndToEnd;
 /// <summary>Several node processes on this machine with one journal in an SQLite file.</summary>
 public sealed class NodeProcessTests : IDisposable
 {
-    private const string Manifest = """
-        version: 1
-        name: lab
-        sources:
-          - {root: disks, include: "*.img", format: raw}
-        target: {root: targets, format: qcow2}
+    private readonly NodeProcesses _nodes = new();
+    private readonly TempDirectory _directory;
 
-        """;
+    public NodeProcessTests() => _directory = _nodes.Directory;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
-
-    private readonly TempDirectory _directory = new();
-    private readonly List<DemoNode> _nodes = [];
-
-    public NodeProcessTests()
-    {
-        Directory.CreateDirectory(_directory["disks"]);
-        Directory.CreateDirectory(_directory["targets"]);
-    }
-
-    public void Dispose()
-    {
-        _nodes.ForEach(node => node.Dispose());
-        _directory.Dispose();
-    }
+    public void Dispose() => _nodes.Dispose();
 
     [SkippableFact]
     public async Task A_migration_goes_through_when_a_node_is_killed_and_comes_out_right()
@@ -50,13 +31,13 @@ public sealed class NodeProcessTests : IDisposable
             File.WriteAllBytes(_directory[$"disks/{i}.img"], content);
         }
 
-        using ClusterClient client = await StartAsync(3);
-        await UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = Manifest }), _ => true);
+        using ClusterClient client = await _nodes.StartAsync(3);
+        await _nodes.UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = NodeProcesses.Manifest }), _ => true);
         _nodes[1].Kill();
         // The same again while it runs: the answer of the first may have been lost.
-        MigrationDocument same = await UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = Manifest }), _ => true);
+        MigrationDocument same = await _nodes.UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = NodeProcesses.Manifest }), _ => true);
         Assert.Equal("lab", same.Id);
-        MigrationDocument end = await UntilAsync(() => client.GetMigrationAsync("lab"), migration => migration.IsOver);
+        MigrationDocument end = await _nodes.UntilAsync(() => client.GetMigrationAsync("lab"), migration => migration.IsOver);
         Assert.True(end.State == "succeeded", $"{end.State}: {string.Join("; ", end.Reasons)}");
         Assert.Equal(6, end.Images.Succeeded);
         for (int i = 0; i < 6; i++)
@@ -66,15 +47,15 @@ public sealed class NodeProcessTests : IDisposable
         }
 
         // Nobody holds anything any more, and the lost worker is forgotten.
-        await UntilAsync(() => client.ListImagesAsync(new ListQuery()), images => images.Total == 0);
-        await UntilAsync(() => client.ListWorkersAsync(), workers => workers.Items.Count == 2);
+        await _nodes.UntilAsync(() => client.ListImagesAsync(new ListQuery()), images => images.Total == 0);
+        await _nodes.UntilAsync(() => client.ListWorkersAsync(), workers => workers.Items.Count == 2);
         Assert.Equal("lab", Assert.Single((await client.ListMigrationsAsync(new ListQuery())).Items).Id);
 
         // What was acknowledged is there after all of them were stopped and one started again.
         await _nodes[2].StopAsync();
         await _nodes[0].StopAsync();
-        using ClusterClient again = await StartAsync(1);
-        Assert.Equal("succeeded", (await UntilAsync(() => again.GetMigrationAsync("lab"), _ => true)).State);
+        using ClusterClient again = await _nodes.StartAsync(1);
+        Assert.Equal("succeeded", (await _nodes.UntilAsync(() => again.GetMigrationAsync("lab"), _ => true)).State);
     }
 
     [Fact]
@@ -86,7 +67,7 @@ public sealed class NodeProcessTests : IDisposable
         File.WriteAllBytes(_directory["node.pfx"], certificate.Export(X509ContentType.Pkcs12, "secret"));
         File.WriteAllText(_directory["password"], "secret\n");
         File.WriteAllText(_directory["token"], "0123456789abcdef\n");
-        using ClusterClient client = await StartAsync(
+        using ClusterClient client = await _nodes.StartAsync(
             2, "0123456789abcdef", "--cluster.tls.certificate", _directory["node.pfx"], "--cluster.tls.passwordFile", _directory["password"],
             "--cluster.tls.validate", "false", "--http.tokenFile", _directory["token"]);
         Assert.Equal(2, (await client.ListWorkersAsync()).Items.Count);
@@ -99,19 +80,15 @@ public sealed class NodeProcessTests : IDisposable
     {
         QemuTools.Require();
         File.WriteAllBytes(_directory["disks/0.img"], new byte[1 << 20]);
-        NodeProgram program = NodeProgram.Find(AppContext.BaseDirectory, _ => null)!;
-        string[] common = ["--cluster.port", "0", "--http.listen", "http://127.0.0.1:0", "--console.port", "0"];
-        var coordinator = DemoNode.Start(program, 1, _directory.Path, [.. common, "--roles", "coordinator", "--journal.file", _directory["journal.db"]]);
-        _nodes.Add(coordinator);
+        DemoNode coordinator = _nodes.Begin("--roles", "coordinator", "--journal.file", _directory["journal.db"]);
         await coordinator.WaitAsync(CancellationToken.None);
-        var worker = DemoNode.Start(program, 2, _directory.Path,
-            [.. common, "--roles", "worker", "--cluster.seeds", coordinator.ClusterAddress, "--worker.roots", $"disks={_directory["disks"]},targets={_directory["targets"]}",
-                "--journal.provider", "postgresql", "--journal.connectionFile", _directory["no-secret-here"]]);
-        _nodes.Add(worker);
+        DemoNode worker = _nodes.Begin(
+            "--roles", "worker", "--cluster.seeds", coordinator.ClusterAddress, "--worker.roots", $"disks={_directory["disks"]},targets={_directory["targets"]}",
+            "--journal.provider", "postgresql", "--journal.connectionFile", _directory["no-secret-here"]);
         await worker.WaitAsync(CancellationToken.None);
         using var client = new ClusterClient(worker.Url!, null);
-        await UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = Manifest }), _ => true);
-        MigrationDocument end = await UntilAsync(() => client.GetMigrationAsync("lab"), migration => migration.IsOver);
+        await _nodes.UntilAsync(() => client.SubmitMigrationAsync(new MigrationSubmission { Id = "lab", Manifest = NodeProcesses.Manifest }), _ => true);
+        MigrationDocument end = await _nodes.UntilAsync(() => client.GetMigrationAsync("lab"), migration => migration.IsOver);
         Assert.True(end.State == "succeeded", $"{end.State}: {string.Join("; ", end.Reasons)}");
         QemuTools.Img("compare", "-f", "raw", "-F", "qcow2", _directory["disks/0.img"], _directory["targets/0.qcow2"]);
         using var http = new HttpClient();
@@ -129,58 +106,5 @@ public sealed class NodeProcessTests : IDisposable
         Assert.Contains("imagecluster_shard_seconds_count{stage=\"install\"} 1", done);
         Assert.Contains(done, line => line.StartsWith("imagecluster_written_bytes_total ", StringComparison.Ordinal));
         Assert.DoesNotContain(done, line => line.StartsWith("imagecluster_jobs_ended_total{", StringComparison.Ordinal));
-    }
-
-    private async Task<ClusterClient> StartAsync(int count, string? token = null, params string[] more)
-    {
-        NodeProgram program = NodeProgram.Find(AppContext.BaseDirectory, _ => null)!;
-        int first = _nodes.Count;
-        for (int i = 0; i < count; i++)
-        {
-            var settings = new List<string>(more)
-            {
-                "--cluster.port", "0", "--http.listen", "http://127.0.0.1:0", "--console.port", "0", "--worker.slots", "1", "--downing.stableAfter", "3s",
-                "--journal.file", _directory["journal.db"], "--worker.roots", $"disks={_directory["disks"]},targets={_directory["targets"]}",
-            };
-            if (i > 0)
-            {
-                settings.AddRange(["--cluster.seeds", _nodes[first].ClusterAddress]);
-            }
-
-            var node = DemoNode.Start(program, _nodes.Count + 1, _directory.Path, settings);
-            _nodes.Add(node);
-            await node.WaitAsync(CancellationToken.None);
-        }
-
-        var client = new ClusterClient(_nodes[first].Url!, token);
-        await UntilAsync(() => client.ListWorkersAsync(), workers => workers.Items.Count == count);
-        return client;
-    }
-
-    private async Task<T> UntilAsync<T>(Func<Task<T>> look, Func<T, bool> isSo)
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        while (true)
-        {
-            object? seen;
-            try
-            {
-                T answer = await look();
-                if (isSo(answer))
-                {
-                    return answer;
-                }
-
-                seen = answer;
-            }
-            catch (OperationRefusedException e) when (e.Reason == RefusalReason.Unavailable)
-            {
-                // Records move; whoever asks asks again.
-                seen = e.Message;
-            }
-
-            Assert.False(patience.IsCancellationRequested, $"It did not become so: {seen}\n{string.Join('\n', _nodes.Select(node => File.ReadAllText(node.LogFile)))}");
-            await Task.Delay(200);
-        }
     }
 }
