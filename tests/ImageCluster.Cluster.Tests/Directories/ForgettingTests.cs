@@ -1,3 +1,4 @@
+using System.Data.Common;
 using ImageCluster.Cluster.Hosting;
 using ImageCluster.Cluster.Messages;
 using ImageCluster.Cluster.Tests.Support;
@@ -5,8 +6,10 @@ using ImageCluster.Jobs;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Jobs.Manifests;
 using ImageCluster.Jobs.Migrations;
+using ImageCluster.Testing.Databases;
 using ImageCluster.Testing.Storage;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace ImageCluster.Cluster.Tests.Directories;
 
@@ -18,16 +21,30 @@ public sealed class ForgettingTests : IDisposable
     private static readonly ListPart All = new("", 0, 100);
     private readonly TempDirectory _directory = new();
     private readonly SimulatedRunner _runner = new() { Shards = 3 };
+    private string _journal;
+    private PostgreSqlServer? _server;
+
+    public ForgettingTests() => _journal = _directory["journal.db"];
 
     public void Dispose()
     {
         SqliteConnection.ClearAllPools();
+        NpgsqlConnection.ClearAllPools();
+        _server?.Dispose();
         _directory.Dispose();
     }
 
-    [Fact]
-    public async Task Ended_jobs_and_migrations_are_deleted_and_their_ids_are_not_used_again()
+    [SkippableTheory]
+    [InlineData("SQLite")]
+    [InlineData("PostgreSQL")]
+    public async Task Ended_jobs_and_migrations_are_deleted_and_their_ids_are_not_used_again(string journal)
     {
+        if (journal == "PostgreSQL")
+        {
+            _server = new PostgreSqlServer();
+            _journal = _server.Connection;
+        }
+
         ImageName zero = new("kvm", "0.qcow2");
         await using (TestNode first = await StartAsync(Keeping))
         {
@@ -116,14 +133,16 @@ public sealed class ForgettingTests : IDisposable
     // Events that would be read.
     private long Rows(string persistenceId)
     {
-        using var connection = new SqliteConnection($"Data Source={_directory["journal.db"]}");
+        using DbConnection connection = TestNode.IsPostgreSql(_journal) ? new NpgsqlConnection(_journal) : new SqliteConnection($"Data Source={_journal}");
         connection.Open();
-        using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = "SELECT count(*) FROM journal WHERE persistence_id = $id AND deleted = 0";
-        command.Parameters.AddWithValue("$id", persistenceId);
+        using DbCommand command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM journal WHERE persistence_id = @id AND NOT deleted";
+        DbParameter id = command.CreateParameter();
+        (id.ParameterName, id.Value) = ("@id", persistenceId);
+        command.Parameters.Add(id);
         return (long)command.ExecuteScalar()!;
     }
 
     private Task<TestNode> StartAsync(ImageClusterSettings settings) =>
-        TestNode.StartAsync(_directory["journal.db"], roots: SimulatedMigration.Roots, runner: _runner, settings: settings);
+        TestNode.StartAsync(_journal, roots: SimulatedMigration.Roots, runner: _runner, settings: settings);
 }

@@ -59,8 +59,10 @@ internal sealed class TestNode : IAsyncDisposable
 
     public IActorRef Scheduler => Registry.Get<SchedulerActor>();
 
+    public static bool IsPostgreSql(string journal) => journal.StartsWith("Host=", StringComparison.Ordinal);
+
     /// <summary>Starts a node and waits until it is a member.</summary>
-    /// <param name="journal">The SQLite file.</param>
+    /// <param name="journal">The SQLite file, or a connection string of PostgreSQL (which begins with its host).</param>
     /// <param name="seed">A node to join; null to be the first.</param>
     /// <param name="roots">What its worker reaches; null for a node without a worker.</param>
     /// <param name="runner">What its worker does.</param>
@@ -100,7 +102,8 @@ internal sealed class TestNode : IAsyncDisposable
                     ],
                     SplitBrainResolver = resolver,
                 })
-                .WithSqlPersistence($"Data Source={journal}", ProviderName.SQLiteMS, autoInitialize: true);
+                .WithSqlPersistence(
+                    IsPostgreSql(journal) ? journal : $"Data Source={journal}", IsPostgreSql(journal) ? ProviderName.PostgreSQL15 : ProviderName.SQLiteMS, autoInitialize: true);
             akka = coordinator ? akka.WithCoordinator(settings, TimeProvider.System) : akka.WithRecordProxies(settings);
             if (roots is not null)
             {
