@@ -21,21 +21,25 @@ internal sealed class ClusterEntryActor : ReceiveActor, IWithTimers
 
     private static readonly TimeSpan RoundTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SayAfter = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan SayAgain = TimeSpan.FromMinutes(5);
 
     private readonly Akka.Cluster.Cluster _cluster = Akka.Cluster.Cluster.Get(Context.System);
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly IReadOnlyList<Address> _seeds;
     private readonly Address[] _others;
+    private readonly Dictionary<Address, bool> _waiting = [];
     private readonly Founding? _founding;
     private readonly TimeProvider _time;
     private readonly long _startedAt;
     private IActorRef _sign;
     private long _round;
-    private bool _hasSaid;
+    private TimeSpan _sayAt = SayAfter;
 
     /// <param name="seeds">This node's may be among them; the first forms the cluster.</param>
     /// <param name="silence">See <see cref="Founding"/>.</param>
     public ClusterEntryActor(IReadOnlyList<Address> seeds, TimeSpan silence, TimeProvider time)
     {
+        _seeds = seeds;
         _others = [.. seeds.Where(seed => seed != _cluster.SelfAddress).Distinct()];
         _founding = seeds[0] == _cluster.SelfAddress ? new Founding(_others, silence) : null;
         (_time, _startedAt) = (time, time.GetTimestamp());
@@ -53,10 +57,7 @@ internal sealed class ClusterEntryActor : ReceiveActor, IWithTimers
     {
         _cluster.Subscribe(Self, ClusterEvent.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent));
         _cluster.JoinSeedNodes(_others);
-        if (_founding is not null)
-        {
-            Timers.StartPeriodicTimer(Round.Instance, Round.Instance, TimeSpan.Zero, RoundTime);
-        }
+        Timers.StartPeriodicTimer(Round.Instance, Round.Instance, TimeSpan.Zero, RoundTime);
     }
 
     protected override void PostStop() => _cluster.Unsubscribe(Self);
@@ -76,22 +77,35 @@ internal sealed class ClusterEntryActor : ReceiveActor, IWithTimers
     {
         if (answer.Subject is { } sign)
         {
-            _founding?.Hear(sign.Path.Address, sign.Path.Name == Waiting, Now, (long)answer.MessageId);
+            bool waits = sign.Path.Name == Waiting;
+            var round = (long)answer.MessageId;
+            _founding?.Hear(sign.Path.Address, waits, Now, round);
+            if (round == _round)
+            {
+                _waiting[sign.Path.Address] = waits;
+            }
         }
     }
 
     private void NextRound()
     {
-        if (_founding!.MayFound(_round, Now))
+        if (_founding?.MayFound(_round, Now) == true)
         {
             _cluster.Join(_cluster.SelfAddress);
             return;
         }
 
-        if (!_hasSaid && Now >= SayAfter)
+        if (Now >= _sayAt)
         {
-            _hasSaid = true;
-            _log.Warning("There is no cluster to join; to form one, {0} of the {1} seeds must wait for it, and {2} do", _founding.Needed, _others.Length + 1, _founding.Waiting(_round));
+            _sayAt = Now + SayAgain;
+            _log.Warning("{0}", EntryReport.Of(_seeds, _cluster.SelfAddress, _waiting));
+        }
+
+        _waiting.Clear();
+        // Who forms none asks only for what it has to say.
+        if (_founding is null && Now + RoundTime < _sayAt)
+        {
+            return;
         }
 
         _round++;
