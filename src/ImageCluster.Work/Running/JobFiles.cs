@@ -153,6 +153,11 @@ internal sealed class JobFiles(RootMap roots)
     public void RequireOwnName(ImageName image)
     {
         string path = roots.PathOf(image);
+        if (roots.AddressOf(image.Root) is { } address)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, null, $"The root '{image.Root}' is {address} on this node: a cluster changes images in directories only");
+        }
+
         roots.Locator.Canonical(path);
         ImageName? name = roots.NameOf(path);
         if (name != image)
