@@ -1,19 +1,20 @@
+using System.Net.Sockets;
 using ImageCluster.Node.Configuration;
 using ImageCluster.Node.Health;
 using ImageCluster.Node.Hosting;
 
-if (args is ["--help"] or ["-h"])
+const string CheckSwitch = "--check";
+const string HealthSwitch = "--health";
+if (args.Contains("--help") || args.Contains("-h"))
 {
     NodeHelp.Write(Console.Out);
     return 0;
 }
 
-bool check = args is [.., "--check"];
-bool health = args is [.., "--health"];
 NodeOptions options;
 try
 {
-    options = NodeOptionsReader.Read(check || health ? args[..^1] : args, Environment.GetEnvironmentVariables(), Environment.CurrentDirectory);
+    options = NodeOptionsReader.Read([.. args.Where(argument => argument is not (CheckSwitch or HealthSwitch))], Environment.GetEnvironmentVariables(), Environment.CurrentDirectory);
 }
 catch (NodeConfigurationException e)
 {
@@ -25,13 +26,13 @@ catch (NodeConfigurationException e)
     return 2;
 }
 
-if (check)
+if (args.Contains(CheckSwitch))
 {
     Console.WriteLine("The configuration is good.");
     return 0;
 }
 
-if (health)
+if (args.Contains(HealthSwitch))
 {
     return await HealthProbe.AskAsync(options, Console.Error);
 }
@@ -43,8 +44,14 @@ try
     // Set by the actors where the others gave this node up, so that a supervisor starts it again.
     return Environment.ExitCode;
 }
-catch (Exception e) when (e is IOException or InvalidOperationException or System.Net.Sockets.SocketException)
+catch (Exception e) when (e is IOException or InvalidOperationException)
 {
     Console.Error.WriteLine($"imagecluster node: {e.Message.ReplaceLineEndings(" ")}");
+    return 1;
+}
+// From within the actor system: the only thing that it opens at its start is the port for other nodes.
+catch (Exception e) when (e.GetBaseException() is SocketException cause)
+{
+    Console.Error.WriteLine($"imagecluster node: other nodes' connections cannot be taken on {options.Cluster.Bind}:{options.Cluster.Port}: {cause.Message}");
     return 1;
 }

@@ -14,6 +14,18 @@ public partial class SampleTests
         YamlText.Documents(Repository.Read($"deploy/config/{name}.yaml")).Single().Keys(),
         key => Assert.Contains(Repository.SettingKeys, setting => key == setting || key.StartsWith(setting + ".", StringComparison.Ordinal)));
 
+    [Fact]
+    public void ThePagesExampleHasOnlySettingsThatThereAre()
+    {
+        MatchCollection examples = Example().Matches(Repository.Read("docs/node.md"));
+        Assert.NotEmpty(examples);
+        Assert.All(examples.SelectMany(example => YamlText.Documents(example.Groups[1].Value).Single().Keys()),
+            key => Assert.Contains(Repository.SettingKeys, setting => key == setting || key.StartsWith(setting + ".", StringComparison.Ordinal)));
+    }
+
+    [GeneratedRegex("```yaml\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Example();
+
     [Theory]
     [InlineData("coordinator")]
     [InlineData("worker")]

@@ -40,6 +40,7 @@ internal sealed class NodeIdentity
             RemoteCertificateValidationCallback = refusal.Accepts,
             // Each connection shows its certificate anew.
             AllowTlsResume = false,
+            AllowRenegotiation = false,
         };
         return await refusal.ExplainAsync(connection, stream => stream.AuthenticateAsServerAsync(options, stop));
     }
@@ -61,6 +62,7 @@ internal sealed class NodeIdentity
             CertificateChainPolicy = certificates.Policy(),
             RemoteCertificateValidationCallback = refusal.Accepts,
             AllowTlsResume = false,
+            AllowRenegotiation = false,
         };
         return await refusal.ExplainAsync(connection, stream => stream.AuthenticateAsClientAsync(options, stop));
     }

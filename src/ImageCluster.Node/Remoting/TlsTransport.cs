@@ -133,15 +133,16 @@ internal sealed class TlsTransport : Transport, IDisposable
 
     private async Task TakeAsync(TcpClient client)
     {
-        var other = client.Client.RemoteEndPoint as IPEndPoint;
+        IPEndPoint? other = null;
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         patience.CancelAfter(GreetTime);
         try
         {
+            other = (IPEndPoint)client.Client.RemoteEndPoint!;
             SslStream stream = await _identity.TakeAsync(Stream(client), patience.Token);
             // Nobody is heard before the actor system listens.
             IAssociationEventListener listener = await _listener.Task.WaitAsync(_stop.Token);
-            var remote = new Address(Scheme, System.Name, InAddress(other!.Address.ToString()), other.Port);
+            var remote = new Address(Scheme, System.Name, InAddress(other.Address.ToString()), other.Port);
             listener.Notify(new InboundAssociation(Begin(new TlsAssociation(_self, remote, stream, MaximumPayloadBytes), isOurs: false)));
         }
         catch (AuthenticationException e)

@@ -75,6 +75,18 @@ public sealed class NodeProcessTests : IDisposable
         Assert.Equal(RefusalReason.Unauthorized, (await Assert.ThrowsAsync<OperationRefusedException>(() => stranger.ListWorkersAsync())).Reason);
     }
 
+    [Fact]
+    public async Task A_port_that_is_taken_is_one_line_and_an_end()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((System.Net.IPEndPoint)taken.LocalEndpoint).Port;
+        DemoNode node = _nodes.Begin("--roles", "coordinator", "--journal.file", _directory["journal.db"], "--cluster.port", $"{port}");
+        await Assert.ThrowsAsync<ImageCluster.Cli.CliException>(() => node.WaitAsync(CancellationToken.None));
+        await _nodes.LoggedAsync(node, $"\nimagecluster node: other nodes' connections cannot be taken on 127.0.0.1:{port}: Address already in use");
+        Assert.DoesNotContain("Unhandled exception", NodeProcesses.LogOf(node), StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public async Task A_worker_that_is_no_coordinator_works_without_a_journal()
     {
