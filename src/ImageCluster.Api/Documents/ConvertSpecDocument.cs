@@ -28,4 +28,7 @@ public sealed record ConvertSpecDocument : JobSpecDocument
 
     /// <summary>compare (the default), digest or none.</summary>
     public string? Verify { get; init; }
+
+    /// <summary>false: no digest of the guest's bytes is taken, which saves work. One is taken otherwise.</summary>
+    public bool? Digest { get; init; }
 }

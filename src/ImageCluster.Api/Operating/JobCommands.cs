@@ -31,6 +31,7 @@ internal static class JobCommands
                 new("force", ["--force"], "Replace (create), shrink (resize), repair errors too (repair).", Hints: ["true"]),
                 new("compress", ["-c", "--compress"], "Compress the target.", Hints: ["true"]),
                 new("verify", ["--verify"], "How a target is read back.", Hints: ["compare", "digest", "none"]),
+                new("noDigest", ["--no-digest"], "Take no digest of what the guest sees.", Hints: ["true"]),
                 new("unsafe", ["-u", "--unsafe"], "Of a rebase: change the name only.", Hints: ["true"]),
                 new("priority", ["-p", "--priority"], "0 (last) to 100 (first); 50 otherwise."),
                 new("id", ["-i", "--id"], "What it shall be called by; the node chooses otherwise."),
@@ -90,6 +91,7 @@ internal static class JobCommands
                 Options = Options(arguments.Find("options")),
                 Compress = arguments.GetFlag("compress"),
                 Verify = arguments.Find("verify"),
+                Digest = arguments.GetFlag("noDigest") ? false : null,
             },
             CompareSpecDocument.Operation => new CompareSpecDocument
             {

@@ -28,11 +28,19 @@ internal static class MigrateArguments
         bool byManifest = parsed.GetValue(options.To) is null;
         MigrateRequest request = byManifest ? FromManifest(parsed, options, files, directory) : WithoutManifest(parsed, options, files, directory);
         MigrationManifest manifest = request.Manifest;
+        VerifyMode verify = Choice(parsed, options.Verify, manifest.Verify);
+        bool takesDigest = manifest.TakesDigest && !parsed.GetValue(options.NoDigest);
+        if (verify == VerifyMode.Digest && !takesDigest)
+        {
+            throw CliException.Usage("no digest is taken that targets could be verified by", "leave --no-digest out, or say --verify compare");
+        }
+
         return request with
         {
             Manifest = manifest with
             {
-                Verify = Choice(parsed, options.Verify, manifest.Verify),
+                Verify = verify,
+                TakesDigest = takesDigest,
                 Rate = Rate(parsed, options) ?? manifest.Rate,
                 Parallel = new Parallelism(
                     Number(parsed, options.Images, Parallelism.MaxImages) ?? manifest.Parallel.Images,

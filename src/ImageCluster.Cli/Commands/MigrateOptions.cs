@@ -49,6 +49,8 @@ internal sealed class MigrateOptions
 
     public Option<string?> Verify { get; } = new("--verify") { Description = "Read targets back: 'compare' with the source (the default), 'digest' or 'none'.", HelpName = "HOW" };
 
+    public Option<bool> NoDigest { get; } = new("--no-digest") { Description = "Take no digest of what guests see: less work for the cores, and none in the report." };
+
     public Option<int?> Images { get; } = new("--images", "-j") { Description = "Images at a time [default: by the cores].", HelpName = "N" };
 
     public Option<int?> Threads { get; } = new("--threads", "-m") { Description = "Threads of each image [default: by the cores].", HelpName = "N" };
@@ -78,7 +80,7 @@ internal sealed class MigrateOptions
 
     public IEnumerable<Option> All =>
     [
-        To, From, CreateOptions, Compress, Include, Exclude, Name, Backing, Existing, Plan, Verify, Images, Threads, Rate, AllowRoot,
+        To, From, CreateOptions, Compress, Include, Exclude, Name, Backing, Existing, Plan, Verify, NoDigest, Images, Threads, Rate, AllowRoot,
         SourceSecret, TargetSecret, Secrets,
         ProbeBacking, Restart, State, Output, Report, PrintManifest,
     ];

@@ -202,7 +202,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
 
     // Formats and create options are the journal's to compare.
     private static bool IsSame(ConvertSpec a, ConvertSpec b) =>
-        a.Target == b.Target && a.SourceFormat == b.SourceFormat && a.Backing == b.Backing && a.Verify == b.Verify &&
+        a.Target == b.Target && a.SourceFormat == b.SourceFormat && a.Backing == b.Backing && a.Verify == b.Verify && a.TakesDigest == b.TakesDigest &&
         a.SecretOf(a.Target) == b.SecretOf(b.Target);
 
     private ConvertSpec Spec()
@@ -219,6 +219,7 @@ internal sealed class ImageMigration(MigrationContext context, ImageProgress pro
             Backing = _plan.BackingTarget,
             BackingFormat = _plan.BackingTarget is null ? "" : target.Format,
             Verify = context.Manifest.Verify,
+            TakesDigest = context.Manifest.TakesDigest,
             Secrets = Secrets(),
         };
     }

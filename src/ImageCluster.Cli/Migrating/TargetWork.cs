@@ -100,7 +100,7 @@ internal sealed class TargetWork : IDisposable
             Threads = _threads,
             KeepsChain = _keepsChain,
             // Comparing takes the digest by itself, from what is read back.
-            TakesDigest = _context.Manifest.Verify != VerifyMode.Compare,
+            TakesDigest = _context.Manifest.TakesDigest && _context.Manifest.Verify != VerifyMode.Compare,
             Throttle = ThrottleOf(StageKind.Copy),
             BytesRead = bytes => _progress.AddConverted(bytes),
             IsShardDone = job.Completed.ContainsKey,
@@ -169,6 +169,7 @@ internal sealed class TargetWork : IDisposable
         var verifier = new DiskVerifier(target, compares ? _source.Disk : null, new VerifyOptions
         {
             Threads = _threads,
+            TakesDigest = _context.Manifest.TakesDigest,
             Throttle = ThrottleOf(StageKind.Verify),
             Progress = bytes => _progress.AddVerified(bytes),
             ShardLength = job.Plan!.ShardLength,

@@ -56,6 +56,7 @@ internal sealed class MigrationJobs(string migrationId, MigrationManifest manife
         BackingFormat = image.Base < 0 ? "" : manifest.Target.Format,
         Replace = manifest.Target.Existing == ExistingTarget.Replace,
         Verify = manifest.Verify,
+        TakesDigest = manifest.TakesDigest,
         Secrets = SecretsOf(state, image),
     };
 

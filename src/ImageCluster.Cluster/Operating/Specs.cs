@@ -41,6 +41,7 @@ internal static class Specs
             BackingFormat = Format(convert.BackingFormat),
             Replace = convert.Replace,
             Verify = convert.Verify is null ? VerifyMode.Compare : Choice<VerifyMode>(convert.Verify, "verify"),
+            TakesDigest = convert.Digest ?? true,
         },
         CompareSpecDocument compare => new CompareSpec
         {
@@ -94,6 +95,7 @@ internal static class Specs
             BackingFormat = Text(convert.BackingFormat),
             Replace = convert.Replace,
             Verify = Word(convert.Verify),
+            Digest = convert.TakesDigest ? null : false,
         },
         CompareSpec compare => new CompareSpecDocument
         {

@@ -245,6 +245,7 @@ internal static class JobValueMapping
         BackingFormat = convert.BackingFormat,
         Replace = convert.Replace,
         Verify = (int)convert.Verify,
+        WithoutDigest = !convert.TakesDigest,
     };
 
     private static ConvertSpec ToDomain(P.ConvertSpec convert) => new()
@@ -259,6 +260,7 @@ internal static class JobValueMapping
         BackingFormat = convert.BackingFormat,
         Replace = convert.Replace,
         Verify = ToEnum<VerifyMode>(convert.Verify),
+        TakesDigest = !convert.WithoutDigest,
     };
 
     private static P.ChangeSpec ToMessage(ChangeSpec change)

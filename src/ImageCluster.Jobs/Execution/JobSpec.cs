@@ -23,7 +23,7 @@ public abstract record JobSpec
     public ImmutableSortedDictionary<ImageName, string> Secrets { get; init; } = ImmutableSortedDictionary<ImageName, string>.Empty;
 
     /// <summary>What is wrong with it, or null.</summary>
-    public string? Problem => Secrets.Keys.FirstOrDefault(image => !Images.Contains(image)) is { } other
+    public virtual string? Problem => Secrets.Keys.FirstOrDefault(image => !Images.Contains(image)) is { } other
             ? $"a secret is named for {other}, which the job does not name"
         : Secrets.Values.FirstOrDefault(name => !SecretName.IsValid(name)) is { } name
             ? $"'{name}' is not a name for a secret: {SecretName.Rule}"
@@ -61,6 +61,11 @@ public sealed record ConvertSpec : JobSpec
     public bool Replace { get; init; }
 
     public VerifyMode Verify { get; init; }
+
+    /// <summary>The guest's bytes are hashed on the way. Without, the job's digest stays empty, and one core has less to do.</summary>
+    public bool TakesDigest { get; init; } = true;
+
+    public override string? Problem => Verify == VerifyMode.Digest && !TakesDigest ? "to verify by the digest it must be taken" : base.Problem;
 
     public override IReadOnlyList<ImageName> Images => Backing is null ? [Source, Target] : [Source, Target, Backing];
 

@@ -48,6 +48,11 @@ internal static class ShardDigests
     /// <summary>The digest over the step's shards as text; empty where a shard has none.</summary>
     public static string Total(JobState state)
     {
+        if (state.Spec is ConvertSpec { TakesDigest: false })
+        {
+            return "";
+        }
+
         if (state.Plan is { VirtualSize: 0 })
         {
             // There is nothing to hash.

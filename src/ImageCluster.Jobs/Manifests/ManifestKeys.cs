@@ -4,7 +4,7 @@ namespace ImageCluster.Jobs.Manifests;
 internal static class ManifestKeys
 {
     public static readonly IReadOnlyList<string> Manifest =
-        ["version", "name", "roots", "sources", "target", "verify", "parallel", "rate", "priority", "limits"];
+        ["version", "name", "roots", "sources", "target", "verify", "digest", "parallel", "rate", "priority", "limits"];
 
     public static readonly IReadOnlyList<string> Source = ["root", "include", "files", "exclude", "format", "secret"];
 

@@ -62,10 +62,16 @@ public sealed class ManifestParser
             Sources = sources,
             Target = target,
             Verify = map.Choice("verify", VerifyMode.Compare),
+            TakesDigest = map.Flag("digest", true),
             Parallel = Parallel(map),
             Rate = map.Rate("rate"),
             Priority = map.Integer("priority", 0, MigrationManifest.MaxPriority) ?? MigrationManifest.DefaultPriority,
         };
+        if (manifest is { Verify: VerifyMode.Digest, TakesDigest: false })
+        {
+            _errors.Add(map.Node("digest")!, "'digest: false' leaves 'verify: digest' nothing to verify by");
+        }
+
         return manifest with { Limits = Limits(map, manifest) };
     }
 

@@ -19,6 +19,11 @@ public static class ManifestWriter
 
         WriteTarget(text, manifest.Target);
         WriteChoice(text, "", "verify", manifest.Verify);
+        if (!manifest.TakesDigest)
+        {
+            text.Append("digest: false\n");
+        }
+
         if (manifest.Parallel != new Parallelism())
         {
             text.Append("parallel:\n");

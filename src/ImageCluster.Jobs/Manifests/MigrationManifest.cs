@@ -27,6 +27,9 @@ public sealed record MigrationManifest
 
     public VerifyMode Verify { get; init; }
 
+    /// <summary>The guest's bytes of each image are hashed on the way, and the digest recorded.</summary>
+    public bool TakesDigest { get; init; } = true;
+
     public Parallelism Parallel { get; init; } = new();
 
     /// <summary>Limit of the whole migration on what is read from sources; null for none.</summary>

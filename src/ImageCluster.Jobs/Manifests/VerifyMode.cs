@@ -9,6 +9,6 @@ public enum VerifyMode
     /// <summary>The target is read back and its digest compared with the one taken while converting (<c>digest</c>).</summary>
     Digest,
 
-    /// <summary>Nothing is read back (<c>none</c>); the digest taken while converting is recorded all the same.</summary>
+    /// <summary>Nothing is read back (<c>none</c>).</summary>
     None,
 }

@@ -76,7 +76,7 @@ internal sealed class CopyRunner(JobFiles files, int wholeThreads) : IShardRunne
         {
             KeepsChain = spec.Backing is not null,
             // Comparing takes the digest by itself, from what is read back.
-            TakesDigest = spec.Verify != VerifyMode.Compare,
+            TakesDigest = spec.TakesDigest && spec.Verify != VerifyMode.Compare,
             Throttle = scope.Pass,
         };
     }

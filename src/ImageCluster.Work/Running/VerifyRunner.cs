@@ -41,6 +41,7 @@ internal sealed class VerifyRunner(JobFiles files) : IShardRunner
         VerifyResult result = new DiskVerifier(target, source?.Disk, new VerifyOptions
         {
             Threads = 1,
+            TakesDigest = spec.TakesDigest,
             Throttle = bytes =>
             {
                 scope.Pass(bytes);

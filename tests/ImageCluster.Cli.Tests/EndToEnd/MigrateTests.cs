@@ -117,6 +117,18 @@ public sealed class MigrateTests : IDisposable
         }
     }
 
+    [Fact]
+    public void ADigestThatNobodyWantsIsNotTaken()
+    {
+        _lab.AddRaw("a.raw", 7, 1 << 20);
+        CliRun run = _lab.Run("migrate", "--to", "qcow2", "--no-digest", "src", "out", "--output", "json").Expect(0);
+        Assert.Null(run.Json["images"]![0]!["digest"]);
+        Assert.True((bool)run.Json["images"]![0]!["verified"]!);
+        CliRun none = _lab.Run("migrate", "--to", "qcow2", "--no-digest", "--verify", "digest", "src", "out2").Expect(2);
+        Assert.Contains("no digest is taken that targets could be verified by", none.Error, StringComparison.Ordinal);
+        Assert.Contains("\ndigest: false\n", _lab.Run("migrate", "--to", "qcow2", "--no-digest", "src", "out", "--print-manifest").Expect(0).Output, StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void AnImageOfSeveralFilesArrivesWhole()
     {

@@ -34,6 +34,21 @@ public sealed class DiskVerifierTests
         Assert.Equal(result, new DiskVerifier(full, null, new VerifyOptions { Threads = c.Threads }).Run(CancellationToken.None));
     }, cases: 25);
 
+    [Fact]
+    public void WithoutADigestItIsComparedOnly() => Cases.Holds(c =>
+    {
+        byte[] bytes = Bytes(c);
+        using LayeredDisk sparse = Disk(Sparse(bytes));
+        using LayeredDisk full = Disk(new MemoryStore(bytes));
+        var options = new VerifyOptions { Threads = c.Threads, TakesDigest = false };
+        Assert.Equal(new VerifyResult(null, null), new DiskVerifier(sparse, full, options).Run(CancellationToken.None));
+        byte[] other = [.. bytes];
+        other[^1] ^= 1;
+        using LayeredDisk changed = Disk(new MemoryStore(other));
+        Assert.Equal((bytes.Length - 1) / 512 * 512, new DiskVerifier(changed, full, options).Run(CancellationToken.None).DifferenceAt);
+        Assert.Throws<ArgumentException>(() => new DiskVerifier(full, null, options));
+    }, cases: 25);
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]

@@ -115,6 +115,7 @@ internal static class Samples
         new JobSubmitted("m1.0.5", Change, JobSettings.Default, T),
         new JobSubmitted("m1.gather", new GatherSpec { Migration = "m1", Manifest = "version: 1\n", UsedRoots = ["kvm", "vmware"] }, JobSettings.Default, T),
         new JobSubmitted("m1.0.3", Encrypted, Shared, T),
+        new JobSubmitted("m1.0.7", new ConvertSpec { Source = A, Target = B, TargetFormat = "raw", Verify = VerifyMode.None, TakesDigest = false }, JobSettings.Default, T),
         new UsesTaken([new JobUse(A, UsePurpose.Read, 9), new JobUse(B, UsePurpose.Fill, 5)], T),
         new UsesReleased(T),
         new JobPlanned(Plan, T),

@@ -64,6 +64,7 @@ public class ManifestParserTests
 
     [Theory]
     // Each row: a line of the small manifest, what it becomes, the line and text of the one error.
+    [InlineData("name: lab", "name: lab\nverify: digest\ndigest: false", 4, "'digest: false' leaves 'verify: digest' nothing to verify by")]
     [InlineData("name: lab", "name: lab\nverfy: none", 3, "unknown key 'verfy'; did you mean 'verify'?")]
     [InlineData("    include:", "    inclde:", 5, "unknown key 'inclde' in 'sources[0]'; did you mean 'include'?")]
     [InlineData("  format: qcow2", "  format: qcow2\n  zzzzzz: 1", 9, "unknown key 'zzzzzz' in 'target'; known: root, name, format")]

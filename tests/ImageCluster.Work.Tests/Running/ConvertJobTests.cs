@@ -5,6 +5,7 @@ using ImageCluster.Jobs.Manifests;
 using ImageCluster.Testing.Archives;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Work.Tests.Support;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Work.Tests.Running;
 
@@ -87,20 +88,56 @@ public sealed class ConvertJobTests : IDisposable
     }
 
     [SkippableTheory]
-    [InlineData(VerifyMode.None)]
-    [InlineData(VerifyMode.Digest)]
-    [InlineData(VerifyMode.Compare)]
-    public void ItIsVerifiedAsAsked(VerifyMode verify)
+    [InlineData(VerifyMode.None, true)]
+    [InlineData(VerifyMode.None, false)]
+    [InlineData(VerifyMode.Digest, true)]
+    [InlineData(VerifyMode.Compare, true)]
+    [InlineData(VerifyMode.Compare, false)]
+    public void ItIsVerifiedAsAsked(VerifyMode verify, bool takesDigest)
     {
         QemuTools.Require();
         string source = _lab.AddRaw("in/a.raw", Size);
-        JobDriver driver = _lab.Driver(Spec("qcow2", "") with { Verify = verify, Compress = true });
+        JobDriver driver = _lab.Driver(Spec("qcow2", "") with { Verify = verify, TakesDigest = takesDigest, Compress = true });
         JobEnd end = driver.Run();
         Assert.True(end.Outcome == JobOutcome.Succeeded, end.Reason);
         Assert.Equal(verify == VerifyMode.None ? 0 : 3, driver.Results.Count(done => done.Stage == StageKind.Verify));
-        Assert.All(driver.Results.Where(done => done.Stage == StageKind.Copy), done => Assert.Equal(verify == VerifyMode.Compare, done.Result.Digest.IsEmpty));
+        Assert.All(driver.Results.Where(done => done.Stage == StageKind.Copy), done => Assert.Equal(verify == VerifyMode.Compare || !takesDigest, done.Result.Digest.IsEmpty));
         QemuTools.Img("compare", "-f", "raw", "-F", "qcow2", source, _lab["out/sub/b.img"]);
-        Assert.NotEmpty(driver.Job.Digest);
+        Assert.Equal(takesDigest, driver.Job.Digest.Length > 0);
+    }
+
+    [Fact]
+    public void WithoutADigestThereIsNothingToVerifyBy()
+    {
+        _lab.AddRaw("in/a.raw", Size);
+        Assert.Equal("to verify by the digest it must be taken", (Spec("qcow2", "") with { Verify = VerifyMode.Digest, TakesDigest = false }).Problem);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ATargetThatSomebodyChangedIsFound(bool takesDigest)
+    {
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        var driver = new JobDriver(Spec("raw", "") with { Verify = VerifyMode.Compare, TakesDigest = takesDigest }, _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == StageKind.Verify)
+                {
+                    Spoil();
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        Assert.Equal("the target differs from its source at offset 4096", driver.Run().Reason);
+
+        void Spoil()
+        {
+            using SafeFileHandle hidden = File.OpenHandle(Directory.EnumerateFiles(_lab["out"], "b.img", SearchOption.AllDirectories).Single(), access: FileAccess.Write);
+            RandomAccess.Write(hidden, "changed"u8, 4100);
+        }
     }
 
     [SkippableTheory]

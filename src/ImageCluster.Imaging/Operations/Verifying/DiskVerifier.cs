@@ -38,6 +38,11 @@ public sealed class DiskVerifier
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.ShardLength);
         ArgumentOutOfRangeException.ThrowIfNotEqual(options.ShardLength % GuestDigest.LeafLength, 0, nameof(options));
+        if (source is null && !options.TakesDigest)
+        {
+            throw new ArgumentException("There is nothing to compare with, and no digest is wanted", nameof(options));
+        }
+
         _disk = disk;
         _source = source;
         _options = options;
@@ -81,7 +86,7 @@ public sealed class DiskVerifier
             _differenceAt = _diskEnd;
         }
 
-        return _differenceAt < long.MaxValue ? new VerifyResult(null, _differenceAt) : new VerifyResult(_leftOut ? null : _tree.Finish(), null);
+        return _differenceAt < long.MaxValue ? new VerifyResult(null, _differenceAt) : new VerifyResult(_leftOut || !_options.TakesDigest ? null : _tree.Finish(), null);
     }
 
     private void Work(CancellationToken cancel)
@@ -195,7 +200,7 @@ public sealed class DiskVerifier
             _open.Remove(shard, out closed);
         }
 
-        IReadOnlyList<GuestDigestPart> parts = closed!.Close();
+        IReadOnlyList<GuestDigestPart> parts = _options.TakesDigest ? closed!.Close() : [];
         _tree.Add(parts);
         _options.ShardVerified?.Invoke(shard, parts);
     }
@@ -254,8 +259,18 @@ public sealed class DiskVerifier
             }
         }
 
-        buffer.AsSpan(length, GuestDigest.LeafLength - length).Clear();
-        GuestHash hash = GuestHash.Of(buffer.AsSpan(0, GuestDigest.LeafLength));
+        if (_options.TakesDigest)
+        {
+            buffer.AsSpan(length, GuestDigest.LeafLength - length).Clear();
+            SetLeaf(offset, GuestHash.Of(buffer.AsSpan(0, GuestDigest.LeafLength)));
+        }
+
+        _options.Progress?.Invoke(length);
+        return true;
+    }
+
+    private void SetLeaf(long offset, GuestHash hash)
+    {
         GuestDigestShard shard;
         lock (_open)
         {
@@ -263,8 +278,6 @@ public sealed class DiskVerifier
         }
 
         shard.SetLeaf(offset, hash);
-        _options.Progress?.Invoke(length);
-        return true;
     }
 
     private void Found(long offset)

@@ -6,6 +6,9 @@ public sealed record VerifyOptions
     /// <summary>Threads that read and hash, 1 or more. The answer does not depend on their number.</summary>
     public int Threads { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 16);
 
+    /// <summary>The guest's bytes are hashed; without, they are compared only.</summary>
+    public bool TakesDigest { get; init; } = true;
+
     /// <summary>Called, from any thread, with the guest bytes read back since the last call; ranges of zeros are not counted.</summary>
     public Action<long>? Progress { get; init; }
 
@@ -21,6 +24,6 @@ public sealed record VerifyOptions
     /// <summary>True for shards that were read back before and must not be again; the whole digest is then the caller's to put together.</summary>
     public Func<long, bool> IsShardDone { get; init; } = static _ => false;
 
-    /// <summary>Called, from any thread but one at a time, with the hashes of a shard that was read back and is as it must be.</summary>
+    /// <summary>Called, from any thread but one at a time, with the hashes (none where no digest is taken) of a shard that was read back and is as it must be.</summary>
     public Action<long, IReadOnlyList<GuestDigestPart>>? ShardVerified { get; init; }
 }
