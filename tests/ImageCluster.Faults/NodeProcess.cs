@@ -23,7 +23,16 @@ internal sealed class NodeProcess(string name, string directory, Func<IReadOnlyL
 
     public Uri Url => url;
 
-    public bool IsRunning => _process is { HasExited: false };
+    public bool IsRunning
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _process is { HasExited: false };
+            }
+        }
+    }
 
     public bool IsFrozen { get; private set; }
 
