@@ -1,5 +1,7 @@
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filters;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -23,7 +25,7 @@ public sealed class ChainOpener(IFileLocator locator)
     public LayeredDisk Open(string name, ChainOptions options) => Open(TopOf(name, options), options, nesting: 0);
 
     /// <summary>Opens one image file without its parents.</summary>
-    public IImageLayer OpenLayer(string name, ChainOptions options) => OpenLayer(TopOf(name, options), options, nesting: 0);
+    public IImageLayer OpenLayer(string name, ChainOptions options) => OpenLayer(TopOf(name, options), options, nesting: 0).Layer;
 
     private static ImageSource TopOf(string name, ChainOptions options) => new()
     {
@@ -39,6 +41,7 @@ public sealed class ChainOpener(IFileLocator locator)
     private LayeredDisk Open(ImageSource source, ChainOptions options, int nesting)
     {
         List<IImageLayer> layers = [];
+        List<IDebugEvents?> events = [];
         HashSet<string> seen = [];
         try
         {
@@ -47,19 +50,22 @@ public sealed class ChainOpener(IFileLocator locator)
                 seen.Add(locator.Canonical(source.FileName!));
             }
 
-            layers.Add(OpenLayer(source, options.WritableLayers > 0 ? options : options with { Mode = options.Mode with { Write = false } }, nesting));
+            (IImageLayer top, IDebugEvents? ofTop) = OpenLayer(source, options.WritableLayers > 0 ? options : options with { Mode = options.Mode with { Write = false } }, nesting);
+            layers.Add(top);
+            events.Add(ofTop);
             while (source.FollowBacking && (source.Backing is not null || layers[^1].Backing is not null))
             {
                 IImageLayer overlay = layers[^1];
-                (IImageLayer layer, source) = OpenBacking(overlay, source.Backing, layers.Count, seen, options, nesting);
+                ((IImageLayer layer, IDebugEvents? ofLayer), source) = OpenBacking(overlay, source.Backing, layers.Count, seen, options, nesting);
                 layers.Add(layer);
+                events.Add(ofLayer);
                 if (!options.DescribeOnly && !options.ForCheck)
                 {
                     (overlay as IVerifiesParent)?.VerifyParent(layer);
                 }
             }
 
-            return new LayeredDisk(layers);
+            return new LayeredDisk(layers) { Events = events.Exists(static one => one is not null) ? events : null };
         }
         catch
         {
@@ -68,7 +74,7 @@ public sealed class ChainOpener(IFileLocator locator)
         }
     }
 
-    private IImageLayer OpenLayer(ImageSource source, ChainOptions options, int nesting)
+    private (IImageLayer Layer, IDebugEvents? Events) OpenLayer(ImageSource source, ChainOptions options, int nesting)
     {
         string name = source.FileName!;
         ImageFormat? stated = source.Format is { } formatName ? FindFormat(formatName, name) : null;
@@ -84,7 +90,8 @@ public sealed class ChainOpener(IFileLocator locator)
             throw;
         }
 
-        return format.Open(new OpenContext
+        IDebugEvents? events = file as IDebugEvents;
+        IImageLayer layer = format.Open(new OpenContext
         {
             File = file,
             FileName = name,
@@ -98,6 +105,7 @@ public sealed class ChainOpener(IFileLocator locator)
             Options = source.Options,
             Warn = options.Warn,
         });
+        return (layer, events);
     }
 
     private IBlockFile OpenFile(ImageSource source, ChainOptions options, int nesting)
@@ -113,7 +121,7 @@ public sealed class ChainOpener(IFileLocator locator)
         }
 
         LayeredDisk disk = Open(container, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null, Room = null }, nesting + 1);
-        return new LayeredFile(disk, container.DisplayName ?? container.FileName!, options.Mode.Write);
+        return (disk.Top as FilterLayer)?.OwnFile ?? new LayeredFile(disk, container.DisplayName ?? container.FileName!, options.Mode.Write);
     }
 
     /// <summary>The format that is surest of the file, by its first bytes and name; raw where no other claims it.</summary>
@@ -142,7 +150,7 @@ public sealed class ChainOpener(IFileLocator locator)
         }
     }
 
-    private (IImageLayer Layer, ImageSource Source) OpenBacking(
+    private ((IImageLayer Layer, IDebugEvents? Events) Opened, ImageSource Source) OpenBacking(
         IImageLayer overlay, ImageSource? given, int depth, HashSet<string> seen, ChainOptions options, int nesting)
     {
         if (depth >= options.MaxDepth)

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Chains;
@@ -19,6 +20,9 @@ public sealed class LayeredDisk : IDisposable
         _layers = [.. layers];
         ArgumentOutOfRangeException.ThrowIfZero(_layers.Length, nameof(layers));
     }
+
+    /// <summary>Who is told of what each layer does to its file, null for nobody; null where there is nobody at all.</summary>
+    internal IReadOnlyList<IDebugEvents?>? Events { get; init; }
 
     /// <summary>Top first.</summary>
     public IReadOnlyList<IImageLayer> Layers => _layers;
@@ -107,6 +111,11 @@ public sealed class LayeredDisk : IDisposable
         }
         else
         {
+            if (Events is not null)
+            {
+                RaiseRead(extent);
+            }
+
             _layers[extent.Depth].Read(extent.Extent, buffer);
         }
     }
@@ -139,6 +148,7 @@ public sealed class LayeredDisk : IDisposable
         {
             while (data.Length > 0)
             {
+                Events?[0]?.Raise("write_aio");
                 Extent mapped = top.Map(offset, data.Length);
                 int length = (int)mapped.Length;
                 if (mapped.Kind == ExtentKind.Data)
@@ -231,6 +241,16 @@ public sealed class LayeredDisk : IDisposable
             _hasFailed = true;
             throw;
         }
+    }
+
+    private void RaiseRead(in DiskExtent extent)
+    {
+        for (int above = 0; above < extent.Depth; above++)
+        {
+            Events![above]?.Raise("read_backing_aio");
+        }
+
+        Events![extent.Depth]?.Raise(extent.Extent.Kind == ExtentKind.Compressed ? "read_compressed" : "read_aio");
     }
 
     private static long RoundUp(long value, long unit) => (value + unit - 1) / unit * unit;

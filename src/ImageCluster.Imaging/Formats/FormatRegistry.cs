@@ -24,6 +24,7 @@ public static class FormatRegistry
     // Nodes over another image, no formats of files: nothing is probed for them, and nobody lists them.
     private static readonly ImageFormat[] FilterDrivers =
     [
+        new Filters.FilterFormat(Filters.FilterFormat.Blkdebug),
         new Filters.FilterFormat(Filters.FilterFormat.Compress),
         new Filters.FilterFormat(Filters.FilterFormat.CopyOnRead),
         new Filters.FilterFormat(Filters.FilterFormat.Preallocate),

@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 
 namespace ImageCluster.Imaging.Operations;
 
@@ -101,7 +102,7 @@ public readonly record struct BlockStatus(
             Zero: extent.Kind == ExtentKind.Zero,
             Data: isData,
             placed ? extent.HostOffset : -1,
-            placed ? PlaceOf(extent) : null);
+            !placed ? null : isRaw && extent.File is BlkdebugFile node ? node.File.Name : PlaceOf(extent));
     }
 
     private static string? PlaceOf(in Extent extent) =>

@@ -178,12 +178,12 @@ public partial class LocalFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Errno.Exception(e, Name, $"Could not resize to {length} bytes");
+            throw Errno.Exception(e, Name, "Could not resize file");
         }
         catch (ArgumentOutOfRangeException e)
         {
             // How .NET says that the file system has no files of that length.
-            throw new ImageException(ImageErrorKind.Io, Name, $"Could not resize to {length} bytes: File too large", e) { Errno = 27 };
+            throw new ImageException(ImageErrorKind.Io, Name, "Could not resize file: File too large", e) { Errno = 27 };
         }
     }
 

@@ -16,6 +16,8 @@ internal static class CompareCommand
     private const int CannotMap = 3;
     private const int CannotRead = 4;
 
+    private const string SizesDiffer = "Warning: Image size mismatch!\n";
+
     public static readonly CommandSpec Spec = new(
         "compare",
         "[--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 filename2",
@@ -79,10 +81,10 @@ internal static class CompareCommand
             Progress = bytes => progress.Report(Math.Min(Interlocked.Add(ref done, bytes), common), whole),
             Threads = Parallelism.Threads(host, [first, second], []),
         };
-        return Compare(host, [firstName, secondName], new Comparer(first, second, options), output, progress);
+        return Compare(host, [firstName, secondName], new Comparer(first, second, options), output, progress, first.VirtualSize == second.VirtualSize ? long.MaxValue : common);
     }
 
-    private static int Compare(CommandHost host, string[] names, Comparer comparer, TextWriter output, ProgressMeter progress)
+    private static int Compare(CommandHost host, string[] names, Comparer comparer, TextWriter output, ProgressMeter progress, long tail)
     {
         CompareResult result;
         try
@@ -91,6 +93,11 @@ internal static class CompareCommand
         }
         catch (ImageException e)
         {
+            if (e.GuestOffset >= tail)
+            {
+                output.Write(SizesDiffer);
+            }
+
             string reason = host.Reason(e);
             throw e.Access == DiskAccess.Map
                 ? new CommandException($"Sector allocation test failed for {names[e.Disk]}", CannotMap)
@@ -99,7 +106,7 @@ internal static class CompareCommand
 
         if (result.SizesDiffer && result.Verdict is CompareVerdict.Identical or CompareVerdict.TailDiffers)
         {
-            output.Write("Warning: Image size mismatch!\n");
+            output.Write(SizesDiffer);
             if (result.Verdict == CompareVerdict.Identical)
             {
                 progress.Report(100);

@@ -144,7 +144,8 @@ internal static class MeasureCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException(e.Corruption == CorruptionSignal.None ? e.Message : $"Unable to get block status: {host.Reason(e)}")
+            bool isOfSource = e.Corruption != CorruptionSignal.None || (disk is not null && e.Errno != 0);
+            throw new CommandException(!isOfSource ? e.Message : $"Unable to get block status: {host.Reason(e)}")
             {
                 Hint = ImageOpener.HintText(e),
             };

@@ -89,6 +89,7 @@ internal static class ResizeCommand
 
         return SizeArgument.TryParse(number, out long amount) switch
         {
+            SizeFault.OutOfRange when CreateOptionSet.IsBeyond64Bits(number, takesSuffix: true) => throw new CommandException($"Value '{number}' is out of range for parameter 'size'"),
             SizeFault.None => (direction, amount),
             SizeFault.OutOfRange => (direction, long.MinValue),
             _ => throw new CommandException("Parameter 'size' expects a non-negative number below 2^64") { Hint = CreateOptionSet.SizeHint },

@@ -93,7 +93,19 @@ internal sealed class BlockNode
     // The name of its file says all: no filter stands between, and the file is no node that only options describe.
     private bool HasName => IsProtocol
         ? Driver is null || _address.Count == 0 || ProtocolRegistry.FindDriver(Driver) is not { TakesFileName: false }
-        : _file!.IsProtocol && _file.HasName && !RuntimeOptions.IsFilter(Driver);
+        : IsBlkdebug
+            ? _options.Keys.All(static option => option == "config") && _file!.HasName
+            : (_file!.IsProtocol || _file.IsBlkdebug) && _file.HasName && !RuntimeOptions.IsFilter(Driver);
+
+    // A filter that has the ways of a protocol: a name of its own, and a child of another name.
+    private bool IsBlkdebug => Driver == "blkdebug";
+
+    private string FileChild => IsBlkdebug ? "image" : "file";
+
+    private string Name => IsProtocol ? ImageReference.PlainName(FileName) : IsBlkdebug ? $"blkdebug:{_options.GetValueOrDefault("config")}:{_file!.Name}" : _file!.Name;
+
+    /// <summary>What space the image takes can be asked.</summary>
+    public bool TellsSize => !IsBlkdebug && (_file is null || _file.TellsSize);
 
     /// <param name="flat">Options by their full names.</param>
     /// <param name="statedFormat">A format that goes before the driver that the options state; null for none.</param>
@@ -122,9 +134,9 @@ internal sealed class BlockNode
     /// <summary>The name that info shows for an image of this format: the file's own where that says all.</summary>
     public string DisplayName(string formatName)
     {
-        if (HasName && _significant.Count == 0)
+        if (HasName && (IsBlkdebug || _significant.Count == 0))
         {
-            return ImageReference.PlainName(FileName);
+            return Name;
         }
 
         StringWriter text = new();
@@ -137,6 +149,19 @@ internal sealed class BlockNode
     public ImageException? RefusedValue(string formatName) => _options
         .Where(option => RuntimeOptions.IsOfDriver(formatName, option.Key))
         .Select(static option => Caught(() => RuntimeOptions.Check(option.Key, option.Value))).FirstOrDefault(static complaint => complaint is not null);
+
+    // The first name, in the order of QEMU's dictionaries, that the driver does not know; null for none, and where the driver is still to be found.
+    private ImageException? UnknownOption()
+    {
+        QDict names = [];
+        IEnumerable<string> given = IsProtocol || Driver is null ? [] : _options.Keys;
+        foreach (string name in given)
+        {
+            names.Add(name, "");
+        }
+
+        return names.Select(option => Caught(() => RuntimeOptions.CheckDriver(Driver, option.Key))).FirstOrDefault(static complaint => complaint is not null);
+    }
 
     /// <summary>For the engine. Secrets come from the command line.</summary>
     public ImageSource ToSource(CommandHost host) => new()
@@ -179,7 +204,7 @@ internal sealed class BlockNode
             return new QDict { { "driver", Driver ?? "file" }, { "filename", ImageReference.PlainName(FileName) } };
         }
 
-        QDict whole = new() { { "driver", formatName }, { "file", _file!.Describe(_file.Driver ?? "raw") } };
+        QDict whole = new() { { "driver", formatName }, { FileChild, _file!.Describe(_file.Driver ?? "raw") } };
         foreach ((string key, object value) in _significant)
         {
             whole.Add(key, value);
@@ -213,15 +238,15 @@ internal sealed class BlockNode
 
     private BlockNode ReadFile(BlockOptions given)
     {
-        BlockOptions below = given.Child("file");
-        if (given.Text("file") is { } reference)
+        BlockOptions below = given.Child(FileChild);
+        if (given.Text(FileChild) is { } reference)
         {
             throw Invalid(below.IsEmpty
                 ? $"Cannot find device='{reference}' nor node-name='{reference}'"
                 : "Cannot reference an existing block device with additional options or a new filename");
         }
 
-        return below.IsEmpty ? throw Invalid("A block device must be specified for \"file\"") : new BlockNode(below, below.Text("driver"), isTop: false, _isDirect);
+        return below.IsEmpty ? throw Invalid($"A block device must be specified for \"{FileChild}\"") : new BlockNode(below, below.Text("driver"), isTop: false, _isDirect);
     }
 
     private void ReadBacking(BlockOptions given)
@@ -238,13 +263,13 @@ internal sealed class BlockNode
     private void ReadOptions(BlockOptions given)
     {
         FirstComplaint = _file?.FirstComplaint;
-        FileComplaint = _file?.FileComplaint ?? _file?.RefusedValue(_file.Driver ?? "raw");
+        FileComplaint = _file?.FileComplaint ?? _file?.RefusedValue(_file.Driver ?? "raw") ?? _file?.UnknownOption();
         NeedsDirectCache = _file is { NeedsDirectCache: true };
         IsUnlocked = _file is { IsUnlocked: true } || (IsProtocol && given.Text("locking") == "off");
         ReadOnly = _file?.ReadOnly is true ? true : null;
-        foreach ((string key, object? value) in given.Own(IsProtocol))
+        foreach ((string key, object? value) in given.Own(IsProtocol, FileChild))
         {
-            if (key is "driver" or "file" or "backing")
+            if (key is "driver" or "backing" || key == FileChild)
             {
                 continue;
             }

@@ -28,9 +28,10 @@ internal sealed class BlockOptions(IReadOnlyDictionary<string, object?> all)
 
     /// <summary>What is not a child node's.</summary>
     /// <param name="isProtocol">The node has no children: all is its own.</param>
-    public IEnumerable<KeyValuePair<string, object?>> Own(bool isProtocol) => isProtocol
+    /// <param name="file">What the node calls the child that holds its bytes.</param>
+    public IEnumerable<KeyValuePair<string, object?>> Own(bool isProtocol, string file = "file") => isProtocol
         ? all
-        : all.Where(static option => !option.Key.StartsWith("file.", StringComparison.Ordinal) && !option.Key.StartsWith("backing.", StringComparison.Ordinal));
+        : all.Where(option => !option.Key.StartsWith(file + ".", StringComparison.Ordinal) && !option.Key.StartsWith("backing.", StringComparison.Ordinal));
 
     /// <summary>The options that a filter lets through, as text.</summary>
     public Dictionary<string, string> OwnTexts(Func<string, bool> filter) =>

@@ -120,10 +120,22 @@ internal sealed class CreateOptionSet
         return $"{$"  {option.Name}=<{type}>",-24} - {option.Help}";
     }
 
+    /// <summary>True for a number as such that is larger than any that QEMU counts with.</summary>
+    public static bool IsBeyond64Bits(string text, bool takesSuffix)
+    {
+        int shift = takesSuffix && text.Length > 1 ? "BKMGTPE".IndexOf(char.ToUpperInvariant(text[^1]), StringComparison.Ordinal) * 10 : -1;
+        return UInt128.TryParse(shift < 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out UInt128 value)
+            && value > (UInt128)ulong.MaxValue >> Math.Max(shift, 0);
+    }
+
     private static string Read(CreateOption option, string value, string context)
     {
         switch (option.Type)
         {
+            case CreateOptionType.Size when IsBeyond64Bits(value, takesSuffix: true):
+                throw new CommandException($"{context}Value '{value}' is out of range for parameter '{option.Name}'");
+            case CreateOptionType.Number when IsBeyond64Bits(value, takesSuffix: false):
+                throw new CommandException($"{context}Value '{value}' is too large for parameter '{option.Name}'");
             case CreateOptionType.Size:
                 return ByteSize.TryParse(value, out long bytes)
                     ? bytes.ToString(CultureInfo.InvariantCulture)

@@ -19,6 +19,7 @@ internal static class CreationDrivers
         objection = (format, protocol) switch
         {
             (null, _) => $"Unknown file format '{formatName}'",
+            _ when scheme == "blkdebug" => "Protocol driver 'blkdebug' does not support image creation",
             _ when !host.Locator.Knows(target) => $"Unknown protocol '{scheme}'",
             ({ CanCreate: false }, _) => $"Format driver '{formatName}' does not support image creation",
             (_, { CanWrite: false }) => $"Protocol driver '{protocol.DriverOf(scheme!)}' does not support image creation",

@@ -43,7 +43,7 @@ internal sealed class ImageInfo
     {
         IImageLayer layer = disk.Top;
         IImageStatus? status = layer as IImageStatus;
-        bool isRemote = host.Locator.ProtocolOf(image.FileName) is { TellsSize: false };
+        bool isRemote = !image.TellsSize || host.Locator.ProtocolOf(image.FileName) is { TellsSize: false };
         bool isFile = host.Locator.ProtocolOf(image.FileName) is null;
         return new ImageInfo
         {

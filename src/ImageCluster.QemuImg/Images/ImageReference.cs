@@ -65,6 +65,9 @@ internal sealed class ImageReference
     /// <inheritdoc cref="BlockNode.RefusedValue"/>
     public ImageException? RefusedValue(string formatName) => _node?.RefusedValue(formatName);
 
+    /// <inheritdoc cref="BlockNode.TellsSize"/>
+    public bool TellsSize => _node is null or { TellsSize: true };
+
     /// <inheritdoc cref="BlockNode.DetectZeroes"/>
     public string? DetectZeroes => _node?.DetectZeroes;
 
@@ -93,6 +96,7 @@ internal sealed class ImageReference
         _ when RuntimeOptions.IsFileDriver(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["filename"] = name }, null)),
         _ when format == "nbd" && !name.StartsWith("nbd:", StringComparison.Ordinal) =>
             throw new CommandException($"Could not open '{name}': File name string for NBD must start with 'nbd:'", exitCode),
+        _ when IsBlkdebug(name) || format == "blkdebug" => OrEnd(name, exitCode, () => FromBlkdebug(name, format)),
         _ when RuntimeOptions.IsFilter(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["file.filename"] = name }, null)),
         _ => new ImageReference(name, name, format),
     };
@@ -116,12 +120,34 @@ internal sealed class ImageReference
 
     /// <summary>A backing file's name as a header has it, for the engine: null for a plain one.</summary>
     public static ImageSource? ReadBackingName(CommandHost host, string name, string? format) =>
-        IsJson(name) ? FromJson(name, format).ToSourceOfChain(host) : null;
+        IsJson(name) ? FromJson(name, format).ToSourceOfChain(host) : IsBlkdebug(name) ? FromBlkdebug(name, format).ToSourceOfChain(host) : null;
 
     /// <summary>A file's name as info shows it: without the protocol of local files.</summary>
     public static string PlainName(string name) => ImagePath.ToLocal(name) ?? name;
 
     private static bool IsJson(string name) => name.StartsWith("json:", StringComparison.Ordinal);
+
+    private static bool IsBlkdebug(string name) => name.StartsWith("blkdebug:", StringComparison.Ordinal);
+
+    // blkdebug:CONFIG:FILE, or a file's name alone where the driver is stated.
+    private static ImageReference FromBlkdebug(string name, string? format)
+    {
+        string prefix = format == "blkdebug" ? "" : "file.";
+        Dictionary<string, object?> flat = new() { [prefix + "driver"] = "blkdebug" };
+        string file = name;
+        if (IsBlkdebug(name))
+        {
+            string[] parts = name.Split(':', 3);
+            file = parts.Length == 3 ? parts[2] : throw Invalid(name, "blkdebug requires both config file and image path");
+            if (parts[1].Length > 0)
+            {
+                flat[prefix + "config"] = parts[1];
+            }
+        }
+
+        flat[prefix + "image.filename"] = file;
+        return Parse(name, flat, format == "blkdebug" ? null : format);
+    }
 
     private static ImageReference FromJson(string name, string? format)
     {

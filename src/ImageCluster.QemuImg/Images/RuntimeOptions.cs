@@ -30,6 +30,11 @@ internal static class RuntimeOptions
         "encrypt.format", "encrypt.key-secret", "data-file", "data-file.driver", "data-file.filename", "data-file.file.driver", "data-file.file.filename",
     ];
 
+    // With these alone its name says all.
+    private const string BlkdebugConfig = "config";
+
+    private static readonly string[] OfBlkdebug = ["align", "max-transfer", "opt-write-zero", "max-write-zero", "opt-discard", "max-discard"];
+
     private static readonly string[] Flags =
     [
         "read-only", "auto-read-only", "force-share", "cache.direct", "cache.no-flush", "lazy-refcounts",
@@ -38,7 +43,7 @@ internal static class RuntimeOptions
         "overlap-check.snapshot-table", "overlap-check.inactive-l1", "overlap-check.inactive-l2", "overlap-check.bitmap-directory",
     ];
 
-    private static readonly string[] Sizes = ["cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "offset", "size", "prealloc-align", "prealloc-size"];
+    private static readonly string[] Sizes = ["cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "offset", "size", "prealloc-align", "prealloc-size", .. OfBlkdebug];
 
     private static readonly Dictionary<string, string[]> Choices = new()
     {
@@ -68,6 +73,7 @@ internal static class RuntimeOptions
         "qcow2" => OfQcow2.Contains(name),
         "qcow" => name is "encrypt.format" or "encrypt.key-secret",
         "luks" => name is "key-secret" or "header" or "header.filename",
+        "blkdebug" => name is BlkdebugConfig || OfBlkdebug.Contains(name) || IsBlkdebugRule(name),
         "throttle" => name is "throttle-group",
         "preallocate" => name is "prealloc-align" or "prealloc-size",
         "copy-on-read" => name is "bottom",
@@ -81,7 +87,7 @@ internal static class RuntimeOptions
     {
         if (driver is not null && !IsOfDriver(driver, name))
         {
-            throw Invalid($"Block format '{driver}' does not support the option '{name}'");
+            throw Invalid(driver == "blkdebug" ? $"Block protocol 'blkdebug' doesn't support the option '{name}'" : $"Block format '{driver}' does not support the option '{name}'");
         }
     }
 
@@ -126,7 +132,10 @@ internal static class RuntimeOptions
     }
 
     /// <summary>True for an option that makes another image of the same file.</summary>
-    public static bool IsSignificant(string name) => name is "offset" or "size" or "encrypt.key-secret" or "key-secret" or "throttle-group" or "prealloc-align" or "prealloc-size";
+    public static bool IsSignificant(string name) => name is "offset" or "size" or "encrypt.key-secret" or "key-secret" or "throttle-group" or "prealloc-align" or "prealloc-size" or BlkdebugConfig
+        || OfBlkdebug.Contains(name) || IsBlkdebugRule(name);
+
+    private static bool IsBlkdebugRule(string name) => name.StartsWith("inject-error.", StringComparison.Ordinal) || name.StartsWith("set-state.", StringComparison.Ordinal);
 
     private static ImageException Invalid(string message) => new(ImageErrorKind.InvalidArgument, null, message);
 }

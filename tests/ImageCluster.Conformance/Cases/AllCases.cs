@@ -18,6 +18,7 @@ internal static class AllCases
         .. AmendCases.List,
         .. FormatCases.List,
         .. NodeCases.List,
+        .. DebugCases.List,
         .. WebCases.List,
         .. NbdCases.List,
         .. DamageCases.List,

@@ -127,7 +127,7 @@ internal static class NodeCases
         {
             Verdict = Verdict.Differs,
             Differs = DifferencePart.Said,
-            Reason = "blkdebug, blkverify, blklogwrites, quorum, replication, copy-before-write and snapshot-access belong to tests of QEMU, or to running machines; they are refused by name",
+            Reason = "blkverify, blklogwrites, quorum, replication, copy-before-write and snapshot-access belong to tests of QEMU, or to running machines; they are refused by name",
         },
     ];
 

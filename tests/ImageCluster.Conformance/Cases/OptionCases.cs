@@ -20,6 +20,12 @@ internal static class OptionCases
             "measure -l one -O qcow2 a.qcow2", "measure -l snapshot.name=one -O raw a.qcow2", "measure -l nix -O raw a.qcow2",
             "measure --output=json --size 1G -O qcow2", "measure -U -O qcow2 a.qcow2",
         ] },
+        new() { Command = "create", Topic = "numbers beyond 64 bits", Setup = Images, IgnoresDiskSize = true, Steps =
+        [
+            "create -f qcow2 -o size=18446744073709551616 x", "create -f qcow2 -o cluster_size=16E x 1M", "create -f qcow2 -o refcount_bits=18446744073709551616 x 1M", "create -f vhdx -o log_size=99999P x 1M",
+            "create -f qcow2 x 18446744073709551616", "create -f qcow2 x 16E", "amend -o size=16E a.qcow2",
+            "resize a.qcow2 +18446744073709551616", "resize a.qcow2 18446744073709551616", "resize a.qcow2 16E",
+        ] },
         new() { Command = "check", Topic = "the rest of the manual", Setup = Images, IgnoresDiskSize = true, Steps =
         [
             "check -U a.qcow2", "check -T none --output=json a.qcow2", "check -q a.qcow2",

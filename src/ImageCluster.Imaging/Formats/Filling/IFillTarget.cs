@@ -37,6 +37,11 @@ public interface IFillTarget : IDisposable
     /// <summary>False where every guest byte has its place beforehand, so that runs need no order and no room.</summary>
     bool ReservesRoom => true;
 
+    /// <summary>
+    /// True where QEMU's driver of the format lets the storage copy ranges into it (<c>convert -C</c>): what is copied is copied as it is, and zeros in it become data.
+    /// </summary>
+    bool TakesCopies => false;
+
     /// <summary>The room from which this process reserves unless told otherwise: the format's own allocator over the whole file.</summary>
     IRoom Room { get; }
 

@@ -33,6 +33,8 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
     /// <summary>Where writing allocates, runs are written in order: the image's layout does not depend on the threads.</summary>
     public bool ReservesRoom => disk.Top.Granularity > 1;
 
+    public bool TakesCopies => !compress && disk.Top.FormatName is "raw" or "qcow2" && disk.Top is not IImageStatus { IsEncrypted: true };
+
     public IRoom Room => NoRoom.Instance;
 
     public void Prepare(FillRun run)

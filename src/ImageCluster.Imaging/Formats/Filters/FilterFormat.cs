@@ -6,11 +6,12 @@ namespace ImageCluster.Imaging.Formats.Filters;
 /// <summary>
 /// QEMU's filter drivers (qemu-block-drivers(7), QAPI BlockdevDriver) as nodes over another image: the disk is that image's. What they do to
 /// requests on their way matters to a running machine: <c>throttle</c>, <c>preallocate</c> and <c>copy-on-read</c> let them pass;
-/// <c>compress</c> has what is written compressed.
+/// <c>compress</c> has what is written compressed; <c>blkdebug</c> has requests fail as its rules say.
 /// </summary>
 /// <param name="name">The driver.</param>
 internal sealed class FilterFormat(string name) : ImageFormat
 {
+    public const string Blkdebug = "blkdebug";
     public const string Compress = "compress";
     public const string CopyOnRead = "copy-on-read";
     public const string Preallocate = "preallocate";

@@ -2,6 +2,7 @@ using System.Buffers;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Filters;
@@ -20,8 +21,8 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
     {
         FormatName = name;
         FileName = context.FileName;
-        _file = context.File;
-        _image = _file as LayeredFile;
+        _image = context.File as LayeredFile;
+        _file = name == FilterFormat.Blkdebug ? new BlkdebugFile(context.File, BlkdebugOptions.Name(context), BlkdebugOptions.Read(context)) : context.File;
         _compressor = name == FilterFormat.Compress && context.Write ? _image?.Disk.Top as ICompressedWriter : null;
         VirtualSize = RoundUp(_file.Length);
     }
@@ -37,6 +38,9 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
     public BackingReference? Backing => null;
 
     public long AllocatedBytes => _file.AllocatedBytes;
+
+    /// <summary>What an image that lies on this node has for its file, where the node is more than the disk below; null otherwise.</summary>
+    public IBlockFile? OwnFile => _file as BlkdebugFile;
 
     public long ClusterSize => _image?.Disk.Top is IImageStatus status ? status.ClusterSize : 0;
 

@@ -57,6 +57,8 @@ internal sealed class Qcow2Fill : IFillTarget
     /// <summary>Preallocated clusters of an encrypted image decrypt to noise.</summary>
     public bool UnwrittenIsZero => (Cipher is null || !_image.IsPreallocated) && _image.Header.BackingFile is null && (!_image.Header.IsDataFileRaw || _data!.CanResize);
 
+    public bool TakesCopies => Cipher is null && _compressor is null;
+
     public IRoom Room { get; }
 
     public void Prepare(FillRun run)

@@ -48,6 +48,13 @@ public sealed class ConcatenatedSource : IConvertSource
         return inPart + length <= _parts[part].VirtualSize && _parts[part].TryCopy(inPart, length, target, targetOffset);
     }
 
+    public bool CanCopy(long offset, long length)
+    {
+        int part = PartAt(offset);
+        long inPart = offset - _starts[part];
+        return inPart + length <= _parts[part].VirtualSize && _parts[part].CanCopy(inPart, length);
+    }
+
     // Parts of size 0 share their start with the next one: the last that starts at or before the offset holds it.
     private int PartAt(long offset)
     {

@@ -26,6 +26,7 @@ public sealed class Converter
     private long _reported;
     private Exception? _failure;
     private volatile bool _copiesRanges;
+    private volatile bool _copiesWhole;
 
     public Converter(IConvertSource source, IFillTarget target, ConvertOptions options, IRoom? room = null)
     {
@@ -39,6 +40,7 @@ public sealed class Converter
         _stateZeroes = !(target.UnwrittenIsZero || options.TargetIsZero);
         _ledger = new ShardLedger(CloseShard);
         _copiesRanges = options.CopyRanges && !_byTicket && target is IRangeTarget;
+        _copiesWhole = options.CopyRanges && !_copiesRanges && target.TakesCopies;
     }
 
     /// <summary>
@@ -120,6 +122,7 @@ public sealed class Converter
             }
 
             run.StartData(work.Offset, work.Length);
+            run.SparseSize = CopiesWhole(work) ? 0 : _options.SparseSize;
             Read(work.Offset, run.Data);
         }
 
@@ -169,6 +172,17 @@ public sealed class Converter
 
         _copiesRanges = false;
         return false;
+    }
+
+    // Read and written here, but as the storage would copy it.
+    private bool CopiesWhole(SourceRun work)
+    {
+        if (_copiesWhole && !(work.Offset + work.Length <= _source.VirtualSize && _source.CanCopy(work.Offset, work.Length)))
+        {
+            _copiesWhole = false;
+        }
+
+        return _copiesWhole;
     }
 
     private void Read(long offset, Span<byte> buffer)

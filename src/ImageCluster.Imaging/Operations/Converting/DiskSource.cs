@@ -43,9 +43,9 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
 
         for (long end = offset + length; offset < end;)
         {
-            (Extent extent, int depth) = disk.Map(offset, end - offset);
-            bool isThere = extent is { Kind: ExtentKind.Data, File: not null, HostOffset: >= 0 } && disk.Layers[depth] is not IImageStatus { IsEncrypted: true };
-            if (!isThere || !copier.TryCopyFrom(extent.File!, extent.HostOffset, targetOffset, extent.Length))
+            DiskExtent found = disk.Map(offset, end - offset);
+            Extent extent = found.Extent;
+            if (!IsPlain(found) || !copier.TryCopyFrom(extent.File!, extent.HostOffset, targetOffset, extent.Length))
             {
                 return false;
             }
@@ -56,6 +56,25 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
 
         return true;
     }
+
+    public bool CanCopy(long offset, long length)
+    {
+        for (long end = offset + length; offset < end;)
+        {
+            DiskExtent found = disk.Map(offset, end - offset);
+            if (!IsPlain(found) || found.Extent.File is not IRangeCopy)
+            {
+                return false;
+            }
+
+            offset = found.Extent.End;
+        }
+
+        return true;
+    }
+
+    private bool IsPlain(in DiskExtent found) =>
+        found.Extent is { Kind: ExtentKind.Data, File: not null, HostOffset: >= 0 } && disk.Layers[found.Depth] is not IImageStatus { IsEncrypted: true };
 
     private static SourceRange Answer(in DiskExtent found, SourceKind zero, SourceKind absent) => new(found.Extent.Length, found.Extent.Kind switch
     {

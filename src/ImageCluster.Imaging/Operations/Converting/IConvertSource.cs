@@ -22,6 +22,9 @@ public interface IConvertSource
     /// undefined, and is to be written.
     /// </summary>
     bool TryCopy(long offset, long length, IBlockFile target, long targetOffset) => false;
+
+    /// <summary>The bytes of the range stand in files that the storage can copy from as they are.</summary>
+    bool CanCopy(long offset, long length) => false;
 }
 
 /// <param name="Length">Bytes for which the answer holds.</param>

@@ -119,17 +119,23 @@ internal sealed class RunCursor(IConvertSource source, RunShape shape, long star
             ? _ahead with { Length = _ahead.Length - (offset - _at) }
             : Ask(offset);
 
+    // Where errors are tolerated, shorter and shorter ranges are asked about: only what nothing is known of is taken for data.
     private SourceRange Ask(long offset)
     {
-        try
+        long sector = Math.Min(end - offset, SectorSize - (offset % SectorSize));
+        for (long length = end - offset; ; length = Math.Max(sector, (length + 3) / 4 / SectorSize * SectorSize))
         {
-            return source.Map(offset, end - offset);
-        }
-        catch (ImageException e)
-        {
-            return onMapError?.Invoke(offset, e) == true
-                ? new SourceRange(Math.Min(end - offset, SectorSize - (offset % SectorSize)), SourceKind.Data)
-                : throw e.At(DiskAccess.Map, offset);
+            try
+            {
+                return source.Map(offset, length);
+            }
+            catch (ImageException) when (onMapError is not null && length > sector)
+            {
+            }
+            catch (ImageException e)
+            {
+                return onMapError?.Invoke(offset, e) == true ? new SourceRange(sector, SourceKind.Data) : throw e.At(DiskAccess.Map, offset);
+            }
         }
     }
 

@@ -1,0 +1,93 @@
+namespace ImageCluster.Conformance.Cases;
+
+/// <summary>blkdebug: what each command says and leaves where reading or writing fails in the middle.</summary>
+internal static class DebugCases
+{
+    private const string Raw = "driver=raw,file.driver=blkdebug,file.image.filename=a.raw";
+
+    private static readonly string[] Images =
+    [
+        "img create -q -f qcow2 a.qcow2 1M",
+        "io qcow2 a.qcow2 'write -P 1 0 128k' 'write -P 3 512k 64k'",
+        "img convert -O raw a.qcow2 a.raw",
+        "cp a.raw b.raw",
+        "truncate -s 1M zero.raw",
+        "truncate -s 0 empty",
+        "img create -q -f qcow2 -b a.qcow2 -F qcow2 top.qcow2",
+        "io qcow2 top.qcow2 'write -P 5 256k 64k'",
+        Config("r", "[inject-error]", "event = none", "sector = 130"),
+        Config("once", "[inject-error]", "event = read_aio", "sector = 1030", "once = on"),
+        Config("aio", "[inject-error]", "event = read_aio", "errno = 28"),
+        Config("status", "[inject-error]", "event = none", "iotype = block-status", "sector = 200"),
+        Config("state", "[inject-error]", "event = none", "sector = 4", "state = 2", "", "# a comment", "[set-state]", "event = read_aio", "state = 1", "new_state = 2", "[inject-error]", "event = read_aio", "sector = 5", "state = 2"),
+        Config("l2", "[inject-error]", "event = none", "iotype = read", "sector = 384"),
+        Config("w", "[inject-error]", "event = none", "iotype = write", "errno = 28"),
+        Config("fl", "[inject-error]", "event = none", "iotype = flush", "errno = 5"),
+        Config("p1", "[inject-error]", "event = foo"),
+        Config("p2", "[inject-error]", "errno = 5"),
+        Config("p3", "[foo]", "errno = 5"),
+        Config("p5", "event = none"),
+        Config("p7", "[inject-error]", "event = none", "once = x"),
+        Config("p8", "[inject-error]", "event = none", "iotype = x"),
+        Config("p9", "[inject-error]", "event = none", "errno = x"),
+        Config("p10", "[inject-error]", "event = none", "foo = 1"),
+        "sh -c 'printf \"[inject-error]\\nevent = none\\n\" > p4.conf'",
+        "sh -c 'printf \"[inject-error]\\nevent=\\042none\\042\\n\" > p6.conf'",
+    ];
+
+    public static IReadOnlyList<ConformanceCase> List { get; } =
+    [
+        Make("info", "blkdebug: names", "info blkdebug:r.conf:a.raw", "info blkdebug::a.raw", "info blkdebug::a.qcow2", "info blkdebug:nix:a.raw", "info blkdebug:r.conf:nix", "info blkdebug:", "info blkdebug:a.raw", "info -f blkdebug a.raw", "info -f blkdebug blkdebug:r.conf:a.raw",
+            "info -f blkdebug nix", "info -f qcow2 blkdebug:once.conf:a.qcow2", "info blkdebug::top.qcow2"),
+        Make("info", "blkdebug: configuration files", [.. Enumerable.Range(1, 10).Select(static i => $"info blkdebug:p{i}.conf:a.raw")]),
+        Make("info", "blkdebug: options", [.. new[]
+        {
+            "", ",file.inject-error.0.event=foo", ",file.inject-error.0.errno=5", ",file.inject-error.0.event=none,file.inject-error.0.foo=1", ",file.inject-error.0.event=none,file.inject-error.1.errno=x,file.inject-error.1.event=none", ",file.foo=1", ",file.max-transfer=1",
+            ",file.align=3", ",file.align=x", ",file.align=4096", ",file.set-state.0.event=none,file.set-state.0.new_state=3", ",file.config=r.conf", ",file.config=nix", ",file.config=r.conf,file.align=512",
+        }.Select(static options => $"info --image-opts {Raw}{options}"), "info --image-opts driver=blkdebug", "info --image-opts driver=blkdebug,image.filename=nix", "info --image-opts driver=blkdebug,config=r.conf,image.filename=a.qcow2",
+            "info --image-opts driver=qcow2,file.driver=blkdebug,file.config=once.conf,file.image.filename=a.qcow2"]),
+        Make("map", "blkdebug", "map --output=json blkdebug::a.qcow2", "map blkdebug::a.qcow2", "map --output=json -f raw blkdebug::a.raw", "map -f raw blkdebug::a.raw", "map -f raw blkdebug:status.conf:a.raw"),
+        .. new[] { "r", "once", "aio", "state", "status", "l2" }.SelectMany(static rules => Reads(rules)),
+        .. new[] { "once", "aio", "status" }.Select(static rules => Make("compare", $"exit codes 3 and 4, blkdebug under qcow2: {rules}", $"compare blkdebug:{rules}.conf:a.qcow2 b.raw", $"compare -s b.raw blkdebug:{rules}.conf:a.qcow2")),
+        .. new[] { "once", "aio", "state" }.Select(static rules => Make("dd", $"blkdebug: reads that fail: {rules}", $"dd -f raw if=blkdebug:{rules}.conf:a.raw of=x bs=4k")),
+        Make("check", "blkdebug", "check blkdebug::a.qcow2", "check blkdebug:aio.conf:a.qcow2"),
+        Make("measure", "blkdebug", "measure -O qcow2 -f raw blkdebug:status.conf:a.raw", "measure -O qcow2 -f raw blkdebug:r.conf:a.raw"),
+        Make("convert", "qcow2 tables that cannot be read", "convert -m 1 -O raw blkdebug:l2.conf:a.qcow2 x") with
+        {
+            Verdict = Verdict.Differs,
+            Differs = DifferencePart.Errors | DifferencePart.Files,
+            Reason = "tables are read when they are needed: the error is that of the first access, and info works; qemu-img reads refcount and L1 table when it opens an image",
+        },
+        Make("create", "blkdebug", "create -f qcow2 blkdebug::new 1M", "create -f raw blkdebug::b.raw 1M", "convert -O qcow2 a.raw blkdebug::b.raw"),
+        Make("create", "blkdebug: as a backing file", "create -f qcow2 -b blkdebug::a.raw -F raw new", "info new", "convert new x", "create -f qcow2 -b blkdebug:r.conf:a.raw -F raw other", "convert -m 1 other y"),
+        Make("convert", "blkdebug: writes that fail", "convert -m 1 -n -O raw -f raw a.raw blkdebug:w.conf:zero.raw", "bench -w -c 3 -d 1 -f raw blkdebug:w.conf:b.raw", "bench -w -c 3 -d 1 --flush-interval=2 -f raw blkdebug:fl.conf:b.raw"),
+    ];
+
+    private static IEnumerable<ConformanceCase> Reads(string rules)
+    {
+        string raw = $"blkdebug:{rules}.conf:a.raw";
+
+        // A sector of which nothing is known is named by qemu-img once for each of its passes.
+        string quiet = rules == "status" ? "-q " : "";
+        yield return Make("convert", $"blkdebug: reads that fail: {rules}", $"convert -m 1 -O raw -f raw {raw} x", $"convert -m 1 {quiet}--salvage -O raw -f raw {raw} y", $"convert -m 1 -q --salvage -O qcow2 -f raw {raw} z");
+        if (rules is not ("r" or "l2"))
+        {
+            string qcow2 = $"blkdebug:{rules}.conf:a.qcow2";
+            yield return Make("convert", $"blkdebug under qcow2: {rules}", $"convert -m 1 -O raw {qcow2} x", $"convert -m 1 --salvage -O raw {qcow2} y");
+        }
+
+        if (rules != "state")
+        {
+            yield return Make("compare", $"exit codes 3 and 4, blkdebug: {rules}", $"compare -f raw -F raw {raw} b.raw", $"compare -f raw -F raw b.raw {raw}", $"compare -s -f raw -F raw b.raw {raw}", $"compare -f raw -F raw zero.raw {raw}", $"compare {raw} empty");
+        }
+
+        yield return Make("bench", $"blkdebug: reads that fail: {rules}", $"bench -c 3 -d 1 -f raw {raw}");
+    }
+
+    // Values are in quotes, as the files have them.
+    private static string Config(string name, params string[] lines) =>
+        $"sh -c 'printf \"{string.Join("\\n", lines.Select(static line => line.Replace(" = ", " = \\042", StringComparison.Ordinal) + (line.Contains(" = ", StringComparison.Ordinal) ? "\\042" : "")))}\\n\" > {name}.conf'";
+
+    private static ConformanceCase Make(string command, string topic, params string[] steps) =>
+        new() { Command = command, Topic = topic, Setup = Images, Steps = steps, IgnoresDiskSize = true };
+}
