@@ -16,6 +16,7 @@ internal sealed class FaultCluster : IDisposable
     private readonly string _directory;
     private readonly string _nodeProgram;
     private readonly NodeNetwork _network;
+    private readonly bool _hasTls;
     private readonly Dictionary<NodeProcess, ClusterClient> _clients = [];
     private readonly Lock _disposing = new();
     private PostgreSqlServer? _database;
@@ -25,15 +26,20 @@ internal sealed class FaultCluster : IDisposable
     /// <param name="directory">Of its own; removed afterwards, but for <see cref="KeepsFiles"/>.</param>
     /// <param name="nodeProgram">imagecluster-node.dll.</param>
     /// <param name="network">Of its own; disposed with it.</param>
-    public FaultCluster(string directory, string nodeProgram, NodeNetwork network)
+    /// <param name="hasTls">Nodes speak TLS, by an authority of their own.</param>
+    public FaultCluster(string directory, string nodeProgram, NodeNetwork network, bool hasTls)
     {
-        (_directory, _nodeProgram, _network) = (directory, nodeProgram, network);
+        (_directory, _nodeProgram, _network, _hasTls) = (directory, nodeProgram, network, hasTls);
         foreach (string place in new[] { Disks, Targets, JournalDirectory })
         {
             Directory.CreateDirectory(place);
         }
 
         File.WriteAllText(Path.Join(_directory, "token"), Token);
+        if (_hasTls)
+        {
+            Shell.Run("deploy/make-certificates", Certificates, "node");
+        }
     }
 
     public string Disks => Path.Join(_directory, "disks");
@@ -44,6 +50,8 @@ internal sealed class FaultCluster : IDisposable
     public string JournalDirectory => Path.Join(_directory, "journal");
 
     public NodeNetwork Network => _network;
+
+    private string Certificates => Path.Join(_directory, "certificates");
 
     public List<NodeProcess> Coordinators { get; } = [];
 
@@ -217,11 +225,15 @@ internal sealed class FaultCluster : IDisposable
         string address = _network.AddressOf(number);
         List<string> words =
         [
-            .. _network.Enter(number), "dotnet", _nodeProgram, "--roles", role, "--cluster.bind", address, "--cluster.port", "4053", "--cluster.trustedNetwork", "true",
+            .. _network.Enter(number), "dotnet", _nodeProgram, "--roles", role, "--cluster.bind", address, "--cluster.port", "4053",
             "--cluster.seeds", string.Join(',', Enumerable.Range(1, Coordinating).Select(coordinator => $"{_network.AddressOf(coordinator)}:4053")),
             "--http.listen", $"http://{address}:8080", "--http.tokenFile", Path.Join(_directory, "token"), "--console.port", "0", "--worker.slots", "2",
             "--downing.stableAfter", "4s", "--worker.roots", $"disks={Disks},targets={Targets}",
         ];
+        string certificate = Path.Join(Certificates, "node.p12");
+        words.AddRange(_hasTls
+            ? ["--cluster.tls.certificate", certificate, "--cluster.tls.passwordFile", $"{certificate}.password", "--cluster.tls.authority", Path.Join(Certificates, "authority.pem")]
+            : ["--cluster.trustedNetwork", "true"]);
         if (_database is { } database)
         {
             File.WriteAllText(Path.Join(_directory, $"connection{number}"), database.Connection);

@@ -11,7 +11,8 @@ var names = new Argument<string[]>("case") { Description = $"Only these: {string
 var rounds = new Option<int>("--rounds") { Description = "How often each", DefaultValueFactory = _ => 1 };
 var seed = new Option<int>("--seed") { Description = "Of the first round", DefaultValueFactory = _ => Environment.TickCount };
 var node = new Option<string>("--node") { Description = "The node's program (built by ./imagecluster build)", DefaultValueFactory = _ => "out/node/imagecluster-node.dll" };
-var root = new RootCommand("Lets clusters of real processes go wrong in every way, and checks every image afterwards.") { names, rounds, seed, node };
+var tls = new Option<bool>("--tls") { Description = "Nodes speak TLS (from the repository's root: by deploy/make-certificates)" };
+var root = new RootCommand("Lets clusters of real processes go wrong in every way, and checks every image afterwards.") { names, rounds, seed, node, tls };
 root.SetAction(async parsed =>
 {
     string[] wanted = parsed.GetValue(names)!;
@@ -39,7 +40,7 @@ root.SetAction(async parsed =>
 
         for (int round = 0; round < parsed.GetValue(rounds); round++)
         {
-            failed += await RunAsync(fault, unchecked(parsed.GetValue(seed) + round), program) ? 0 : 1;
+            failed += await RunAsync(fault, unchecked(parsed.GetValue(seed) + round), program, parsed.GetValue(tls)) ? 0 : 1;
         }
     }
 
@@ -49,11 +50,11 @@ root.SetAction(async parsed =>
 // A run that is interrupted takes its time to end its nodes.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
-static async Task<bool> RunAsync(FaultCase fault, int seed, string program)
+static async Task<bool> RunAsync(FaultCase fault, int seed, string program, bool hasTls)
 {
     var passed = Stopwatch.StartNew();
     string directory = Directory.CreateTempSubdirectory("imagecluster-faults-").FullName;
-    using var cluster = new FaultCluster(directory, program, fault.CutsNetworks ? new NamespaceNetwork() : new LoopbackNetwork());
+    using var cluster = new FaultCluster(directory, program, fault.CutsNetworks ? new NamespaceNetwork() : new LoopbackNetwork(), hasTls);
     void Stop(PosixSignalContext signal)
     {
         cluster.Dispose();
