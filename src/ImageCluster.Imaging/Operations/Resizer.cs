@@ -21,16 +21,35 @@ public static class Resizer
             throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, "Image format driver does not support resize");
         }
 
-        long shownSize = oldSize ?? disk.VirtualSize;
+        long sizeBefore = disk.VirtualSize;
+        long shownSize = oldSize ?? sizeBefore;
+        if (preallocation != "off" && disk.Layers.Count > 1 && newSize > disk.VirtualSize)
+        {
+            resizable.Unrecorded(() => TakeOverEnd(disk));
+        }
+
         resizable.Resize(newSize, preallocation);
 
         // Where the disk grows over a longer backing file, the guest must find zeros, not what the backing file has there.
-        long hidden = disk.Layers.Count > 1 ? Math.Min(newSize, disk.Layers[1].VirtualSize) : 0;
+        // What was preallocated is zeros already, and keeps its room.
+        long hidden = disk.Layers.Count > 1 ? Math.Min(preallocation == "off" ? newSize : sizeBefore, disk.Layers[1].VirtualSize) : 0;
         if (hidden > shownSize)
         {
             resizable.Unrecorded(() => disk.WriteZeroes(shownSize, hidden - shownSize, ZeroMode.MayUnmap));
         }
 
         disk.Flush();
+    }
+
+    // The cluster that the old end lies in gets room of its own: what the backing file has of it must be in it by then.
+    private static void TakeOverEnd(LayeredDisk disk)
+    {
+        long start = disk.VirtualSize / disk.WritableTop.WriteUnit * disk.WritableTop.WriteUnit;
+        if (start < disk.VirtualSize)
+        {
+            byte[] end = new byte[disk.VirtualSize - start];
+            disk.Read(start, end);
+            disk.Write(start, end);
+        }
     }
 }

@@ -19,10 +19,13 @@ public static class ImagePath
     public static string? ToLocal(string name) => ProtocolOf(name) switch
     {
         null => name,
-        "file" or "host_device" => name[(name.IndexOf(':') + 1)..],
+        "file" or "host_device" => AsPath(name[(name.IndexOf(':') + 1)..]),
         { Length: 1 } when OperatingSystem.IsWindows() => name,
         _ => null,
     };
+
+    // A path whose first part has a colon would be taken for a protocol's.
+    private static string AsPath(string rest) => HasProtocol(rest) ? "./" + rest : rest;
 
     /// <summary>
     /// What <paramref name="reference"/> means in the metadata of <paramref name="referrer"/>: an absolute path or a protocol's name stays,
@@ -38,6 +41,11 @@ public static class ImagePath
         if (referrer.Length == 0 || referrer.StartsWith("json:", StringComparison.Ordinal))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, referrer, $"Cannot use relative backing file names for '{referrer}'");
+        }
+
+        if (ProtocolOf(referrer) == "file")
+        {
+            referrer = ToLocal(referrer)!;
         }
 
         int start = HasProtocol(referrer) ? referrer.IndexOf(':') + 1 : 0;

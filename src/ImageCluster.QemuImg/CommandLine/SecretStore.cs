@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Unicode;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.Images;
@@ -33,9 +34,12 @@ internal sealed class SecretStore
             return null;
         }
 
-        return _secrets.TryGetValue(id, out byte[]? secret)
-            ? secret
-            : throw new ImageException(ImageErrorKind.Secret, file, $"No secret with id '{id}'");
+        if (!_secrets.TryGetValue(id, out byte[]? secret))
+        {
+            throw new ImageException(ImageErrorKind.Secret, file, $"No secret with id '{id}'");
+        }
+
+        return Utf8.IsValid(secret) ? secret : throw new ImageException(ImageErrorKind.Secret, file, $"Data from secret {id} is not valid UTF-8");
     };
 
     /// <summary>The secret of that id, or null.</summary>

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Operations.Committing;
 using ImageCluster.Imaging.Operations.Converting;
 using ImageCluster.Imaging.Storage;
@@ -122,8 +123,7 @@ internal static class CommitCommand
         IFileLocator locator = host.Locator;
         for (int i = 1; i < disk.Layers.Count; i++)
         {
-            if (disk.Layers[i].FileName == baseName || IsSame(locator, disk.Layers[i].FileName, baseName)
-                || disk.Layers[i - 1].Backing?.Name == baseName)
+            if (IsNamed(locator, disk.Layers[i - 1], disk.Layers[i], baseName, isOverridden: i == 1 && image.Backing is not null))
             {
                 return i;
             }
@@ -132,11 +132,23 @@ internal static class CommitCommand
         throw new CommandException($"Did not find '{baseName}' in the backing chain of '{image.Text}'");
     }
 
-    private static bool IsSame(IFileLocator locator, string a, string b)
+    // A base is named as an overlay would name it: relative to where the overlay lies, not to where we are.
+    private static bool IsNamed(IFileLocator locator, IImageLayer overlay, IImageLayer below, string name, bool isOverridden)
     {
+        if (isOverridden || overlay.Backing is not { } backing)
+        {
+            return below.FileName == name;
+        }
+
+        if (ImagePath.HasProtocol(name) || ImagePath.HasProtocol(backing.Name))
+        {
+            return backing.Name == name || below.FileName == name;
+        }
+
         try
         {
-            return locator.Exists(b) && locator.Canonical(a) == locator.Canonical(b);
+            string full = locator.Combine(overlay.FileName, name);
+            return locator.Exists(full) && locator.Canonical(full) == locator.Canonical(below.FileName);
         }
         catch (ImageException)
         {

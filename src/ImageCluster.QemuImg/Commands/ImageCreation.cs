@@ -107,10 +107,10 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
         try
         {
-            // Only its size is asked for: that somebody writes to it is no hindrance.
+            // Only its size is asked for: that somebody writes to it is no hindrance, nor that its key is not known.
             string name = host.Locator.Combine(fileName, backing);
             ImageReference image = ImageReference.FromName(name, backingFormat);
-            using LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, ImageOpener.Options(host, image, new OpenSettings { ForceShare = true }));
+            using LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, ImageOpener.Options(host, image, new OpenSettings { ForceShare = true, DescribeOnly = true }));
             return backingFormat is not null
                 ? disk.VirtualSize
                 : throw Failure("Backing file specified without backing format", $"Detected format of {disk.Top.FormatName}.");

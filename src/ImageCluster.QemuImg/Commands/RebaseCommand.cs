@@ -74,7 +74,7 @@ internal static class RebaseCommand
         OpenSettings settings = new() { Write = true, Cache = cache, FollowBacking = !nameOnly };
         ImageReference image = command.Image(name);
         using LayeredDisk disk = ImageOpener.Open(host, image, settings);
-        if (backingFormat is not null && FormatRegistry.Find(backingFormat) is null)
+        if (backingFormat is not null && !BackingDrivers.IsBuiltIn(backingFormat))
         {
             throw new CommandException($"Invalid format name: '{backingFormat}'");
         }

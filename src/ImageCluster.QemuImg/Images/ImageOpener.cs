@@ -1,5 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
@@ -46,6 +47,7 @@ internal static class ImageOpener
 
             CheckBeforeOpening(host, image, settings);
             LayeredDisk disk = OpenChain(host, image, settings);
+            TellRepairs(host, disk);
             CheckOpened(host, image, settings, disk);
             WarnOfGuess(host, image, settings, disk);
             disk.ZeroDetection = ZeroDetection(image, disk);
@@ -175,6 +177,14 @@ internal static class ImageOpener
         {
             disk.Dispose();
             throw;
+        }
+    }
+
+    private static void TellRepairs(CommandHost host, LayeredDisk disk)
+    {
+        foreach (string message in disk.Layers.OfType<IRepairedOnOpen>().SelectMany(static layer => layer.RepairMessages))
+        {
+            host.Errors.Write(message + "\n");
         }
     }
 

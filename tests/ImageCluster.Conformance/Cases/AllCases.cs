@@ -13,6 +13,8 @@ internal static class AllCases
         .. CompareCases.List,
         .. ConvertCases.List,
         .. ChainCases.List,
+        .. ChainNameCases.List,
+        .. HeaderCases.List,
         .. ToolCases.List,
         .. BitmapCases.List,
         .. AmendCases.List,

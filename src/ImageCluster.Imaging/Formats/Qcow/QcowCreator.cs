@@ -8,6 +8,11 @@ internal static class QcowCreator
 {
     public static void Create(CreateRequest request)
     {
+        if (request.Options.GetValueOrDefault("backing_fmt") is { } format && !BackingDrivers.IsBuiltIn(format))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, request.FileName, $"unrecognized backing format '{format}'");
+        }
+
         QcowLayout layout = new(request);
         using IBlockFile file = CreateFile(request, layout);
         file.Write(0, layout.Header.Encode());

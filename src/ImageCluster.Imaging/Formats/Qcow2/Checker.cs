@@ -47,6 +47,7 @@ internal sealed class Checker
         _snapshots.Mend(refcounts);
         if (_repair != CheckRepair.None)
         {
+            DropUnknownAutoclear();
             refcounts.Write();
             _metadata.File.Flush();
             if (_report.CheckErrors == 0 && _report.Corruptions == 0)
@@ -56,6 +57,17 @@ internal sealed class Checker
         }
 
         return _report;
+    }
+
+    // Who changes an image keeps no promise of a feature that it does not know.
+    private void DropUnknownAutoclear()
+    {
+        AutoclearFeatures known = _metadata.Header.Autoclear & AutoclearFeatures.Known;
+        if (known != _metadata.Header.Autoclear)
+        {
+            HeaderPatch.WriteAutoclear(_metadata.File, known);
+            _metadata.Header = _metadata.Header with { Autoclear = known };
+        }
     }
 
     private bool CheckRefcounts(ref Refcounts refcounts)

@@ -182,11 +182,9 @@ internal sealed record CreateSettings
         }
     }
 
-    // The formats and protocols of QEMU's that may stand below an image are more than those that are known here.
     private static void RefuseUnknownFormat(CreateRequest request, string? format)
     {
-        if (format is not (null or "file" or "host_device" or "nbd" or "http" or "https" or "ssh" or "rbd" or "iscsi" or "gluster")
-            && FormatRegistry.Find(format) is null)
+        if (format is not null && !BackingDrivers.IsKnown(format))
         {
             throw Invalid(request, $"Parameter 'backing-fmt' does not accept value '{format}'");
         }

@@ -10,7 +10,6 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 internal static class FeatureNames
 {
     private const int EntryLength = 48;
-    private const int MaxNameLength = EntryLength - 2;
 
     private static readonly (byte Type, byte Bit, string Name)[] Known =
     [
@@ -44,12 +43,13 @@ internal static class FeatureNames
     public static string Describe(ReadOnlySpan<byte> table, ulong mask)
     {
         StringBuilder text = new();
-        for (; table.Length >= EntryLength && table[2] != 0; table = table[EntryLength..])
+        // What the last entry is short of is zeros.
+        for (; table.Length > 2 && table[2] != 0; table = table[Math.Min(EntryLength, table.Length)..])
         {
             ulong bit = table[1] < 64 ? 1UL << table[1] : 0;
             if (table[0] == 0 && (mask & bit) != 0)
             {
-                ReadOnlySpan<byte> name = table.Slice(2, MaxNameLength);
+                ReadOnlySpan<byte> name = table[2..Math.Min(EntryLength, table.Length)];
                 int end = name.IndexOf((byte)0);
                 Separate(text);
                 foreach (char c in Encoding.UTF8.GetString(end < 0 ? name : name[..end]))

@@ -7,12 +7,15 @@ internal sealed partial class WritableQcow2Image
 {
     private readonly ReaderWriterLockSlim _operations = new(LockRecursionPolicy.NoRecursion);
 
+    public IReadOnlyList<string> RepairMessages { get; private set; } = [];
+
     /// <summary>Makes ready for writing: an image that was not closed cleanly is repaired first, as QEMU does.</summary>
     public void Start()
     {
         if (Metadata.Header.IsDirty)
         {
             CheckReport report = Checker.Run(Metadata, CheckRepair.All);
+            RepairMessages = report.Messages;
             if (report.CheckErrors > 0 || report.Failure is not null)
             {
                 throw new ImageException(ImageErrorKind.Corrupt, FileName, $"Could not repair dirty image: {report.Failure ?? "Input/output error"}");

@@ -15,7 +15,12 @@ internal sealed partial class WritableQcow2Image
             long from = Math.Min(end, RoundUp(offset, _layout.SubclusterSize));
             long to = end == VirtualSize ? end : Math.Max(from, end & -_layout.SubclusterSize);
             WriteZeroBytes(offset, from - offset);
-            if (Metadata.Header.Version < 3)
+            if (Metadata.Header.Version < 3 && Backing is null)
+            {
+                // There is no entry that says zero, but what nobody has is zeros too.
+                ForEachTable(from, to, DropEntries);
+            }
+            else if (Metadata.Header.Version < 3)
             {
                 // There is no entry that says zero: room is taken, but the storage may make it a hole.
                 WriteZeroBytes(from, to - from);

@@ -9,7 +9,7 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// them in the file is <see cref="TableWriter"/>. Writes of different clusters run at once: only reserving and publishing take the lock.
 /// </summary>
 internal sealed partial class WritableQcow2Image :
-    Qcow2Image, IWritableLayer, ICompressedWriter, IResizable, ISnapshotEditor, IEmptyable, IBackingChanger, IBitmapEditor
+    Qcow2Image, IWritableLayer, ICompressedWriter, IResizable, ISnapshotEditor, IEmptyable, IBackingChanger, IBitmapEditor, IRepairedOnOpen
 {
     private const int SectorSize = 512;
 

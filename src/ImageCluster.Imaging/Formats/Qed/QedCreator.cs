@@ -8,6 +8,11 @@ internal static class QedCreator
 {
     public static void Create(CreateRequest request)
     {
+        if (request.Options.GetValueOrDefault("backing_fmt") is { } format && !BackingDrivers.IsKnown(format))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, request.FileName, $"Parameter 'backing-fmt' does not accept value '{format}'");
+        }
+
         QedLayout layout = new(request);
         using IBlockFile file = CreateFile(request, layout);
         file.Write(0, layout.Header.Encode());

@@ -25,6 +25,7 @@ internal sealed record DescriptorPlace(IBlockFile File, long Offset, int Room, b
 
         if (header.DescriptorOffset >= (ulong)fileSectors)
         {
+            header.Validate(file, write: false);
             throw new ImageException(ImageErrorKind.Truncated, file.Name,
                 $"invalid VMDK image descriptor: it stands at sector {header.DescriptorOffset:#,0}, the file has {fileSectors:#,0}");
         }

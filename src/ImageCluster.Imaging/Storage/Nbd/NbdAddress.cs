@@ -23,6 +23,9 @@ public sealed record NbdAddress
     /// <summary>The name that the server's certificate is to have; null for <see cref="Host"/>.</summary>
     public string? TlsHostName { get; init; }
 
+    /// <summary>The metadata context to ask for instead of what tells holes and zeros (QEMU's x-dirty-bitmap, e.g. <c>qemu:dirty-bitmap:b0</c>); null for that.</summary>
+    public string? DirtyBitmap { get; init; }
+
     /// <summary>The server, as QEMU's messages name it.</summary>
     public string Server => SocketPath ?? $"{Host}:{Port}";
 
@@ -43,6 +46,11 @@ public sealed record NbdAddress
         if (TlsHostName is not null)
         {
             query.Add("tls-hostname=" + Escape(TlsHostName));
+        }
+
+        if (DirtyBitmap is not null)
+        {
+            query.Add("x-dirty-bitmap=" + Escape(DirtyBitmap));
         }
 
         string host = Host.Contains(':') ? $"[{Host}]" : Host;

@@ -21,7 +21,7 @@ internal sealed class NbdConnector(NbdAddress address, string name, NbdSettings 
         {
             Socket socket = address.SocketPath is { } path ? ConnectUnix(path, attempt) : ConnectTcp(attempt);
             var stream = new NbdStream(new NetworkStream(socket, ownsSocket: false));
-            NbdExport export = new NbdNegotiation(stream, address.Export, name, startTls).Run();
+            NbdExport export = new NbdNegotiation(stream, address.Export, name, startTls) { DirtyBitmap = address.DirtyBitmap }.Run();
             attempt.Keep();
             return new NbdConnection(socket, stream, export, settings);
         }

@@ -69,6 +69,7 @@ public static class NbdName
                 "socket" when address.SocketPath is null => address with { SocketPath = value },
                 "tls-creds" => address with { TlsCredentials = value },
                 "tls-hostname" => address with { TlsHostName = value },
+                "x-dirty-bitmap" => address with { DirtyBitmap = value },
                 _ => throw NotValid(name),
             };
         }

@@ -13,6 +13,9 @@ namespace ImageCluster.Imaging.Storage.Nbd;
 /// <param name="startTls">Puts TLS on the connection; null for a connection in the clear.</param>
 internal sealed class NbdNegotiation(NbdStream stream, string export, string name, Func<Stream, Stream>? startTls)
 {
+    /// <inheritdoc cref="NbdAddress.DirtyBitmap"/>
+    public string? DirtyBitmap { get; init; }
+
     /// <summary>Agrees on the export.</summary>
     public NbdExport Run()
     {
@@ -73,6 +76,11 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
         bool structured = options.Ask(NbdOption.StructuredReply);
         uint? allocation = structured ? AskForAllocation(options) : null;
         NbdExport agreed = Go(options) ?? AfterList(options, zeroes);
+        if (DirtyBitmap is not null && allocation is null)
+        {
+            throw new ImageException(ImageErrorKind.NotFound, name, $"requested x-dirty-bitmap {DirtyBitmap} not found");
+        }
+
         return agreed with { StructuredReplies = structured, AllocationContext = allocation };
     }
 
@@ -100,7 +108,7 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
     private uint? AskForAllocation(NbdOptionChannel options)
     {
         byte[] exportName = Encoding.UTF8.GetBytes(export);
-        byte[] context = Encoding.ASCII.GetBytes(NbdWire.AllocationContext);
+        byte[] context = Encoding.UTF8.GetBytes(DirtyBitmap ?? NbdWire.AllocationContext);
         byte[] payload = new byte[4 + exportName.Length + 8 + context.Length];
         BinaryPrimitives.WriteUInt32BigEndian(payload, (uint)exportName.Length);
         exportName.CopyTo(payload, 4);

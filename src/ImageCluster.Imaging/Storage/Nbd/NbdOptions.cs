@@ -9,7 +9,7 @@ internal static class NbdOptions
     [
         "server.type", "server.path", "server.host", "server.port", "server.ipv4", "server.ipv6", "server.numeric", "server.to",
         "server.keep-alive", "server.mptcp", "server.abstract", "server.tight", "host", "port", "path", "export", "tls-creds", "tls-hostname",
-        "reconnect-delay", "open-timeout",
+        "reconnect-delay", "open-timeout", "x-dirty-bitmap",
     ];
 
     public static NbdAddress Parse(IReadOnlyDictionary<string, string> options)
@@ -21,6 +21,7 @@ internal static class NbdOptions
             Export = options.GetValueOrDefault("export") ?? "",
             TlsCredentials = options.GetValueOrDefault("tls-creds"),
             TlsHostName = options.GetValueOrDefault("tls-hostname"),
+            DirtyBitmap = options.GetValueOrDefault("x-dirty-bitmap"),
         }, null);
     }
 
