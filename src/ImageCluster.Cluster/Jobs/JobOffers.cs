@@ -56,6 +56,7 @@ internal sealed class JobOffers(RecordKeepers keepers, ImageClusterSettings sett
             Rates = [.. RatesOf(state)],
             // A convert's target keeps a note of its own.
             Probed = state.Spec is ConvertSpec ? "" : state.Probed,
+            FinishedFile = state.Stage == StageKind.Install ? state.FinishedFile : "",
         };
     }
 

@@ -58,6 +58,9 @@ public sealed record ShardTask(string JobId, long Assignment, StageKind Stage, R
 
     /// <summary>What <see cref="StageKind.Probe"/> found (<see cref="ImageCluster.Jobs.Contracts.FindingsCodec"/>), where the step needs it; else empty.</summary>
     public string Probed { get; init; } = "";
+
+    /// <summary>By what the finished target is known, for <see cref="StageKind.Install"/>; else empty.</summary>
+    public string FinishedFile { get; init; } = "";
 }
 
 /// <summary>A rate that a task keeps to, together with all others that name it.</summary>

@@ -86,6 +86,7 @@ internal static class WorkMessageContracts
             TargetToken = c.TargetToken,
             Rates = { c.Rates.Select(rate => new P.TaskRate { Name = rate.Name, BytesPerSecond = rate.BytesPerSecond, Times = rate.Times }) },
             Probed = c.Probed,
+            FinishedFile = c.FinishedFile,
         };
         if (c.Plan is not null)
         {
@@ -116,6 +117,7 @@ internal static class WorkMessageContracts
             .. m.BytesPerSecond > 0 ? [new TaskRate($"task {m.JobId}/{m.Assignment}", m.BytesPerSecond, 1)] : Array.Empty<TaskRate>(),
         ],
         Probed = m.Probed,
+        FinishedFile = m.FinishedFile,
     };
 
     private static P.CopiedShards Copied(CopiedShards r)

@@ -113,6 +113,7 @@ internal static class TaskThread
     private static WorkTask WorkOf(ShardTask task) => new(task.JobId, task.Stage, task.Spec, task.Plan, task.Layout)
     {
         Probed = task.Probed.Length == 0 || task.Stage == StageKind.Probe ? null : FindingsCodec.DecodeProbe(task.Probed),
+        FinishedFile = task.FinishedFile,
     };
 
     // Trouble of the surroundings, not of the image: another try, perhaps on another worker, can succeed.

@@ -55,6 +55,9 @@ public sealed record JobState
     /// <summary>Where the target has room, as <see cref="StageKind.Create"/> or <see cref="StageKind.Prepare"/> found it (text); empty where that is not known.</summary>
     public string Layout { get; init; } = "";
 
+    /// <summary>By what <see cref="StageKind.Finish"/> left a convert's target to be known; empty before that, and where nobody says so.</summary>
+    public string FinishedFile { get; init; } = "";
+
     /// <summary>What the shard with the first difference said of it (text); empty where none was found.</summary>
     public string Finding { get; init; } = "";
 
@@ -96,9 +99,6 @@ public sealed record JobState
 
     /// <summary>The earliest deadline of an assignment, at which <see cref="ExpireAssignments"/> has something to do; null for none.</summary>
     public Instant? NextDeadline => Assignments.IsEmpty ? null : Assignments.Values.Min(assignment => assignment.Deadline);
-
-    /// <summary>From this time on none of its workers is at work any more, whatever became of them.</summary>
-    public Instant? QuietFrom => Assignments.IsEmpty ? null : Assignments.Values.Max(assignment => assignment.Deadline);
 
     /// <summary>Assignments whose work is of no use any more: their workers should be told to hand them back.</summary>
     public IEnumerable<Assignment> Unneeded => Assignments.Values.Where(assignment =>

@@ -272,6 +272,7 @@ internal static class Sharding
             {
                 StageKind.Probe => state with { Probed = result.Detail },
                 StageKind.Create or StageKind.Prepare => state with { Layout = result.Detail },
+                StageKind.Finish => state with { FinishedFile = result.Detail },
                 _ => state,
             };
         }

@@ -15,6 +15,11 @@ public sealed record FileStamp(string Identity, long Length, long AllocatedBytes
 {
     public bool IsBlockDevice { get; init; }
 
+    /// <summary>
+    /// Which file of its file system it is, on every machine that has that: there the device may have another number. Empty where the system does not say.
+    /// </summary>
+    public string Mark { get; init; } = "";
+
     /// <summary>The stamp of what is at <paramref name="path"/> (of a link: what it leads to), or null where nothing is.</summary>
     public static FileStamp? Of(string path)
     {
@@ -28,6 +33,7 @@ public sealed record FileStamp(string Identity, long Length, long AllocatedBytes
                 $"{stat.ChangeSeconds}.{stat.ChangeNanoseconds:000000000}")
             {
                 IsBlockDevice = (stat.Mode & LibC.TypeMask) == LibC.BlockDevice,
+                Mark = $"{stat.Inode:x}",
             };
         }
 

@@ -2,6 +2,8 @@ using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work.Converting;
 using ImageCluster.Work.Leases;
+using ImageCluster.Work.Native;
+using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Running;
 
@@ -10,12 +12,13 @@ internal sealed class FinishRunner(JobFiles files) : IShardRunner
 {
     public ShardResult Run(WorkTask task, long shard, TaskScope scope)
     {
+        var spec = (ConvertSpec)task.Spec;
+        StagingArea staging = files.Staging(spec.Target, task.JobId);
         // What was filled whole is finished.
         if (!files.IsWhole(task))
         {
-            var spec = (ConvertSpec)task.Spec;
             using var locator = new FencedLocator(files.Roots.Locator, scope.Lease);
-            using IFillTarget target = files.Target(spec, task.Planned.VirtualSize, files.Staging(spec.Target, task.JobId), locator).Open();
+            using IFillTarget target = files.Target(spec, task.Planned.VirtualSize, staging, locator).Open();
             ConvertTarget.Finish(target, task.Layout ?? throw new InvalidOperationException("A target is finished by its layout."),
                 scope.AskManifests().Select(manifest =>
                 {
@@ -24,6 +27,7 @@ internal sealed class FinishRunner(JobFiles files) : IShardRunner
                 }));
         }
 
-        return new ShardResult { Shard = shard };
+        // Which file is ours, so that nobody else's is taken for it.
+        return new ShardResult { Shard = shard, Detail = FileStamp.Of(staging.MainFile)?.Mark ?? "" };
     }
 }

@@ -2,6 +2,7 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Jobs.Execution;
 using ImageCluster.Work.Gathering;
+using ImageCluster.Work.Native;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Running;
@@ -36,13 +37,20 @@ internal sealed class InstallRunner(JobFiles files) : IShardRunner
         return new ShardResult { Shard = shard };
     }
 
-    // An attempt of which nobody heard has done it; whoever else could have put a file there is kept out by the job's lease on the image.
+    // An attempt of which nobody heard has done it, or somebody has removed what was to be installed, and an old target stands there.
     private void RequireInstalled(WorkTask task, ConvertSpec spec, StagingArea staging)
     {
+        if (task.FinishedFile.Length > 0 && FileStamp.Of(staging.FinalPath)?.Mark != task.FinishedFile)
+        {
+            throw Gone(staging);
+        }
+
         using LayeredDisk target = new ChainOpener(files.Roots.Locator).Open(staging.FinalPath, files.ChainOfTarget(spec));
         if (target.VirtualSize != task.Planned.VirtualSize)
         {
-            throw new ImageException(ImageErrorKind.NotFound, staging.DirectoryPath, "The finished target of this job is gone");
+            throw Gone(staging);
         }
     }
+
+    private static ImageException Gone(StagingArea staging) => new(ImageErrorKind.NotFound, staging.DirectoryPath, "The finished target of this job is gone");
 }

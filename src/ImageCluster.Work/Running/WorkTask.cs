@@ -14,6 +14,9 @@ public sealed record WorkTask(string JobId, StageKind Stage, JobSpec Spec, JobPl
     /// <summary>What <see cref="StageKind.Probe"/> found; null where nobody says so.</summary>
     public ProbeFindings? Probed { get; init; }
 
+    /// <summary>By what <see cref="StageKind.Finish"/> left a convert's target to be known (<see cref="Native.FileStamp.Mark"/>); empty where nobody says so.</summary>
+    public string FinishedFile { get; init; } = "";
+
     /// <summary>The plan of a step that has one.</summary>
     internal JobPlan Planned => Plan ?? throw new InvalidOperationException($"The step {Stage} was to be planned.");
 }

@@ -218,7 +218,7 @@ public class JobRecordTests
         Assert.Equal(_now + TimeSpan.FromSeconds(3), State.NextDeadline);
         _now += TimeSpan.FromSeconds(2);
         Accept(new RenewAssignment(Id, _now, 1, _now + TimeSpan.FromSeconds(4)));
-        Assert.Equal(_now + TimeSpan.FromSeconds(4), State.QuietFrom);
+        Assert.Equal(_now + TimeSpan.FromSeconds(4), State.NextDeadline);
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
 using ImageCluster.Work.Roots;
 using ImageCluster.Work.Running;
+using ImageCluster.Work.Targets;
 using ImageCluster.Work.Tests.Support;
 
 namespace ImageCluster.Work.Tests.Running;
@@ -215,6 +216,31 @@ public sealed class ConvertFaultTests : IDisposable
         Assert.Equal(JobOutcome.Failed, driver.Run().Outcome);
         Assert.Equal("somebody's", File.ReadAllText(_lab["out/sub/b.img"]));
         _lab.AssertClean();
+    }
+
+    [SkippableFact]
+    public void An_old_target_of_the_same_size_is_not_taken_for_the_one_that_somebody_removed()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "which file it is only Linux tells");
+        _lab.AddRaw("in/a.raw", 1 << 20);
+        Directory.CreateDirectory(_lab["out/sub"]);
+        File.WriteAllBytes(_lab["out/sub/b.img"], new byte[1 << 20]);
+        JobDriver driver = new(Spec("raw") with { Replace = true }, _lab.Roots)
+        {
+            Around = (runner, task, shard, scope) =>
+            {
+                if (task.Stage == StageKind.Install)
+                {
+                    new StagingArea(_lab["out/sub/b.img"], task.JobId).Remove();
+                }
+
+                return runner.Run(task, shard, scope);
+            },
+        };
+        JobEnd end = driver.Run();
+        Assert.Equal(JobOutcome.Failed, end.Outcome);
+        Assert.Contains("The finished target of this job is gone", end.Reason, StringComparison.Ordinal);
+        Assert.Equal(new byte[1 << 20], File.ReadAllBytes(_lab["out/sub/b.img"]));
     }
 
     [Fact]

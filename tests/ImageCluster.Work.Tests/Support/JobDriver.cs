@@ -106,7 +106,12 @@ internal sealed class JobDriver(JobSpec spec, IReadOnlyDictionary<string, string
                 TryDo(at => new StartShards(JobId, at, worker, 2, TimeSpan.FromHours(1), at + TimeSpan.FromHours(2)));
                 if (Job.LastAssignment > before)
                 {
-                    return (new WorkTask(JobId, Job.Stage, spec, Job.Plan, _layout) { Probed = spec is ConvertSpec || Job.Plan is null ? null : _findings }, Job.Assignments[Job.LastAssignment]);
+                    var task = new WorkTask(JobId, Job.Stage, spec, Job.Plan, _layout)
+                    {
+                        Probed = spec is ConvertSpec || Job.Plan is null ? null : _findings,
+                        FinishedFile = Job.FinishedFile,
+                    };
+                    return (task, Job.Assignments[Job.LastAssignment]);
                 }
 
                 Monitor.Wait(_gate, TimeSpan.FromSeconds(1));
