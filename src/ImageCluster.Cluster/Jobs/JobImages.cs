@@ -144,7 +144,7 @@ internal sealed class JobImages(string jobId, RecordKeepers keepers, ImageCluste
         var description = (ImageDescription)await AskAsync(new DescribeImage(target.Image)).ConfigureAwait(false);
         foreach (long assignment in description.OpenRooms)
         {
-            var close = new CloseRoom(target.Image, default, target.Token, assignment, ImmutableSortedDictionary<int, long>.Empty, null);
+            var close = new CloseRoom(target.Image, default, target.Token, assignment, ImmutableSortedDictionary<int, long>.Empty);
             if (await DoAsync(close).ConfigureAwait(false) is { } refusal)
             {
                 return refusal;

@@ -269,7 +269,7 @@ public sealed class WorkerActor : ReceiveActor, IWithTimers
     {
         if (task.RoomOf is { } target && scope.Room is { } room)
         {
-            _images.Tell(new CloseRoom(target, default, task.TargetToken, task.Assignment, room.CleanFrom, null));
+            _images.Tell(new CloseRoom(target, default, task.TargetToken, task.Assignment, room.CleanFrom));
         }
     }
 

@@ -84,14 +84,8 @@ internal static class ImageCommandContracts
     {
         var message = new P.CloseRoom { Image = ToMessage(c.Image), At = c.At.UnixMilliseconds, Token = c.Token, Assignment = c.Assignment };
         message.CleanFrom.Add(c.CleanFrom.ToDictionary(pair => pair.Key, pair => (ulong)pair.Value));
-        if (c.QuietFrom is { } quiet)
-        {
-            message.QuietFrom = quiet.UnixMilliseconds;
-        }
-
         return message;
     }
 
-    private static CloseRoom CloseRoom(P.CloseRoom m) => new(ToDomain(m.Image), ToInstant(m.At), m.Token, m.Assignment,
-        ToCleanFrom(m.CleanFrom), m.HasQuietFrom ? ToInstant(m.QuietFrom) : null);
+    private static CloseRoom CloseRoom(P.CloseRoom m) => new(ToDomain(m.Image), ToInstant(m.At), m.Token, m.Assignment, ToCleanFrom(m.CleanFrom));
 }

@@ -29,8 +29,5 @@ public sealed record FillState
 
     public RangeSet Published { get; init; } = RangeSet.Empty;
 
-    /// <summary>From this time on no lost attempt writes to the target any more; default where none was lost.</summary>
-    public Instant QuietFrom { get; init; }
-
     public bool AllPublished => Published.Count == Layout.Shards;
 }

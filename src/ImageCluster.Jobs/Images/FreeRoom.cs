@@ -4,8 +4,7 @@ namespace ImageCluster.Jobs.Images;
 /// <param name="Start">Host offset.</param>
 /// <param name="Length">1 or more.</param>
 /// <param name="Dirty">It may have been written to.</param>
-/// <param name="FreeFrom">Until then a lost attempt may still be writing there; default where there is none.</param>
-public sealed record FreeRoom(long Start, long Length, bool Dirty, Instant FreeFrom)
+public sealed record FreeRoom(long Start, long Length, bool Dirty)
 {
     public long End => Start + Length;
 }

@@ -63,17 +63,14 @@ public sealed record PublishShards(ImageName Image, Instant At, long Token, long
 
 /// <summary>
 /// Ends an assignment's room: what published shards do not occupy can be handed out again. To be sent after the last of its shards is
-/// published.
+/// published, and when its worker has stopped or has been lost for so long that nothing of it writes any more.
 /// </summary>
 /// <param name="CleanFrom">
 /// For requests by number: the host offset from which nothing of the room was written, as the worker said when it ended by itself. What is
 /// not named counts as written to.
 /// </param>
-/// <param name="QuietFrom">
-/// Where the assignment's worker was lost: its deadline, from which on it writes no more. Null where it has ended by itself.
-/// </param>
-public sealed record CloseRoom(ImageName Image, Instant At, long Token, long Assignment, ImmutableSortedDictionary<int, long> CleanFrom,
-    Instant? QuietFrom) : ImageCommand(Image, At);
+public sealed record CloseRoom(ImageName Image, Instant At, long Token, long Assignment, ImmutableSortedDictionary<int, long> CleanFrom)
+    : ImageCommand(Image, At);
 
 /// <summary>Says that the target's file is whole. Every shard must be published and every room closed.</summary>
 public sealed record FinishTarget(ImageName Image, Instant At, long Token, string Digest) : ImageCommand(Image, At);

@@ -38,6 +38,7 @@ public sealed record ShardsPublished(long Assignment, ImmutableList<PublishedSha
 /// <summary>A shard and the ranges of the file that it occupies, in host order.</summary>
 public sealed record PublishedShard(long Shard, ImmutableList<RoomExtent> Rooms);
 
+/// <param name="QuietFrom">Was never set, and is not looked at: room is closed when nobody writes to it any more.</param>
 public sealed record RoomClosed(long Assignment, ImmutableSortedDictionary<int, long> CleanFrom, Instant? QuietFrom) : ImageEvent;
 
 public sealed record TargetFinished(string Digest, Instant At) : ImageEvent;

@@ -46,33 +46,12 @@ internal static class ImageFilling
     }
 
     /// <summary>Why the fill's lease must not be given back yet, or null.</summary>
-    public static Refusal? NotQuiet(ImageState state, Instant at)
+    public static Refusal? NotQuiet(ImageState state)
     {
-        if (state.Fill is not { } fill)
-        {
-            return null;
-        }
-
-        if (!fill.Open.IsEmpty)
-        {
-            return new Refusal(RefusalKind.NotQuiet, $"{state.Name}: assignment {fill.Open.Keys.First()} has not closed its room");
-        }
-
-        return fill.QuietFrom > at
-            ? new Refusal(RefusalKind.NotQuiet, $"{state.Name}: a lost attempt may still be writing until {fill.QuietFrom}")
+        return state.Fill is { Open.IsEmpty: false } fill
+            ? new Refusal(RefusalKind.NotQuiet, $"{state.Name}: assignment {fill.Open.Keys.First()} has not closed its room")
             : null;
     }
-
-    /// <summary>
-    /// After a restart of the record's keeper nobody knows whether its clock went on evenly: what lost attempts may write to waits for a
-    /// full lease from then on.
-    /// </summary>
-    public static FillState Restarted(FillState fill, Instant quiet) => fill with
-    {
-        QuietFrom = fill.QuietFrom == default ? default : quiet,
-        Free = fill.Free.ToImmutableSortedDictionary(pair => pair.Key,
-            pair => pair.Value.FreeFrom == default ? pair.Value : pair.Value with { FreeFrom = quiet }),
-    };
 
     private static Decision<ImageEvent> Start(ImageState state, StartFill start)
     {
@@ -141,7 +120,7 @@ internal static class ImageFilling
         Int128 wanted = RoundUp(grant.Wanted, fill.Layout.RoomAlignment);
         foreach (FreeRoom free in fill.Free.Values)
         {
-            if (free.FreeFrom <= grant.At && free.Length >= grant.AtLeast)
+            if (free.Length >= grant.AtLeast)
             {
                 return new RoomGrant(grant.Request, free.Start, (long)Int128.Min(free.Length, wanted), free.Dirty);
             }
@@ -206,7 +185,7 @@ internal static class ImageFilling
         // Also for an assignment that asked for no room: from now on it gets none.
         return ImageRecord.Accept(fill!.Closed.Contains(close.Assignment) || close.Assignment < 0
             ? []
-            : [new RoomClosed(close.Assignment, close.CleanFrom, close.QuietFrom)]);
+            : [new RoomClosed(close.Assignment, close.CleanFrom, null)]);
     }
 
     private static Decision<ImageEvent> Finish(ImageState state, FinishTarget finish)
@@ -229,7 +208,7 @@ internal static class ImageFilling
                 $"{finish.Image}: {fill.Layout.Shards - fill.Published.Count:#,0} of {fill.Layout.Shards:#,0} shards are not published");
         }
 
-        return NotQuiet(state, finish.At) is { } notQuiet
+        return NotQuiet(state) is { } notQuiet
             ? Refuse(notQuiet)
             : ImageRecord.Accept([new TargetFinished(finish.Digest, finish.At)]);
     }
@@ -249,7 +228,7 @@ internal static class ImageFilling
         }
 
         return state.Fill is null ? ImageRecord.Accept([])
-            : NotQuiet(state, abandon.At) is { } notQuiet ? Refuse(notQuiet)
+            : NotQuiet(state) is { } notQuiet ? Refuse(notQuiet)
             : ImageRecord.Accept([new FillAbandoned(abandon.At)]);
     }
 
@@ -262,7 +241,7 @@ internal static class ImageFilling
         foreach (FreeRoom source in fill.Free.Values.Where(source => source.Start < room.End && source.End > room.Start))
         {
             RangeSet rest = RangeSet.Of(source.Start, source.End).Remove(room.Start, room.End);
-            free = Add(free.Remove(source.Start), rest, source.Dirty, source.FreeFrom);
+            free = Add(free.Remove(source.Start), rest, source.Dirty);
         }
 
         return fill with
@@ -294,13 +273,11 @@ internal static class ImageFilling
             set.Remove(used.Start / unit * unit, (long)Int128.Min(RoundUp(used.End, unit), long.MaxValue)));
         RangeSet written = open.Grants.Values.Aggregate(RangeSet.Empty, (set, grant) => set.Add(grant.Start, CleanFrom(closed, grant, unit)));
         RangeSet clean = free.Except(written);
-        Instant freeFrom = closed.QuietFrom ?? default;
         return fill with
         {
             Open = fill.Open.Remove(closed.Assignment),
             Closed = fill.Closed.Add(closed.Assignment),
-            Free = Add(Add(fill.Free, free.Except(clean), dirty: true, freeFrom), clean, dirty: false, freeFrom),
-            QuietFrom = Instant.Max(fill.QuietFrom, closed.QuietFrom ?? default),
+            Free = Add(Add(fill.Free, free.Except(clean), dirty: true), clean, dirty: false),
         };
     }
 
@@ -308,9 +285,8 @@ internal static class ImageFilling
         ? (long)Int128.Min(RoundUp(Math.Max(from, grant.Start), unit), grant.End)
         : grant.End;
 
-    private static ImmutableSortedDictionary<long, FreeRoom> Add(
-        ImmutableSortedDictionary<long, FreeRoom> free, RangeSet ranges, bool dirty, Instant freeFrom) =>
-        ranges.Aggregate(free, (rooms, range) => rooms.Add(range.Start, new FreeRoom(range.Start, range.Length, dirty, freeFrom)));
+    private static ImmutableSortedDictionary<long, FreeRoom> Add(ImmutableSortedDictionary<long, FreeRoom> free, RangeSet ranges, bool dirty) =>
+        ranges.Aggregate(free, (rooms, range) => rooms.Add(range.Start, new FreeRoom(range.Start, range.Length, dirty)));
 
     private static Refusal? Check(ImageState state, long token, Instant at, out Lease? lease)
     {

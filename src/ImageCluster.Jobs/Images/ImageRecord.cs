@@ -133,18 +133,8 @@ public static class ImageRecord
 
     private static Refusal? Unfinished(ImageState state, TakeUse take)
     {
-        if (state.Fill is not { } fill)
-        {
-            return null;
-        }
-
-        if (fill.QuietFrom > take.At)
-        {
-            return new Refusal(RefusalKind.NotQuiet, $"{take.Image}: writers of {fill.Holder} may be at work until {fill.QuietFrom}");
-        }
-
         // Filling anew or creating replaces the remains of a target; everything else would take them for an image.
-        return fill.Purpose != UsePurpose.Fill || take.Purpose is UsePurpose.Fill or UsePurpose.Create
+        return state.Fill is not { Purpose: UsePurpose.Fill } fill || take.Purpose is UsePurpose.Fill or UsePurpose.Create
             ? null
             : new Refusal(RefusalKind.Conflict, $"{take.Image} is a target that {fill.Holder} has not finished");
     }
@@ -174,7 +164,7 @@ public static class ImageRecord
                 : Refuse(RefusalKind.Stale, $"{end.Image}: lease {end.Token} was never granted");
         }
 
-        return UseRule.IsSharded(lease.Purpose) && ImageFilling.NotQuiet(state, end.At) is { } refusal
+        return UseRule.IsSharded(lease.Purpose) && ImageFilling.NotQuiet(state) is { } refusal
             ? new Decision<ImageEvent>(refusal)
             : Accept([new LeaseReleased(end.Token, end.At)]);
     }
@@ -256,15 +246,10 @@ public static class ImageRecord
         };
     }
 
-    private static ImageState Restarted(ImageState state, Instant at)
+    private static ImageState Restarted(ImageState state, Instant at) => state with
     {
-        TimeSpan longest = state.Leases.Values.Max(lease => lease.Duration);
-        return state with
-        {
-            Leases = state.Leases.ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value with { Deadline = at + pair.Value.Duration }),
-            Fill = state.Fill is null ? null : ImageFilling.Restarted(state.Fill, at + longest),
-        };
-    }
+        Leases = state.Leases.ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value with { Deadline = at + pair.Value.Duration }),
+    };
 
     private static ImmutableSortedDictionary<long, Lease> Change(ImageState state, long token, Func<Lease, Lease> change) =>
         state.Leases.SetItem(token, change(state.Leases[token]));

@@ -38,7 +38,7 @@ public class ImageRecordProperties
         /// <summary>Until when, in true time, the holder of a token believes that it may use the image.</summary>
         private readonly Dictionary<long, (Lease Lease, long Until)> _holders = [];
 
-        /// <summary>By assignment: until when its worker believes that it may write, the deadline that its job knows, and its rooms.</summary>
+        /// <summary>By assignment: until when its worker believes that it may write, and its rooms.</summary>
         private readonly Dictionary<long, Writer> _writers = [];
 
         private readonly List<(long Start, long End)> _published = [];
@@ -175,9 +175,7 @@ public class ImageRecordProperties
             Lease lease = State.Leases[token];
             Writer writer = _writers.GetValueOrDefault(assignment) ?? new Writer();
             bool isNew = writer.Rooms.TryAdd(request, room);
-            writer.Deadline = Instant.Max(writer.Deadline, lease.Deadline);
             writer.Until = Math.Max(writer.Until, _trueTime + (long)(lease.Deadline - Now).TotalMilliseconds);
-            writer.Duration = lease.Duration;
             _writers[assignment] = writer;
             Assert.Equal(writer.Rooms[request], room);
             if (!isNew)
@@ -239,6 +237,12 @@ public class ImageRecordProperties
         private void Close(long assignment, bool lost, int b)
         {
             Writer? writer = _writers.GetValueOrDefault(assignment);
+            if (lost && writer is { Stopped: false } && writer.Until > _trueTime)
+            {
+                // Its job waits until nothing of it writes any more.
+                return;
+            }
+
             var cleanFrom = ImmutableSortedDictionary<int, long>.Empty;
             foreach ((int request, RoomGrant room) in lost || writer is null ? [] : writer.Rooms)
             {
@@ -252,7 +256,7 @@ public class ImageRecordProperties
                 writer.Written = writer.Closed ? writer.Written : writer.Rooms.Values.Aggregate(writer.Written, (set, room) => set.Add(room.Start, room.End));
             }
 
-            if (Do(new CloseRoom(Image, Now, Token(b), assignment, cleanFrom, lost ? writer?.Deadline ?? Now : null)) && writer is not null && !writer.Closed)
+            if (Do(new CloseRoom(Image, Now, Token(b), assignment, cleanFrom)) && writer is not null && !writer.Closed)
             {
                 writer.Closed = true;
                 writer.Stopped = !lost;
@@ -283,11 +287,6 @@ public class ImageRecordProperties
             Journal.Crash();
             _clock += (jump % 5) switch { 0 => -40, 1 => 40, 2 => 1000, _ => 0 };
             Do(new RestartUses(Image, Now));
-            foreach (Writer writer in _writers.Values)
-            {
-                // The job restarts with its own record; its workers' deadlines are counted anew too.
-                writer.Deadline = Now + writer.Duration;
-            }
         }
 
         private void Dependent(int b)
@@ -319,10 +318,6 @@ public class ImageRecordProperties
             public Dictionary<int, RoomGrant> Rooms { get; } = [];
 
             public RangeSet Written { get; set; } = RangeSet.Empty;
-
-            public Instant Deadline { get; set; }
-
-            public TimeSpan Duration { get; set; } = TimeSpan.FromMilliseconds(1);
 
             public long Until { get; set; }
 

@@ -180,12 +180,12 @@ public class ImageRecordTests
         Refuse(RefusalKind.NotQuiet, new EndUse(Image, _now, token));
 
         // 600 bytes are used, and the worker wrote up to 700 more: the rest of the room is free in whole units.
-        Accept(Close(token, 7, null, (0, 1700)));
+        Accept(Close(token, 7, (0, 1700)));
         Assert.Equal((2048 - 256, 256, false), Room(token, 8, 1, 4096, 256));
         Assert.Equal((2304, 512, false), Room(token, 8, 2, 512, 512));
         Refuse(RefusalKind.Stale, new GrantRoom(Image, _now, token, 7, 5, 100, 100));
         Refuse(RefusalKind.Stale, Publish(token, 7, 5 % 2) with { Manifests = [new ShardManifest(0, [], [], 0), new ShardManifest(1, [], [], 0)], Token = 99 });
-        Accept(Close(token, 8, null));
+        Accept(Close(token, 8));
         Accept(new FinishTarget(Image, _now, token, "sha256t:x"));
         Accept(new FinishTarget(Image, _now, token, "sha256t:x"));
         Accept(new EndUse(Image, _now, token));
@@ -194,38 +194,28 @@ public class ImageRecordTests
     }
 
     [Fact]
-    public void Room_of_a_lost_attempt_comes_back_dirty_after_its_deadline()
+    public void Room_of_a_lost_attempt_comes_back_dirty()
     {
         long token = StartFilling("job-1", 2);
         Room(token, 7, 0, 512, 512);
-        Instant quiet = _now + TimeSpan.FromSeconds(20);
-        Accept(Close(token, 7, quiet));
         Assert.Equal((1536, 512, false), Room(token, 8, 0, 512, 512));
+        Accept(Close(token, 7));
         Accept(Publish(token, 8, 0));
         Accept(Publish(token, 8, 1));
-        Accept(Close(token, 8, null, (0, 1536)));
-        Refuse(RefusalKind.NotQuiet, new FinishTarget(Image, _now, token, ""));
-        Refuse(RefusalKind.NotQuiet, new AbandonFill(Image, _now, token));
-        _now = quiet;
+        Accept(Close(token, 8, (0, 1536)));
         Assert.Equal((1024, 512, true), Room(token, 9, 0, 512, 512));
         Assert.Equal((1536, 512, false), Room(token, 9, 1, 512, 512));
+        Refuse(RefusalKind.NotQuiet, new AbandonFill(Image, _now, token));
     }
 
     [Fact]
-    public void After_a_restart_lost_attempts_are_waited_for_by_the_new_clock()
+    public void After_a_restart_leases_last_by_the_new_clock()
     {
         long token = StartFilling("job-1", 1);
-        Room(token, 7, 0, 512, 512);
-        Accept(Close(token, 7, _now + TimeSpan.FromSeconds(20)));
         _journal.Crash();
         _now += TimeSpan.FromHours(1);
         Accept(new RestartUses(Image, _now));
         Assert.Equal(_now + Minute, State.Leases[token].Deadline);
-        Assert.Equal((1536, 512, false), Room(token, 8, 0, 512, 512));
-        _now += TimeSpan.FromSeconds(59);
-        Accept(new RenewUse(Image, _now, token));
-        _now += TimeSpan.FromSeconds(1);
-        Assert.Equal((1024, 512, true), Room(token, 9, 0, 512, 512));
     }
 
     [Fact]
@@ -255,7 +245,7 @@ public class ImageRecordTests
         Accept(new StartFill(Image, _now, lease.Token, Layout(1)));
         Room(lease.Token, 1, 0, 512, 512);
         Accept(Publish(lease.Token, 1, 0, (1024, 512)));
-        Accept(Close(lease.Token, 1, null));
+        Accept(Close(lease.Token, 1));
         Accept(new EndUse(Image, _now, lease.Token));
         Accept(new EndUse(Image, _now, Granted("job-2", UsePurpose.Read).Token));
         lease = Granted("job-1", UsePurpose.Commit);
@@ -353,7 +343,7 @@ public class ImageRecordTests
             Do(Publish(1, 7, i, (1024 + i * 512L, i % 2 == 0 ? 512 : 100)));
         }
 
-        Do(new CloseRoom(Image, _now, 1, 7, ImmutableSortedDictionary<int, long>.Empty, null));
+        Do(new CloseRoom(Image, _now, 1, 7, ImmutableSortedDictionary<int, long>.Empty));
         Assert.Equal(Rooms / 2, state.Fill!.Free.Count);
         Do(new FinishTarget(Image, _now, 1, ""));
     }
@@ -385,8 +375,8 @@ public class ImageRecordTests
     private PublishShards Publish(long token, long assignment, long shard, params (long Start, long Length)[] rooms) =>
         new(Image, _now, token, assignment, [new ShardManifest(shard, [], [.. rooms.Select(room => new RoomExtent(room.Start, room.Length))], 0)]);
 
-    private CloseRoom Close(long token, long assignment, Instant? quiet, params (int Request, long From)[] clean) =>
-        new(Image, _now, token, assignment, clean.ToImmutableSortedDictionary(pair => pair.Request, pair => pair.From), quiet);
+    private CloseRoom Close(long token, long assignment, params (int Request, long From)[] clean) =>
+        new(Image, _now, token, assignment, clean.ToImmutableSortedDictionary(pair => pair.Request, pair => pair.From));
 
     private void Accept(ImageCommand command) => Assert.Null(_journal.Take(ImageRecord.Decide(State, command)));
 

@@ -46,7 +46,7 @@ internal sealed class ImageKeeper
             // Who is late finds all closed and the target finished.
             if (State.Fill is not null)
             {
-                Do(at => new CloseRoom(_image, at, _token, assignment, cleanFrom ?? ImmutableSortedDictionary<int, long>.Empty, cleanFrom is null ? at : null));
+                Do(at => new CloseRoom(_image, at, _token, assignment, cleanFrom ?? ImmutableSortedDictionary<int, long>.Empty));
             }
         }
     }

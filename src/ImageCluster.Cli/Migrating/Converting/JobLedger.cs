@@ -164,7 +164,7 @@ internal sealed class JobLedger
     {
         foreach (long assignment in batch.State.Image(_target.ToString()).Fill?.Open.Keys ?? [])
         {
-            batch.Do(new CloseRoom(_target, batch.Now, token, assignment, ImmutableSortedDictionary<int, long>.Empty, null));
+            batch.Do(new CloseRoom(_target, batch.Now, token, assignment, ImmutableSortedDictionary<int, long>.Empty));
         }
     }
 
