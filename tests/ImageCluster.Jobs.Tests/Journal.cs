@@ -12,6 +12,7 @@ internal sealed class Journal<TState, TEvent>
     private readonly List<(string Manifest, byte[] Bytes)> _stored = [];
     private readonly TState _initial;
     private readonly Func<TState, TEvent, TState> _apply;
+    private (string Manifest, byte[] Bytes, int Events)? _snapshot;
 
     public Journal(TState initial, Func<TState, TEvent, TState> apply)
     {
@@ -38,11 +39,23 @@ internal sealed class Journal<TState, TEvent>
         return decision.Refusal;
     }
 
-    /// <summary>The keeper is killed: what it had in memory must be what the journal gives.</summary>
+    /// <summary>The state is stored whole, in the place of all events before.</summary>
+    public void Shorten() => _snapshot = (StateCodec.ManifestOf(State), StateCodec.Encode(State), _stored.Count);
+
+    /// <summary>The keeper is killed: what it had in memory must be what the journal gives, all of it and what is left where it was shortened.</summary>
     public void Crash()
     {
-        TState replayed = _stored.Aggregate(_initial, (state, stored) => _apply(state, EventCodec.Decode<TEvent>(stored.Manifest, stored.Bytes)));
+        TState replayed = Replay(_initial, 0);
         Assert.Equal(StateText.Of(State), StateText.Of(replayed));
+        if (_snapshot is { } snapshot)
+        {
+            replayed = Replay((TState)StateCodec.Decode(snapshot.Manifest, snapshot.Bytes), snapshot.Events);
+            Assert.Equal(StateText.Of(State), StateText.Of(replayed));
+        }
+
         State = replayed;
     }
+
+    private TState Replay(TState from, int first) =>
+        _stored.Skip(first).Aggregate(from, (state, stored) => _apply(state, EventCodec.Decode<TEvent>(stored.Manifest, stored.Bytes)));
 }

@@ -37,8 +37,8 @@ public sealed class DirectoryActor : RecordActor
         : base("directory", JournalId, time)
     {
         (_settings, _keepers) = (settings, keepers);
-        Recover<NoteJob>(Stored);
-        Recover<NoteMigration>(Stored);
+        Replay<NoteJob>(Stored);
+        Replay<NoteMigration>(Stored);
         Command<NoteJob>(Note);
         Command<NoteMigration>(Note);
         Command<ListJobs>(list => Sender.Tell(_entries.List(list)));

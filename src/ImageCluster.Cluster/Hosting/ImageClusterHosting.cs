@@ -45,6 +45,11 @@ public static class ImageClusterHosting
         .WithContractSerializer()
         .AddHocon(
             $$"""
+            # A store of snapshots that failed is looked at again as soon as the journal is.
+            akka.persistence.snapshot-store-plugin-fallback.circuit-breaker {
+              max-failures = 10
+              reset-timeout = 30s
+            }
             akka.cluster.sharding {
               entity-restart-backoff = {{(long)settings.RestartAfter.TotalMilliseconds}}ms
               event-sourced-remember-entities-store.max-updates-per-write = 100

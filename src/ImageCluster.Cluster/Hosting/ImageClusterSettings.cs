@@ -17,6 +17,11 @@ public sealed record ImageClusterSettings
     /// <summary>A record that nothing hangs on leaves memory after so long without a message.</summary>
     public TimeSpan IdleAfter { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>
+    /// An image's state is stored whole after so many events, 1 or more: no more are read after a restart, and about twice as many are kept.
+    /// </summary>
+    public int SnapshotEvery { get; init; } = 500;
+
     /// <summary>Jobs and migrations that ended so long ago are forgotten; null: never.</summary>
     public TimeSpan? Retention { get; init; } = TimeSpan.FromDays(90);
 

@@ -14,16 +14,16 @@ namespace ImageCluster.Cluster.Images;
 /// on, since nobody knows how long the actor was away.
 /// </para>
 /// </summary>
-public sealed class ImageActor : RecordActor
+public sealed class ImageActor : LastingRecordActor
 {
     private ImageState _state = ImageState.New;
     private Instant? _armedFor;
 
     /// <param name="key">The image's <see cref="ImageName.Key"/>, which is the entity's id.</param>
     public ImageActor(string key, ImageClusterSettings settings, TimeProvider time)
-        : base("image", PersistenceIdOf(key), time)
+        : base("image", PersistenceIdOf(key), time, settings.SnapshotEvery)
     {
-        Recover<ImageEvent>(e => _state = ImageRecord.Apply(_state, e));
+        Replay<ImageEvent>(e => _state = ImageRecord.Apply(_state, e));
         Command<ImageCommand>(Carry);
         Command<DescribeImage>(query => Sender.Tell(Describe(query.Image)));
         Command<Deadline>(_ => Expire());
@@ -32,6 +32,8 @@ public sealed class ImageActor : RecordActor
 
     // An image that somebody holds stays in memory, where its deadlines are looked after.
     protected override bool MayRest => _state.IsIdle || WhyUnreadable is not null;
+
+    protected override object State => _state;
 
     public static string PersistenceIdOf(string key) => $"image-{key}";
 
@@ -42,6 +44,8 @@ public sealed class ImageActor : RecordActor
             Store(ImageRecord.Decide(_state, new RestartUses(name, Clock.Now)).Events, Arm);
         }
     }
+
+    protected override void Restore(object state) => _state = (ImageState)state;
 
     protected override object? RefusalOf(object message, string reason) =>
         ((message as ImageCommand)?.Image ?? (message as DescribeImage)?.Image) is { } image
@@ -72,7 +76,11 @@ public sealed class ImageActor : RecordActor
         });
     }
 
-    private void Store(IReadOnlyList<ImageEvent> events, Action stored) => Store(events, e => _state = ImageRecord.Apply(_state, e), stored);
+    private void Store(IReadOnlyList<ImageEvent> events, Action stored) => Store(events, e => _state = ImageRecord.Apply(_state, e), () =>
+    {
+        stored();
+        ShortenIfLong();
+    });
 
     private ImageReply Answer(ImageCommand command) => command switch
     {

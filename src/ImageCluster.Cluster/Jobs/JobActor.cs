@@ -54,7 +54,7 @@ public sealed partial class JobActor : RecordActor
         _leases = new JobLeases(settings.LeaseDuration);
         _voice = new JobVoice(keepers);
         _offeredSince = Clock.Now;
-        Recover<JobEvent>(e => _state = JobRecord.Apply(_state, e));
+        Replay<JobEvent>(e => _state = JobRecord.Apply(_state, e));
         Command<object>(AnswerForgotten, _ => IsBeingForgotten);
         Command<ForgetJob>(Forget);
         Command<SubmitJob>(RefuseAgain, _ => WasForgotten);

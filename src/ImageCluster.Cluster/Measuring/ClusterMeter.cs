@@ -36,7 +36,7 @@ public static class ClusterMeter
         "leases_lost_total", "leases", "Leases that were lost: of=assignment where this worker had to stop in the middle of a task, of=image where a job of this coordinator lost an image.");
 
     private static readonly Counter<long> Journal = Meter.CreateCounter<long>(
-        "journal_failures_total", "failures", "Times that a record of this coordinator could not be read from the journal, written to it, or deleted from it.");
+        "journal_failures_total", "failures", "Times that a record of this coordinator could not be read from the journal, written to it, or deleted from it, or its snapshot not stored.");
 
     /// <summary>A job came to a state, or left one.</summary>
     internal static void CountJob(string state, int by) => Jobs.Add(by, Tag("state", state));
@@ -58,7 +58,7 @@ public static class ClusterMeter
     internal static void ImageLost() => Lost.Add(1, Tag("of", "image"));
 
     /// <param name="record">"image", "job", "migration" or "directory".</param>
-    /// <param name="what">"read", "write" or "delete".</param>
+    /// <param name="what">"read", "write", "delete" or "snapshot".</param>
     internal static void JournalFailed(string record, string what) => Journal.Add(1, Tag("record", record), Tag("what", what));
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);

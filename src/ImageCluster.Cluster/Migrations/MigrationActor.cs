@@ -35,7 +35,7 @@ public sealed partial class MigrationActor : RecordActor
         : base("migration", PersistenceIdOf(migrationId), time)
     {
         (_id, _settings, _keepers) = (migrationId, settings, keepers);
-        Recover<MigrationEvent>(e => _state = MigrationRecord.Apply(_state, e));
+        Replay<MigrationEvent>(e => _state = MigrationRecord.Apply(_state, e));
         Command<object>(AnswerForgotten, _ => _forgetters.Count > 0);
         Command<ForgetMigration>(Forget);
         Command<SubmitMigration>(RefuseAgain, _ => WasForgotten);

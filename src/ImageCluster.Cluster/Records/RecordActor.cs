@@ -22,7 +22,7 @@ public abstract class RecordActor : ReceivePersistentActor, IWithTimers
     protected RecordActor(string sort, string persistenceId, TimeProvider time)
     {
         (_sort, PersistenceId, Clock) = (sort, persistenceId, new RecordClock(time));
-        Recover<Unreadable>(e => WhyUnreadable ??= e.Reason);
+        Recover<Unreadable>(CannotRead);
         Recover<RecoveryCompleted>(_ => Recovered());
         Command<StopRecord>(_ => Context.Stop(Self));
         Command<ReceiveTimeout>(_ =>
@@ -45,7 +45,7 @@ public abstract class RecordActor : ReceivePersistentActor, IWithTimers
 
     public sealed override string PersistenceId { get; }
 
-    // There are no snapshots: nobody needs to look for one.
+    // Where there are no snapshots nobody needs to look for one.
     public override Recovery Recovery { get; } = new(SnapshotSelectionCriteria.None);
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -60,6 +60,15 @@ public abstract class RecordActor : ReceivePersistentActor, IWithTimers
 
     /// <summary>True where what cannot be read says nothing of the rest.</summary>
     protected virtual bool DoesWithout => false;
+
+    /// <summary>What the events of the journal do, up to one that cannot be read: what comes behind it may build on it.</summary>
+    protected void Replay<TEvent>(Action<TEvent> apply) => Recover<TEvent>(e =>
+    {
+        if (WhyUnreadable is null || DoesWithout)
+        {
+            apply(e);
+        }
+    });
 
     /// <summary>All events were applied, or could not be.</summary>
     protected abstract void Recovered();
@@ -86,6 +95,8 @@ public abstract class RecordActor : ReceivePersistentActor, IWithTimers
         CountFailure("write");
         base.OnPersistRejected(cause, @event, sequenceNr);
     }
+
+    private protected void CannotRead(Unreadable what) => WhyUnreadable ??= what.Reason;
 
     protected void CountFailure(string what) => ClusterMeter.JournalFailed(_sort, what);
 

@@ -13,7 +13,7 @@ using ImageCluster.Jobs.Migrations;
 namespace ImageCluster.Cluster.Serialization;
 
 /// <summary>
-/// The one serializer of what actors store and send: events, commands and the cluster's own messages, as protobuf under the versioned
+/// The one serializer of what actors store and send: events, states, commands and the cluster's own messages, as protobuf under the versioned
 /// manifests of their contracts. What it does not know comes out as <see cref="Unreadable"/>, with a line that says so, whatever the bytes are.
 /// </summary>
 public sealed class ContractSerializer : SerializerWithStringManifest
@@ -27,7 +27,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
     private static readonly ContractTable Messages = new("message", [.. ImageMessageContracts.All, .. WorkMessageContracts.All, .. RecordMessageContracts.All]);
 
     // By kind (a manifest without its version), so that a newer version of a known kind is reported as such.
-    private static readonly FrozenDictionary<string, ContractTable> ByKind = new[] { EventCodec.Table, CommandCodec.Table, Messages }
+    private static readonly FrozenDictionary<string, ContractTable> ByKind = new[] { EventCodec.Table, StateCodec.Table, CommandCodec.Table, Messages }
         .SelectMany(table => table.All.Select(contract => (Kind: KindOf(contract.Manifest), Table: table)))
         .DistinctBy(entry => entry.Kind)
         .ToFrozenDictionary(entry => entry.Kind, entry => entry.Table, StringComparer.Ordinal);
@@ -40,7 +40,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
     /// <summary>The types that it is bound to, with all that derive from them.</summary>
     public static IReadOnlyList<Type> BoundTypes { get; } =
     [
-        typeof(ImageEvent), typeof(JobEvent), typeof(MigrationEvent), typeof(ImageCommand), typeof(JobCommand), typeof(MigrationCommand),
+        typeof(ImageEvent), typeof(JobEvent), typeof(MigrationEvent), typeof(ImageState), typeof(ImageCommand), typeof(JobCommand), typeof(MigrationCommand),
         typeof(Refusal), typeof(ImageReply), typeof(DescribeImage),
         typeof(JobReply), typeof(WorkWanted), typeof(WorkOffered), typeof(GiveWork), typeof(ShardTask), typeof(AbandonTask),
         typeof(ListCopied), typeof(ReserveBytes), typeof(BytesReserved),
@@ -53,7 +53,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
 
     /// <summary>Every manifest, for tests and documents.</summary>
     internal static IEnumerable<string> Manifests =>
-        [.. EventCodec.Table.All.Concat(CommandCodec.Table.All).Concat(Messages.All).Select(contract => contract.Manifest)];
+        [.. EventCodec.Table.All.Concat(StateCodec.Table.All).Concat(CommandCodec.Table.All).Concat(Messages.All).Select(contract => contract.Manifest)];
 
     public override string Manifest(object o) => Do(() => TableOf(o).ManifestOf(o));
 
@@ -75,6 +75,7 @@ public sealed class ContractSerializer : SerializerWithStringManifest
 
     private static ContractTable TableOf(object value) =>
         EventCodec.IsEvent(value) ? EventCodec.Table
+        : StateCodec.IsState(value) ? StateCodec.Table
         : CommandCodec.IsCommand(value) ? CommandCodec.Table
         : Messages;
 

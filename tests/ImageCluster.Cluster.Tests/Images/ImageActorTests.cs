@@ -51,6 +51,18 @@ public sealed class ImageActorTests(ITestOutputHelper output) : ActorTest(output
     }
 
     [Fact]
+    public async Task What_comes_behind_an_event_that_cannot_be_read_builds_on_it_and_is_left_alone()
+    {
+        string id = ImageActor.PersistenceIdOf(Image.Key);
+        await WriteNewerAsync(id, new LeaseGranted(1, "a", UsePurpose.Fill, "", default, TimeSpan.FromSeconds(60)));
+        IActorRef writer = Sys.ActorOf(Props.Create(() => new EventWriter(id)));
+        await writer.Ask<object>(new LeaseRenewed(1, default), Soon);
+        await writer.GracefulStop(Soon);
+        Refusal refusal = (await Ask<ImageRefused>(Start(Image), new DescribeImage(Image))).Refusal;
+        Assert.Contains("image.lease-granted.v99", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_journal_that_fails_costs_the_answer_but_no_state_and_the_next_message_finds_it_as_it_was()
     {
         IActorRef actor = Start(Image);

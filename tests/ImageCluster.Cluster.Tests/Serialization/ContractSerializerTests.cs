@@ -23,6 +23,7 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
     private static IReadOnlyList<object> All { get; } =
     [
         .. Samples.Events,
+        .. Samples.States,
         .. Samples.Commands,
         new Refusal(RefusalKind.InUse, "in use"),
         new DescribeImage(A),
@@ -40,7 +41,7 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
         new BytesReserved("m1/kvm", 1L << 32, TimeSpan.FromMicroseconds(1234)),
         new GiveWork("j", "w/1", 8) { Share = 64 },
         new ShardTask("j", 5, StageKind.Copy, RangeSet.Of(2, 4), Samples.Events.OfType<JobSubmitted>().First().Spec,
-            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { Rates = [new TaskRate("m1", 9, 1), new TaskRate("m1/kvm", 1L << 40, 2)], Probed = "probe.v1:", Target = A },
+            Samples.Events.OfType<JobPlanned>().First().Plan, new FillLayout { Shards = 3, RoomStart = 4096, RoomAlignment = 64 }, 6) { Rates = [new TaskRate("m1", 9, 1), new TaskRate("m1/kvm", 1L << 40, 2)], Probed = "probe.v1:", Target = A, FinishedFile = "1f" },
         new ShardTask("j", 5, StageKind.Probe, RangeSet.Of(0, 1), Samples.Events.OfType<JobSubmitted>().First().Spec, null, null, 0),
         new ListCopied("j", 5),
         new CopiedShards("j", [new ShardManifest(5, [0, 1 << 16], [new RoomExtent(1 << 16, 1 << 20)], 1 << 19)], 6),
@@ -161,6 +162,7 @@ public sealed class ContractSerializerTests(ITestOutputHelper output) : ActorTes
 
     [Theory]
     [InlineData("image.lease-granted.v2", "the event 'image.lease-granted.v2', only image.lease-granted.v1: it was written by a newer version")]
+    [InlineData("image.state.v2", "the state 'image.state.v2', only image.state.v1: it was written by a newer version")]
     [InlineData("image.done.v9", "the message 'image.done.v9', only image.done.v1")]
     [InlineData("job.nothing.v1", "this program does not know the message 'job.nothing.v1'")]
     [InlineData("", "this program does not know the message ''")]

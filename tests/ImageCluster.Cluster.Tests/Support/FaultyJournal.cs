@@ -17,6 +17,7 @@ public sealed class FaultyJournal : ReceiveActor
           class = "ImageCluster.Cluster.Tests.Support.FaultyJournal, ImageCluster.Cluster.Tests"
           plugin-dispatcher = "akka.actor.default-dispatcher"
         }
+        {{FaultySnapshots.Config}}
         """;
 
     private readonly IActorRef _store = Persistence.Instance.Apply(Context.System).JournalFor("akka.persistence.journal.inmem");
@@ -27,6 +28,17 @@ public sealed class FaultyJournal : ReceiveActor
     {
         Receive<Switch>(Enter);
         Receive<WriteMessages>(Write);
+        Receive<DeleteMessagesTo>(delete =>
+        {
+            if (_mode == Mode.Fail)
+            {
+                delete.PersistentActor.Tell(new DeleteMessagesFailure(new IOException("the journal is down"), delete.ToSequenceNr));
+            }
+            else
+            {
+                _store.Forward(delete);
+            }
+        });
         ReceiveAny(message => _store.Forward(message));
     }
 
@@ -48,6 +60,14 @@ public sealed class FaultyJournal : ReceiveActor
     /// <summary>Returns when the journal of the system is in that mode.</summary>
     public static Task Set(ActorSystem system, Mode mode) =>
         Persistence.Instance.Apply(system).JournalFor(PluginId).Ask<Switch>(new Switch(mode), TimeSpan.FromSeconds(10));
+
+    /// <summary>As <see cref="Set"/>, for the snapshots.</summary>
+    public static Task SetSnapshots(ActorSystem system, Mode mode) =>
+        Persistence.Instance.Apply(system).SnapshotStoreFor(FaultySnapshots.PluginId).Ask<Switch>(new Switch(mode), TimeSpan.FromSeconds(10));
+
+    /// <summary>How many snapshots there are of a record.</summary>
+    public static async Task<int> CountSnapshots(ActorSystem system, string persistenceId) =>
+        (await Persistence.Instance.Apply(system).SnapshotStoreFor(FaultySnapshots.PluginId).Ask<Count>(new Count(persistenceId, 0), TimeSpan.FromSeconds(10))).Snapshots;
 
     private void Enter(Switch to)
     {
@@ -90,7 +110,9 @@ public sealed class FaultyJournal : ReceiveActor
         ? new AtomicWrite(Events(write).Select(e => e.WithPayload(AsRead(e.Payload, version))).ToImmutableList())
         : envelope;
 
-    private sealed record Switch(Mode Mode) : INoSerializationVerificationNeeded;
+    internal sealed record Switch(Mode Mode) : INoSerializationVerificationNeeded;
+
+    internal sealed record Count(string PersistenceId, int Snapshots) : INoSerializationVerificationNeeded;
 
     private static object AsRead(object payload, string version)
     {

@@ -14,6 +14,7 @@ public class ContractTests
     public void Every_event_and_command_survives_the_way_to_bytes_and_back()
     {
         Assert.All(Samples.Events, sample => AssertSame(sample, EventCodec.Decode(EventCodec.ManifestOf(sample), EventCodec.Encode(sample))));
+        Assert.All(Samples.States, sample => AssertSame(sample, StateCodec.Decode(StateCodec.ManifestOf(sample), StateCodec.Encode(sample))));
         Assert.All(Samples.Commands, sample => AssertSame(sample, CommandCodec.Decode(CommandCodec.ManifestOf(sample), CommandCodec.Encode(sample))));
     }
 
@@ -22,24 +23,31 @@ public class ContractTests
     {
         Type[] types = [.. typeof(ImageEvent).Assembly.GetTypes().Where(type => !type.IsAbstract)];
         AssertCovered(types, EventCodec.Table, Samples.Events, typeof(ImageEvent), typeof(JobEvent), typeof(Jobs.Migrations.MigrationEvent));
+        AssertCovered(types, StateCodec.Table, Samples.States, typeof(ImageState));
         AssertCovered(types, CommandCodec.Table, Samples.Commands, typeof(ImageCommand), typeof(JobCommand), typeof(Jobs.Migrations.MigrationCommand), typeof(Refusal));
     }
 
     /// <summary>
-    /// Each file holds the bytes of one version of one event as they were written once, a sample a line. They must be read as the samples
+    /// Each file holds the bytes of one version of one event or state as they were written once, a sample a line. They must be read as the samples
     /// forever, and are what is written as long as the version is the current one.
     /// </summary>
     [Fact]
     public void Stored_bytes_of_every_version_are_read_forever()
     {
         Assert.Equal(
-            EventCodec.Table.All.Select(contract => contract.Manifest).Order(StringComparer.Ordinal),
+            EventCodec.Table.All.Concat(StateCodec.Table.All).Select(contract => contract.Manifest).Order(StringComparer.Ordinal),
             Directory.GetFiles(FixtureDirectory, "*.hex").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
-        foreach (IGrouping<string, object> samples in Samples.Events.GroupBy(sample => EventCodec.ManifestOf(sample)))
+        AssertStored(EventCodec.Table, Samples.Events);
+        AssertStored(StateCodec.Table, Samples.States);
+    }
+
+    private static void AssertStored(ContractTable table, IReadOnlyList<object> all)
+    {
+        foreach (IGrouping<string, object> samples in all.GroupBy(table.ManifestOf))
         {
             string[] lines = File.ReadAllLines(Path.Combine(FixtureDirectory, samples.Key + ".hex"));
-            Assert.Equal(lines, samples.Select(sample => Convert.ToHexStringLower(EventCodec.Encode(sample))));
-            Assert.All(samples.Zip(lines), pair => AssertSame(pair.First, EventCodec.Decode(samples.Key, Convert.FromHexString(pair.Second))));
+            Assert.Equal(lines, samples.Select(sample => Convert.ToHexStringLower(table.Encode(sample))));
+            Assert.All(samples.Zip(lines), pair => AssertSame(pair.First, table.Decode(samples.Key, Convert.FromHexString(pair.Second))));
         }
     }
 
@@ -54,16 +62,16 @@ public class ContractTests
     [Fact]
     public void Damaged_bytes_give_a_contract_exception_and_nothing_else()
     {
-        foreach (object sample in Samples.Events)
+        foreach ((ContractTable table, object sample) in Samples.Events.Select(e => (EventCodec.Table, e)).Concat(Samples.States.Select(state => (StateCodec.Table, state))))
         {
-            (string manifest, byte[] bytes) = (EventCodec.ManifestOf(sample), EventCodec.Encode(sample));
+            (string manifest, byte[] bytes) = (table.ManifestOf(sample), table.Encode(sample));
             for (int i = 0; i < bytes.Length; i++)
             {
                 foreach (byte[] damaged in (byte[][])[bytes[..i], [.. bytes[..i], 0xff, .. bytes[(i + 1)..]], [.. bytes[..i], (byte)(bytes[i] ^ 0x41), .. bytes[(i + 1)..]]])
                 {
                     try
                     {
-                        EventCodec.Decode(manifest, damaged);
+                        table.Decode(manifest, damaged);
                     }
                     catch (ContractException)
                     {
@@ -72,6 +80,12 @@ public class ContractTests
             }
         }
     }
+
+    [Fact]
+    public void A_state_of_a_newer_version_is_named() => Assert.Contains(
+        "the state 'image.state.v2', only image.state.v1: it was written by a newer version",
+        Assert.Throws<ContractException>(() => StateCodec.Decode("image.state.v2", Array.Empty<byte>())).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void What_is_no_event_is_refused()

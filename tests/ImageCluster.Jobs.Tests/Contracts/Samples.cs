@@ -151,6 +151,36 @@ internal static class Samples
         new MigrationEnded(T),
     ];
 
+    public static IReadOnlyList<object> States { get; } =
+    [
+        new ImageState
+        {
+            Name = A,
+            LastToken = 9,
+            Leases = ImmutableSortedDictionary<long, Lease>.Empty
+                .Add(8, new Lease { Token = 8, Holder = "job-1", Purpose = UsePurpose.Read, Detail = "d", GrantedAt = T, Duration = TimeSpan.FromSeconds(60), Deadline = T + TimeSpan.FromSeconds(61) })
+                .Add(9, new Lease { Token = 9, Holder = "job-2", Purpose = UsePurpose.Read, GrantedAt = T, Duration = TimeSpan.FromSeconds(6), Deadline = T, Revoked = "by op: " }),
+            Dependents = [A, B],
+            Fill = new FillState
+            {
+                Holder = "job-3",
+                Purpose = UsePurpose.Commit,
+                Layout = new FillLayout { Shards = 7, RoomStart = 4096, RoomAlignment = 64, RoomEnd = 1L << 40 },
+                HighWater = 5L << 30,
+                Open = ImmutableSortedDictionary<long, OpenRoom>.Empty.Add(77, new OpenRoom(
+                    ImmutableSortedDictionary<int, RoomGrant>.Empty.Add(0, new RoomGrant(0, 8192, 640, true)).Add(3, new RoomGrant(3, 1L << 32, 64, false)),
+                    RangeSet.Of(8192, 8832).Add(1L << 32, (1L << 32) + 64),
+                    RangeSet.Of(8192, 8200))).Add(78, OpenRoom.Empty),
+                Closed = RangeSet.Of(0, 70).Add(72),
+                Free = ImmutableSortedDictionary<long, FreeRoom>.Empty.Add(4096, new FreeRoom(4096, 64, true)).Add(1 << 20, new FreeRoom(1 << 20, 128, false)),
+                Published = RangeSet.Of(1, 3).Add(5),
+            },
+            Finished = new FinishedTarget("job-0", UsePurpose.Fill, "sha256t:1", T),
+            LastChange = new ImageChange(5, UsePurpose.Resize, "+1G", ChangeOutcome.Failed, "no space", T),
+        },
+        new ImageState { Name = B },
+    ];
+
     public static IReadOnlyList<object> Commands { get; } =
     [
         new TakeUse(A, T, "m1.0.1", UsePurpose.Commit, TimeSpan.FromSeconds(30), "x=1", [B]),

@@ -90,6 +90,9 @@ public class ImageRecordProperties
                 case 34 when b % 2 == 0:
                     Crash(b);
                     break;
+                case 35 when State.Name is not null:
+                    Journal.Shorten();
+                    break;
                 default:
                     _trueTime += a % 30;
                     Dependent(b);
