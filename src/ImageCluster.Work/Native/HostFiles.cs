@@ -108,6 +108,6 @@ public static class HostFiles
         }
     }
 
-    private static ImageException Failure(int errno, string file, string what) =>
+    internal static ImageException Failure(int errno, string file, string what) =>
         new(errno == LibC.Exist ? ImageErrorKind.Exists : ImageErrorKind.Io, file, $"{what}: {new Win32Exception(errno).Message}") { Errno = errno };
 }

@@ -14,7 +14,18 @@ internal static partial class LibC
 
     public const int ClockBootTime = 7;
 
+    // The same on every processor but alpha.
+    public const nint OpenAt2Number = 437;
+    public const ulong ResolveNoSymlinks = 0x04;
+    public const ulong ResolveBeneath = 0x08;
+
+    public const int Perm = 1;
+    public const int NoEnt = 2;
+    public const int Again = 11;
     public const int Exist = 17;
+    public const int XDev = 18;
+    public const int NotDir = 20;
+    public const int Loop = 40;
     public const int NoSys = 38;
     public const int Inval = 22;
 
@@ -27,6 +38,9 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int OpenAt(int directory, string path, int flags, int mode);
 
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint OpenAt2(nint number, int directory, string path, ref OpenHow how, nuint size);
+
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int FSync(int file);
 
@@ -38,6 +52,17 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
     public static partial int ClockGetTime(int clock, out TimeSpec time);
+
+    /// <summary>struct open_how.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct OpenHow
+    {
+        public ulong Flags;
+
+        public ulong Mode;
+
+        public ulong Resolve;
+    }
 
     /// <summary>struct timespec, where a long is as wide as a pointer.</summary>
     [StructLayout(LayoutKind.Sequential)]

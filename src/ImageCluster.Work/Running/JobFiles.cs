@@ -117,7 +117,7 @@ internal sealed class JobFiles(RootMap roots)
         string path = roots.PathOf(target);
         // A link in the path may lead out of the root.
         roots.Locator.Canonical(path);
-        return new StagingArea(path, jobId);
+        return new StagingArea(path, jobId, roots.Of(target.Root));
     }
 
     /// <summary>A convert's target; several workers have its files open, and who may write where is settled by rooms and leases.</summary>

@@ -12,16 +12,24 @@ namespace ImageCluster.Work.Targets;
 /// Where a target is written until it is whole: a hidden directory beside its final place, on the same file system, in which the image's files
 /// have their final names. An image of several files (a vmdk with flat extents) thus refers to them by the names that they will
 /// have. Publishing moves the parts first and the image's own file last.
+/// <para>
+/// What it makes, moves and removes it reaches from the root without following a link (<see cref="HeldDirectory"/>): who may write to the root is not to have that done
+/// elsewhere, with this program's rights.
+/// </para>
 /// </summary>
 public sealed class StagingArea : TargetPlace
 {
     // A file's name has at most 255 bytes: the target's own name is cut to what is left.
     private const int MaxNameBytes = 255 - 20 - 1 - 1 - 8 - 1;
 
+    private readonly string? _root;
+
     /// <param name="finalPath">Absolute path of the target.</param>
     /// <param name="owner">The migration's name, or the job's: two that make one target do not write the same files.</param>
-    public StagingArea(string finalPath, string owner)
+    /// <param name="root">The directory below which no link leads there; null where links count for nothing, because nobody else writes there.</param>
+    public StagingArea(string finalPath, string owner, string? root = null)
     {
+        _root = root;
         FinalPath = finalPath;
         FinalDirectory = Path.GetDirectoryName(finalPath) ?? throw new ArgumentException("Not the path of a file.", nameof(finalPath));
         string name = Path.GetFileName(finalPath);
@@ -71,7 +79,7 @@ public sealed class StagingArea : TargetPlace
     public override void StartAnew()
     {
         Remove();
-        HostFiles.CreateDirectory(DirectoryPath);
+        HeldDirectory.Create(_root, DirectoryPath);
     }
 
     /// <summary>Notes something for whoever goes on with the image, durably. It is no part of the image.</summary>
@@ -79,13 +87,18 @@ public sealed class StagingArea : TargetPlace
     {
         try
         {
-            using (SafeFileHandle file = File.OpenHandle(NoteFile, FileMode.Create, FileAccess.Write))
+            using HeldDirectory hidden = HeldDirectory.Open(_root, DirectoryPath) ??
+                throw new ImageException(ImageErrorKind.NotFound, DirectoryPath, "The unfinished target of this job is gone");
+            string path = Path.Join(hidden.Path, OwnNames.Note);
+            // What is there under that name may be a link.
+            File.Delete(path);
+            using (SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write))
             {
                 RandomAccess.Write(file, Encoding.UTF8.GetBytes(text), 0);
                 RandomAccess.FlushToDisk(file);
             }
 
-            HostFiles.SyncDirectory(DirectoryPath);
+            HostFiles.SyncDirectory(hidden.Path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -94,21 +107,28 @@ public sealed class StagingArea : TargetPlace
     }
 
     /// <summary>Removes the image's files: who still has one open writes to nothing that counts.</summary>
-    public override void Clear() => Removing(() =>
+    public override void Clear() => Removing((_, hidden) =>
     {
-        foreach (string file in Files)
+        foreach (string file in FilesIn(hidden))
         {
             File.Delete(file);
         }
     });
 
     /// <summary>Removes what was written; what is not there is no error.</summary>
-    public override void Remove() => Removing(() =>
+    public override void Remove() => Removing((final, hidden) =>
     {
-        if (Exists)
+        foreach (string file in Directory.GetFiles(hidden.Path))
         {
-            Directory.Delete(DirectoryPath, recursive: true);
+            File.Delete(file);
         }
+
+        foreach (string directory in Directory.GetDirectories(hidden.Path))
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        Directory.Delete(Path.Join(final.Path, Path.GetFileName(DirectoryPath)));
     });
 
     /// <summary>The names of this image's files lead here; all others are <paramref name="inner"/>'s.</summary>
@@ -126,32 +146,44 @@ public sealed class StagingArea : TargetPlace
     /// <param name="replace">Puts the image in the place of one that is there; else that is <see cref="ImageErrorKind.Exists"/> and nothing is moved.</param>
     public override void Publish(bool replace)
     {
-        if (Exists)
+        using (HeldDirectory? final = HeldDirectory.Open(_root, FinalDirectory))
         {
-            string[] parts = [.. Files.Where(file => file != MainFile).Order(StringComparer.Ordinal)];
-            if (!replace)
+            using HeldDirectory? hidden = final?.Below(Path.GetFileName(DirectoryPath));
+            if (final is not null && hidden is not null)
             {
-                RefuseTaken(parts);
+                Publish(final, hidden, replace);
             }
 
-            foreach (string part in parts)
-            {
-                Move(part, replace);
-            }
-
-            if (parts.Length > 0)
-            {
-                HostFiles.SyncDirectory(FinalDirectory);
-            }
-
-            if (File.Exists(MainFile))
-            {
-                Move(MainFile, replace);
-            }
+            HostFiles.SyncDirectory(final?.Path ?? FinalDirectory);
         }
 
-        HostFiles.SyncDirectory(FinalDirectory);
         Remove();
+    }
+
+    private void Publish(HeldDirectory final, HeldDirectory hidden, bool replace)
+    {
+        string main = Path.GetFileName(MainFile);
+        string[] parts = [.. FilesIn(hidden).Select(file => Path.GetFileName(file)).Where(name => name != main).Order(StringComparer.Ordinal)];
+        bool hasMain = File.Exists(Path.Join(hidden.Path, main));
+        if (!replace)
+        {
+            RefuseTaken(final, hasMain ? [.. parts, main] : parts);
+        }
+
+        foreach (string part in parts)
+        {
+            Move(final, hidden, part, replace);
+        }
+
+        if (parts.Length > 0)
+        {
+            HostFiles.SyncDirectory(final.Path);
+        }
+
+        if (hasMain)
+        {
+            Move(final, hidden, main, replace);
+        }
     }
 
     /// <summary>The directories of unfinished targets of an owner below a root.</summary>
@@ -165,26 +197,35 @@ public sealed class StagingArea : TargetPlace
 
     private string NoteFile => Path.Join(DirectoryPath, OwnNames.Note);
 
-    private IEnumerable<string> Files => Directory.GetFiles(DirectoryPath).Where(file => file != NoteFile);
+    private static IEnumerable<string> FilesIn(HeldDirectory hidden) => Directory.GetFiles(hidden.Path).Where(file => Path.GetFileName(file) != OwnNames.Note);
 
-    private void Removing(Action remove)
+    // Where it is there.
+    private void Removing(Action<HeldDirectory, HeldDirectory> remove)
     {
+        using HeldDirectory? final = HeldDirectory.Open(_root, FinalDirectory);
+        using HeldDirectory? hidden = final?.Below(Path.GetFileName(DirectoryPath));
+        if (final is null || hidden is null)
+        {
+            return;
+        }
+
         try
         {
-            remove();
+            remove(final, hidden);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ImageException(ImageErrorKind.Io, DirectoryPath, $"Could not remove the unfinished target: {e.Message.ReplaceLineEndings(" ")}", e);
+            string what = final.Plain(hidden.Plain(e.Message)).ReplaceLineEndings(" ");
+            throw new ImageException(ImageErrorKind.Io, DirectoryPath, $"Could not remove the unfinished target: {what}", e);
         }
     }
 
-    private void RefuseTaken(string[] parts)
+    private void RefuseTaken(HeldDirectory directory, string[] names)
     {
-        foreach (string file in File.Exists(MainFile) ? parts.Append(MainFile) : parts)
+        foreach (string name in names)
         {
-            string final = Path.Join(FinalDirectory, Path.GetFileName(file));
-            if (Path.Exists(final))
+            string final = Path.Join(FinalDirectory, name);
+            if (Path.Exists(Path.Join(directory.Path, name)))
             {
                 throw new ImageException(ImageErrorKind.Exists, final, "A file of the target's name is there")
                 {
@@ -194,16 +235,23 @@ public sealed class StagingArea : TargetPlace
         }
     }
 
-    private void Move(string file, bool replace)
+    private void Move(HeldDirectory final, HeldDirectory hidden, string name, bool replace)
     {
-        string final = Path.Join(FinalDirectory, Path.GetFileName(file));
-        if (replace)
+        (string from, string to) = (Path.Join(hidden.Path, name), Path.Join(final.Path, name));
+        try
         {
-            HostFiles.RenameOver(file, final);
+            if (replace)
+            {
+                HostFiles.RenameOver(from, to);
+            }
+            else
+            {
+                HostFiles.RenameNew(from, to);
+            }
         }
-        else
+        catch (ImageException e)
         {
-            HostFiles.RenameNew(file, final);
+            throw new ImageException(e.Kind, Path.Join(FinalDirectory, name), final.Plain(hidden.Plain(e.Message)), e) { Errno = e.Errno };
         }
     }
 

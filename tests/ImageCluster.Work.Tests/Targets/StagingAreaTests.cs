@@ -1,6 +1,7 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Storage;
+using ImageCluster.Work.Native;
 using ImageCluster.Work.Targets;
 
 namespace ImageCluster.Work.Tests.Targets;
@@ -35,6 +36,77 @@ public sealed class StagingAreaTests : IDisposable
         Assert.Equal(2, File.ReadAllBytes(Path.Join(area.FinalDirectory, "disk-flat.vmdk"))[0]);
         Assert.False(area.Exists);
         Assert.Equal(2, Directory.GetFileSystemEntries(area.FinalDirectory).Length);
+    }
+
+    [SkippableFact]
+    public void ALinkThatSomebodyPutsInItsWayLeadsNowhere()
+    {
+        string elsewhere = Directory.CreateDirectory(_directory["elsewhere"]).FullName;
+        Skip.IfNot(HoldsDirectories(elsewhere), "openat2 (Linux 5.6) is not here");
+        var area = new StagingArea(_directory["root/sub/a.raw"], "job", Directory.CreateDirectory(_directory["root"]).FullName);
+        area.StartAnew();
+        area.WriteNote("note");
+        File.WriteAllText(area.MainFile, "image");
+        string precious = Path.Join(elsewhere, Path.GetFileName(area.DirectoryPath), "precious");
+        Directory.CreateDirectory(Path.GetDirectoryName(precious)!);
+        File.WriteAllText(precious, "");
+        // Another directory in the place of the one that the target is to lie in.
+        Swap(_directory["root/sub"], elsewhere);
+        AssertRefused(area, precious);
+        File.Delete(_directory["root/sub"]);
+        Directory.Move(_directory["root/sub.away"], _directory["root/sub"]);
+        // In the place of the hidden one.
+        Swap(area.DirectoryPath, Path.GetDirectoryName(precious)!);
+        AssertRefused(area, precious);
+        File.Delete(area.DirectoryPath);
+        Directory.Move(area.DirectoryPath + ".away", area.DirectoryPath);
+        area.Publish(replace: false);
+        Assert.Equal("image", File.ReadAllText(area.FinalPath));
+        Assert.False(area.Exists);
+    }
+
+    [SkippableFact]
+    public void TheNoteIsNotWrittenWhereALinkOfItsNameLeads()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "links take no rights there");
+        StagingArea area = Started("a.raw");
+        File.WriteAllText(_directory["precious"], "precious");
+        File.CreateSymbolicLink(Path.Join(area.DirectoryPath, OwnNames.Note), _directory["precious"]);
+        area.WriteNote("note");
+        Assert.Equal(("note", "precious"), (area.Note, File.ReadAllText(_directory["precious"])));
+    }
+
+    [Fact]
+    public void TheRootItselfMayBeALink()
+    {
+        Directory.CreateDirectory(_directory["real"]);
+        Directory.CreateSymbolicLink(_directory["root"], _directory["real"]);
+        var area = new StagingArea(_directory["root/x/y/a.raw"], "job", _directory["root"]);
+        area.StartAnew();
+        File.WriteAllText(area.MainFile, "image");
+        area.Publish(replace: false);
+        Assert.Equal("image", File.ReadAllText(_directory["real/x/y/a.raw"]));
+        Assert.Single(Directory.GetFileSystemEntries(_directory["real/x/y"]));
+    }
+
+    private static bool HoldsDirectories(string any)
+    {
+        using HeldDirectory? held = HeldDirectory.Open(any, any);
+        return held!.Path != any;
+    }
+
+    private static void Swap(string directory, string other)
+    {
+        Directory.Move(directory, directory + ".away");
+        Directory.CreateSymbolicLink(directory, other);
+    }
+
+    private static void AssertRefused(StagingArea area, string precious)
+    {
+        Action[] all = [area.StartAnew, area.Clear, area.Remove, () => area.Publish(replace: true), () => area.WriteNote("x")];
+        Assert.All(all, action => Assert.Equal(ImageErrorKind.Policy, Assert.Throws<ImageException>(action).Kind));
+        Assert.Equal([precious], Directory.GetFileSystemEntries(Path.GetDirectoryName(precious)!));
+        Assert.Single(Directory.GetFileSystemEntries(Path.GetDirectoryName(Path.GetDirectoryName(precious)!)!, "*", SearchOption.AllDirectories), entry => entry == precious);
     }
 
     [Fact]
