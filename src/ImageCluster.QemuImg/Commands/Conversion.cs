@@ -140,7 +140,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             throw new CommandException("Cannot use --target-is-zero when the destination image has a backing file");
         }
 
-        if (!plan.SkipsCreation && _backingFile.Length > 0 && host.Locator.Canonical(BackingReference().FileName) == host.Locator.Canonical(plan.Target))
+        if (!plan.SkipsCreation && IsTarget(_backingFile))
         {
             // It would be lost before anybody looks at it.
             throw new CommandException($"{plan.Target}: error while converting {plan.OutputFormat}: Error: Trying to create an image with the same filename as the backing file");
@@ -270,7 +270,20 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    private ImageReference BackingReference() => ImageReference.FromName(host.Locator.Combine(plan.Target, _backingFile!), _backingFormat);
+    // What cannot be told is another file; what is wrong with the name is said where it is opened.
+    private bool IsTarget(string backingFile)
+    {
+        try
+        {
+            return backingFile.Length > 0 && host.Locator.Canonical(BackingReference().FileName) == host.Locator.Canonical(plan.Target);
+        }
+        catch (ImageException)
+        {
+            return false;
+        }
+    }
+
+    private ImageReference BackingReference() => ImageReference.FromBackingName(host.Locator.Combine(plan.Target, _backingFile!), _backingFormat);
 
     // A target that cannot be used is not left behind. What took the place of another file is left as qemu-img leaves it: its name is not ours to delete.
     private void Abandon(IFillTarget target, IFileLocator locator)

@@ -45,9 +45,9 @@ internal static class DdCommand
 
         using LayeredDisk source = ImageOpener.Open(host, command.Image(operands.Input), new OpenSettings { ForceShare = command.ForceShare });
         ImageFormat format = FormatRegistry.Find(outputFormat) ?? throw new CommandException("Unknown file format");
-        if (!host.Locator.Knows(operands.Output))
+        if (CreationDrivers.ObjectionToName(host, operands.Output) is { } objection)
         {
-            throw new CommandException($"Unknown protocol '{ImagePath.ProtocolOf(operands.Output)}'");
+            throw new CommandException(objection);
         }
 
         if (!format.CanCreate)

@@ -19,14 +19,21 @@ internal static class CreationDrivers
         objection = (format, protocol) switch
         {
             (null, _) => $"Unknown file format '{formatName}'",
-            _ when scheme == "blkdebug" => "Protocol driver 'blkdebug' does not support image creation",
-            _ when !host.Locator.Knows(target) => $"Unknown protocol '{scheme}'",
+            _ when ObjectionToName(host, target) is { } unknown => unknown,
             ({ CanCreate: false }, _) => $"Format driver '{formatName}' does not support image creation",
             (_, { CanWrite: false }) => $"Protocol driver '{protocol.DriverOf(scheme!)}' does not support image creation",
             _ => null,
         };
         return objection is null;
     }
+
+    /// <summary>What is wrong with a target's name, where nothing can be made under it; null for nothing.</summary>
+    public static string? ObjectionToName(CommandHost host, string target) => ImagePath.ProtocolOf(target) switch
+    {
+        "blkdebug" => "Protocol driver 'blkdebug' does not support image creation",
+        { } scheme when !host.Locator.Knows(target) => $"Unknown protocol '{scheme}'",
+        _ => null,
+    };
 
     /// <summary>The create options of the format and of what the target's name reaches.</summary>
     public static CreateOptionSet Options(CommandHost host, ImageFormat format, string target) =>

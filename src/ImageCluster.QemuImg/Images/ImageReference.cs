@@ -101,6 +101,11 @@ internal sealed class ImageReference
         _ => new ImageReference(name, name, format),
     };
 
+    /// <summary>As <see cref="FromName"/>, for a backing file: what is wrong with the name is said after what it is the backing file of.</summary>
+    /// <exception cref="ImageException">It cannot be taken apart.</exception>
+    public static ImageReference FromBackingName(string name, string? format) =>
+        IsJson(name) ? FromJson(name, format) : IsBlkdebug(name) ? FromBlkdebug(name, format) : FromName(name, format);
+
     /// <summary>An option string (<c>--image-opts</c>).</summary>
     /// <inheritdoc cref="FromName" path="/exception"/>
     public static ImageReference FromOptionText(CommandHost host, string text, int exitCode = 1)

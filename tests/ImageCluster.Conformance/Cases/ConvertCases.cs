@@ -73,6 +73,13 @@ internal static class ConvertCases
         Steps("target errors", "qcow2", "convert a.raw /nonexist/x", "convert -O qcow2 a.raw /nonexist/x", "convert -c a.raw x", "convert -c -O vdi a.raw x", "convert -O qcow2 -c -o preallocation=metadata a.raw x",
             "convert -O qcow2 -o cluster_size=3 a.raw x", "convert -O qcow2 -o foo=3 a.raw x", "convert foo:x y", "convert a.raw foo:x", "convert nix x", "convert -f qcow2 a.raw x", "convert a.raw ''"),
         Steps("data files that cannot be made", "qcow2", "convert -O qcow2 -o data_file=a.raw a.raw x", "convert -O qcow2 -o data_file=/nonexist/d a.raw x", "convert -O qcow2 -o data_file=/ a.raw x", "convert -O qcow2 -o data_file=/nonexist/d a.raw odd.raw", "convert -O qcow2 -o data_file=a.raw,preallocation=full a.raw empty.raw"),
+        Steps("names that no file has", "qcow2", "convert -O qcow2 -o data_file= a.raw x", "create -f qcow2 -o data_file= x 1M", "convert -O qcow2 -o data_file=foo:x a.raw x", "convert -O qcow2 a.raw ''", "create -f qcow2 -o data_file=foo:x x 1M", "convert -O qcow2 -B '' -F raw a.raw foo:x"),
+        Steps("-B: names that no file has", "qcow2", "convert -O qcow2 -B foo:x -F raw a.raw x", "convert -O qcow2 -B 'json:{' -F raw a.raw x") with
+        {
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Files,
+            Reason = "no file is left behind",
+        },
         Steps("the image as its own data file", "qcow2", "convert -O qcow2 -o data_file=x a.raw x", "create -f qcow2 -o data_file=./x x 1M", "convert -O qcow2 -o data_file=odd.raw a.raw odd.raw") with
         {
             Verdict = Verdict.Better,

@@ -47,7 +47,7 @@ internal static class Creator
             return null;
         }
 
-        if (request.Locator.Canonical(settings.DataFile) == request.Locator.Canonical(request.FileName))
+        if (settings.DataFile.Length > 0 && request.Locator.Canonical(settings.DataFile) == request.Locator.Canonical(request.FileName))
         {
             throw new ImageException(ImageErrorKind.Locked, request.FileName, "Failed to get shared \"resize\" lock")
             {

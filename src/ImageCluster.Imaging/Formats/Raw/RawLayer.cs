@@ -120,9 +120,10 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         {
             throw new ImageException(ImageErrorKind.Unsupported, FileName, _file switch
             {
-                NbdFile when !_fixedSize => "Cannot resize NBD nodes",
-                NullFile when !_fixedSize => "Image format driver does not support resize",
-                _ => "Cannot resize a device or a part of a file",
+                _ when _fixedSize => "Cannot resize fixed-size raw disks",
+                NbdFile => "Cannot resize NBD nodes",
+                NullFile => "Image format driver does not support resize",
+                _ => "Cannot resize device files",
             });
         }
 
