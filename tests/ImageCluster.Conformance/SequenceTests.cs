@@ -44,6 +44,8 @@ public sealed class SequenceTests : IDisposable
     [InlineData("cluster_size=64k", 5, true)]
     [InlineData("cluster_size=1k,lazy_refcounts=on", 6, true)]
     [InlineData("cluster_size=32k,extended_l2=on", 7, true)]
+    [InlineData("cluster_size=2k,refcount_bits=64,compression_type=zstd", 9, false)]
+    [InlineData("cluster_size=8k,refcount_bits=8", 10, true)]
     public void BothProgramsInTurnKeepWhatTheGuestSees(string options, int number, bool withBitmaps)
     {
         QemuTools.Require();
