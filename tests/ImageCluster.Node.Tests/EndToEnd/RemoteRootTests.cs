@@ -101,7 +101,7 @@ public sealed class RemoteRootTests : IDisposable
         JobDocument end = await RunAsync(client, spec);
         Assert.Equal("failed", end.State);
         Assert.Contains(reason, end.Reason, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', end.Reason);
+        Assert.DoesNotContain('\n', end.Reason!);
     }
 
     private async Task<JobDocument> RunAsync(ClusterClient client, JobSpecDocument spec)
