@@ -56,8 +56,8 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, I
     /// <summary>Persistent bitmaps, read when they are first asked for.</summary>
     public virtual IReadOnlyList<PersistentBitmap> Bitmaps => _bitmaps.Value;
 
-    public long AllocatedBytes => Metadata.File.AllocatedBytes
-        + (ReferenceEquals(Metadata.DataFile, Metadata.File) ? 0 : Metadata.DataFile.AllocatedBytes);
+    /// <summary>Of the image's own file: what an external data file takes is told of by nobody (as with qemu-img).</summary>
+    public long AllocatedBytes => Metadata.File.AllocatedBytes;
 
     public long ClusterSize => Metadata.Layout.ClusterSize;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Testing.Qemu;
@@ -40,6 +41,20 @@ public sealed class DescribeTests : IDisposable
         }
 
         AssertSame(image);
+    }
+
+    [SkippableTheory]
+    [InlineData("")]
+    [InlineData("data_file=DATA")]
+    public void TheSizeOnTheDiskIsThatOfTheImagesOwnFile(string options)
+    {
+        QemuTools.Require();
+        string image = _directory["a.qcow2"];
+        QemuTools.Img(["create", "-q", "-f", "qcow2", .. options.Length == 0 ? Array.Empty<string>() : ["-o", options.Replace("DATA", _directory["data.raw"])], image, "3M"]);
+        QemuTools.Io(image, "qcow2", "write -P 1 0 2M");
+        using IImageLayer layer = Qcow2TestImages.Open(image);
+        JsonElement theirs = JsonDocument.Parse(QemuTools.Img("info", "--output=json", image)).RootElement;
+        Assert.Equal(theirs.GetProperty("actual-size").GetInt64(), ((IImageStatus)layer).AllocatedBytes);
     }
 
     [SkippableFact]
