@@ -10,6 +10,9 @@ namespace ImageCluster.Work.Roots;
 /// </summary>
 public static class RemoteRoot
 {
+    // Written the same in every address.
+    private const string AnyPath = "any0path";
+
     /// <summary>True for a URL.</summary>
     public static bool IsOne(string directory) => directory.Contains("://", StringComparison.Ordinal) && ImagePath.HasProtocol(directory);
 
@@ -21,5 +24,21 @@ public static class RemoteRoot
         StorageProtocol protocol = ProtocolRegistry.Create(ProtocolSettings.Default).FirstOrDefault(protocol => protocol.Schemes.Contains(scheme))
             ?? throw new ImageException(ImageErrorKind.Unsupported, root, $"Unknown protocol '{scheme}'");
         return protocol.Below(root, path);
+    }
+
+    /// <summary>The path in the root of what the engine opens under <paramref name="name"/>: the other way round. Null where it is not of that root.</summary>
+    public static string? PathOf(string root, string name)
+    {
+        string any = NameOf(root, AnyPath);
+        int at = any.LastIndexOf(AnyPath, StringComparison.Ordinal);
+        (string before, string after) = (any[..at], any[(at + AnyPath.Length)..]);
+        if (name.Length <= before.Length + after.Length || !name.StartsWith(before, StringComparison.Ordinal) || !name.EndsWith(after, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        string written = name[before.Length..^after.Length];
+        // Some protocols escape paths and some do not.
+        return new[] { Uri.UnescapeDataString(written), written }.FirstOrDefault(path => NameOf(root, path) == name);
     }
 }

@@ -64,16 +64,21 @@ public sealed class RootMap
         : Path.Join(root, image.Path);
 
     /// <summary>
-    /// The one name of the file that <paramref name="path"/> leads to, links resolved: in the innermost root that it lies in. Null where it lies in
-    /// none, or has a name that no image may have.
+    /// The one name of the file that <paramref name="path"/> leads to, links resolved, or of what has that address: in the innermost root that it lies in.
+    /// Null where it lies in none, or has a name that no image may have.
     /// </summary>
     public ImageName? NameOf(string path)
     {
-        string canonical = Canonical(path);
+        if (RemoteRoot.IsOne(path))
+        {
+            return NameOnServer(path);
+        }
+
+        string canonical = Files.Canonical(path);
         (string Name, string Directory)? best = null;
         foreach ((string name, string directory) in _directories.Where(root => !RemoteRoot.IsOne(root.Value)))
         {
-            string root = Canonical(directory);
+            string root = Files.Canonical(directory);
             bool isBelow = canonical.StartsWith(root.EndsWith('/') ? root : root + "/", StringComparison.Ordinal);
             bool isBetter = best is not { } other || root.Length > other.Directory.Length ||
                 (root.Length == other.Directory.Length && string.CompareOrdinal(name, other.Name) < 0);
@@ -84,5 +89,12 @@ public sealed class RootMap
         return below is null || ImageName.PathProblem(below) is not null ? null : new ImageName(best!.Value.Name, below);
     }
 
-    private string Canonical(string path) => RemoteRoot.IsOne(path) ? path : Files.Canonical(path);
+    private ImageName? NameOnServer(string address) => _directories
+        .Where(root => RemoteRoot.IsOne(root.Value))
+        .Select(root => (root.Key, Path: RemoteRoot.PathOf(root.Value, address)))
+        .Where(found => found.Path is not null && ImageName.PathProblem(found.Path) is null)
+        .OrderBy(found => found.Path!.Length)
+        .ThenBy(found => found.Key, StringComparer.Ordinal)
+        .Select(found => new ImageName(found.Key, found.Path!))
+        .FirstOrDefault();
 }

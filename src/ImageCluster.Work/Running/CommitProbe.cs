@@ -18,11 +18,17 @@ internal sealed class CommitProbe(JobFiles files) : IShardRunner
             files.RequireOwnName(named);
         }
 
+        if (spec.EmptiesTop)
+        {
+            files.RequireOwnName(spec.Top);
+        }
+
         using OpenedSource top = files.OpenSource(spec, spec.Top, spec.TopFormat);
         IImageLayer into = top.Disk.Layers[CommitRunner.BaseIndex(files, top.Disk, spec)];
         RequireEmptyable(spec, top.Top);
         ProbedChain chain = files.ChainOf(spec.Top, top.Disk);
         int index = top.Disk.Layers.ToList().IndexOf(into);
+        files.RequireOwnName(chain.Layers[index].Name);
         using OpenedSource below = files.OpenSource(chain.Layers[index].Name, into.FormatName, spec.SecretOf(spec.Top));
         return new ShardResult
         {

@@ -106,10 +106,20 @@ public sealed class NbdServer : IDisposable
     /// <summary>Starts it again after <see cref="Kill"/>, with the same arguments.</summary>
     public void Start()
     {
-        _process = Process.Start(new ProcessStartInfo(Path.Combine("/usr/bin", _program), _arguments) { RedirectStandardInput = true, RedirectStandardError = true })!;
+        // nbdkit ends with the thread that started it, and threads of tests that wait come and go.
+        using var started = new ManualResetEventSlim();
+        new Thread(() =>
+        {
+            Process process = Process.Start(new ProcessStartInfo(Path.Combine("/usr/bin", _program), _arguments) { RedirectStandardInput = true, RedirectStandardError = true })!;
+            _process = process;
+            started.Set();
+            WaitForEnd(process);
+        })
+        { IsBackground = true }.Start();
+        started.Wait();
 
         // It complains of clients that go away, and of every error that it was asked to make.
-        _process.BeginErrorReadLine();
+        _process!.BeginErrorReadLine();
         if (!SpinWait.SpinUntil(() => _process.HasExited || Listens(), Patience) || _process.HasExited)
         {
             Kill();
@@ -121,6 +131,18 @@ public sealed class NbdServer : IDisposable
     {
         Kill();
         _directory.Dispose();
+    }
+
+    private static void WaitForEnd(Process process)
+    {
+        try
+        {
+            process.WaitForExit();
+        }
+        catch (InvalidOperationException)
+        {
+            // It is disposed.
+        }
     }
 
     private bool Listens()
