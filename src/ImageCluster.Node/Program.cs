@@ -50,8 +50,10 @@ catch (Exception e) when (e is IOException or InvalidOperationException)
     return 1;
 }
 // From within the actor system: the only thing that it opens at its start is the port for other nodes.
-catch (Exception e) when (e.GetBaseException() is SocketException cause)
+catch (Exception e) when (Innermost(e) is SocketException cause)
 {
     Console.Error.WriteLine($"imagecluster node: other nodes' connections cannot be taken on {options.Cluster.Bind}:{options.Cluster.Port}: {cause.Message}");
     return 1;
 }
+
+static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;

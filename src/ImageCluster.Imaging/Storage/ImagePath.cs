@@ -19,7 +19,7 @@ public static class ImagePath
     public static string? ToLocal(string name) => ProtocolOf(name) switch
     {
         null => name,
-        "file" or "host_device" => AsPath(name[(name.IndexOf(':') + 1)..]),
+        "file" or "host_device" => name[(name.IndexOf(':') + 1)..],
         { Length: 1 } when OperatingSystem.IsWindows() => name,
         _ => null,
     };
@@ -45,7 +45,7 @@ public static class ImagePath
 
         if (ProtocolOf(referrer) == "file")
         {
-            referrer = ToLocal(referrer)!;
+            referrer = AsPath(ToLocal(referrer)!);
         }
 
         int start = HasProtocol(referrer) ? referrer.IndexOf(':') + 1 : 0;

@@ -98,7 +98,7 @@ internal sealed class ImageReference
             throw new CommandException($"Could not open '{name}': File name string for NBD must start with 'nbd:'", exitCode),
         _ when IsBlkdebug(name) || format == "blkdebug" => OrEnd(name, exitCode, () => FromBlkdebug(name, format)),
         _ when RuntimeOptions.IsFilter(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["file.filename"] = name }, null)),
-        _ => new ImageReference(name, name, format),
+        _ => new ImageReference(name, AsPath(name), format),
     };
 
     /// <summary>As <see cref="FromName"/>, for a backing file: what is wrong with the name is said after what it is the backing file of.</summary>
@@ -129,6 +129,10 @@ internal sealed class ImageReference
 
     /// <summary>A file's name as info shows it: without the protocol of local files.</summary>
     public static string PlainName(string name) => ImagePath.ToLocal(name) ?? name;
+
+    // What stands behind file: is a path, colons and all; QEMU names it so.
+    private static string AsPath(string name) =>
+        ImagePath.ProtocolOf(name) == "file" && ImagePath.ToLocal(name) is { } path && ImagePath.HasProtocol(path) ? $"./{path}" : name;
 
     private static bool IsJson(string name) => name.StartsWith("json:", StringComparison.Ordinal);
 

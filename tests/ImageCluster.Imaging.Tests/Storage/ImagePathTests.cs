@@ -19,7 +19,7 @@ public sealed class ImagePathTests
     public void FindsTheProtocol(string name, string? protocol) => Assert.Equal(protocol, ImagePath.ProtocolOf(name));
 
     [Theory]
-    [InlineData("file:a:b", "./a:b")]
+    [InlineData("file:a:b", "a:b")]
     [InlineData("host_device:/dev/sda", "/dev/sda")]
     [InlineData("/x", "/x")]
     [InlineData("nbd:x", null)]
@@ -33,6 +33,7 @@ public sealed class ImagePathTests
     [InlineData("./a.qcow2", "/x/y", "/x/y")]
     [InlineData("file:sub/a.qcow2", "b", "sub/b")]
     [InlineData("file:a.qcow2", "b", "b")]
+    [InlineData("file:x:y", "b", "./b")]
     [InlineData("a.qcow2", "file:b", "file:b")]
     [InlineData("sub/a.qcow2", "nbd://localhost/x", "nbd://localhost/x")]
     [InlineData("sub/../sub/a.qcow2", "b:c/d", "b:c/d")]
