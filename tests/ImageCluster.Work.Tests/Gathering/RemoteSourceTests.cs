@@ -163,7 +163,8 @@ public sealed class RemoteSourceTests : IDisposable
         Assert.Equal("s3://bucket/vms/a/b.raw", roots.PathOf(new ImageName("store", "a/b.raw")));
         Assert.Equal("s3://bucket/vms", roots.AddressOf("store"));
         Assert.Null(roots.AddressOf("out"));
-        Assert.Null(roots.NameOf("s3://bucket/vms/a/b.raw"));
+        Assert.Equal(new ImageName("store", "a/b.raw"), roots.NameOf("s3://bucket/vms/a/b.raw"));
+        Assert.Null(roots.NameOf("s3://other/vms/a/b.raw"));
         Assert.Equal(new ImageName("out", "x.raw"), roots.NameOf(_lab["x.raw"]));
     }
 
