@@ -11,10 +11,10 @@ namespace ImageCluster.Imaging.Storage;
 /// </summary>
 public partial class LocalFile : IBlockFile, IRangeCopy
 {
-    private readonly DirectIo? _direct;
     /// <summary>Bytes that are sent to storage at once (<see cref="OpenMode.SendsEarly"/>).</summary>
     private const long SentAtOnce = 32 << 20;
 
+    private readonly DirectIo? _direct;
     private readonly CacheMode _cache;
     private readonly bool _sendsEarly;
     private volatile ImageException? _flushFailure;

@@ -15,6 +15,9 @@ internal sealed class TlsAssociation : AssociationHandle, IDisposable
     private const int Batch = 64 << 10;
     private const int LargestKept = 1 << 20;
 
+    /// <summary>Bytes that wait to go out, at which Akka is told to hold back: it then lets what is urgent (heartbeats) go first.</summary>
+    private const long HighWater = 4 << 20;
+
     /// <summary>How long what was written before the end may take to go out.</summary>
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(5);
 
@@ -22,6 +25,7 @@ internal sealed class TlsAssociation : AssociationHandle, IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SslStream _stream;
     private readonly long _maxFrame;
+    private long _waiting;
 
     /// <param name="local">This node.</param>
     /// <param name="remote">The other.</param>
@@ -33,7 +37,16 @@ internal sealed class TlsAssociation : AssociationHandle, IDisposable
     /// <summary>The other has said something.</summary>
     public bool HasHeard { get; private set; }
 
-    public override bool Write(ByteString payload) => _out.Writer.TryWrite(payload);
+    public override bool Write(ByteString payload)
+    {
+        if (Interlocked.Read(ref _waiting) >= HighWater || !_out.Writer.TryWrite(payload))
+        {
+            return false;
+        }
+
+        Interlocked.Add(ref _waiting, payload.Length);
+        return true;
+    }
 
 #pragma warning disable CS0672 // Akka calls this one, by way of the one that is not obsolete.
     public override void Disassociate() => End();
@@ -102,14 +115,17 @@ internal sealed class TlsAssociation : AssociationHandle, IDisposable
         {
             while (await _out.Reader.WaitToReadAsync(_stop.Token))
             {
+                long taken = 0;
                 while (buffer.WrittenCount < Batch && _out.Reader.TryRead(out ByteString? payload))
                 {
                     BinaryPrimitives.WriteInt32LittleEndian(buffer.GetSpan(sizeof(int)), payload.Length);
                     buffer.Advance(sizeof(int));
                     buffer.Write(payload.Span);
+                    taken += payload.Length;
                 }
 
                 await _stream.WriteAsync(buffer.WrittenMemory, _stop.Token);
+                Interlocked.Add(ref _waiting, -taken);
                 buffer.ResetWrittenCount();
                 if (buffer.Capacity > LargestKept)
                 {
