@@ -1,5 +1,6 @@
 using System.Text;
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Formats.Filters.Several;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Help;
@@ -49,6 +50,11 @@ public static class QemuImgProgram
 
             errors.Write(e.Hint);
             return e.ExitCode;
+        }
+        catch (DisagreementException e)
+        {
+            errors.Write(e.Message + "\n");
+            return 1;
         }
         catch (ImageException e)
         {

@@ -34,6 +34,7 @@ public sealed class ChainOpener(IFileLocator locator)
         Options = options.Options,
         Secret = options.Secret,
         Container = options.Container,
+        Others = options.Others,
         FollowBacking = options.FollowBacking,
         Backing = options.Backing,
     };
@@ -78,15 +79,22 @@ public sealed class ChainOpener(IFileLocator locator)
     {
         string name = source.FileName!;
         ImageFormat? stated = source.Format is { } formatName ? FindFormat(formatName, name) : null;
+        (stated as FilterFormat)?.CheckOptions(source.Options, source.Others.Count + 1);
         IBlockFile file = OpenFile(source, options, nesting);
+        List<IBlockFile> others = [];
         ImageFormat format;
         try
         {
             format = stated ?? Probe(file);
+            foreach (ImageSource other in source.Others)
+            {
+                others.Add(OpenDisk(other, options, nesting));
+            }
         }
         catch
         {
             file.Dispose();
+            others.ForEach(static other => other.Dispose());
             throw;
         }
 
@@ -94,6 +102,7 @@ public sealed class ChainOpener(IFileLocator locator)
         IImageLayer layer = format.Open(new OpenContext
         {
             File = file,
+            Others = others,
             FileName = name,
             Locator = new ReferenceLocator(locator, options.References),
             Mode = options.Mode,
@@ -108,20 +117,18 @@ public sealed class ChainOpener(IFileLocator locator)
         return (layer, events);
     }
 
-    private IBlockFile OpenFile(ImageSource source, ChainOptions options, int nesting)
-    {
-        if (source.Container is not { } container)
-        {
-            return locator.Open(source.FileName!, options.Mode);
-        }
+    private IBlockFile OpenFile(ImageSource source, ChainOptions options, int nesting) =>
+        source.Container is { } container ? OpenDisk(container, options, nesting) : locator.Open(source.FileName!, options.Mode);
 
+    private IBlockFile OpenDisk(ImageSource source, ChainOptions options, int nesting)
+    {
         if (nesting >= MaxNesting)
         {
             throw new ImageException(ImageErrorKind.Limit, source.FileName, $"Images lie in each other more than {MaxNesting} deep");
         }
 
-        LayeredDisk disk = Open(container, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null, Room = null }, nesting + 1);
-        return (disk.Top as FilterLayer)?.OwnFile ?? new LayeredFile(disk, container.DisplayName ?? container.FileName!, options.Mode.Write);
+        LayeredDisk disk = Open(source, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null, Room = null }, nesting + 1);
+        return (disk.Top as FilterLayer)?.OwnFile ?? new LayeredFile(disk, source.DisplayName ?? source.FileName!, options.Mode.Write);
     }
 
     /// <summary>The format that is surest of the file, by its first bytes and name; raw where no other claims it.</summary>

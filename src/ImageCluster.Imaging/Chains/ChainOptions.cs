@@ -57,6 +57,9 @@ public sealed record ChainOptions
     /// <summary>The image whose guest's disk is the top image's file; null where that is the storage's.</summary>
     public ImageSource? Container { get; init; }
 
+    /// <inheritdoc cref="ImageSource.Others"/>
+    public IReadOnlyList<ImageSource> Others { get; init; } = [];
+
     /// <summary>What the top image is to stand on, instead of what its header names; null for that.</summary>
     public ImageSource? Backing { get; init; }
 

@@ -21,6 +21,9 @@ public sealed record ImageSource
     /// <summary>The image whose guest's disk is this image's file; null where the file is the storage's.</summary>
     public ImageSource? Container { get; init; }
 
+    /// <summary>Images beside the first, where the driver is one that stands over several; empty otherwise.</summary>
+    public IReadOnlyList<ImageSource> Others { get; init; } = [];
+
     /// <summary>What messages call a container; null for the file's name.</summary>
     public string? DisplayName { get; init; }
 

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Formats.Filters;
 using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
@@ -80,6 +81,9 @@ public sealed class LayeredDisk : IDisposable
         }
     }
 
+    /// <summary>The disk without its topmost layers. Owns nothing: its layers stay this disk's.</summary>
+    public LayeredDisk Below(int first) => new(_layers.Skip(first)) { Events = Events?.Skip(first).ToList() };
+
     /// <summary>Reads guest bytes; what no layer has, and what lies beyond the disk's end, reads as zeros.</summary>
     public void Read(long offset, Span<byte> buffer) => ReadFrom(0, offset, buffer);
 
@@ -92,6 +96,16 @@ public sealed class LayeredDisk : IDisposable
             {
                 buffer.Clear();
                 return;
+            }
+
+            if (_layers[first] is FilterLayer filter)
+            {
+                // It sees every read, whatever is known of what lies there.
+                int length = (int)Math.Min(buffer.Length, filter.VirtualSize - offset);
+                filter.ReadThrough(offset, buffer[..length]);
+                offset += length;
+                buffer = buffer[length..];
+                continue;
             }
 
             DiskExtent found = MapFrom(first, offset, buffer.Length, _layers.Length);

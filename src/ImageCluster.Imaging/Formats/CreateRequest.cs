@@ -20,5 +20,8 @@ public sealed class CreateRequest
 
     public OpenMode Mode { get; init; } = OpenMode.ReadWrite;
 
+    /// <summary>Opens a backing file by a name that is more than a file's (<c>json:...</c>), alone and for reading; null from it for a plain name.</summary>
+    public Func<string, IImageLayer?> OpenBacking { get; init; } = static _ => null;
+
     public Func<string, byte[]?> Secret { get; init; } = static _ => null;
 }

@@ -25,9 +25,11 @@ public static class FormatRegistry
     private static readonly ImageFormat[] FilterDrivers =
     [
         new Filters.FilterFormat(Filters.FilterFormat.Blkdebug),
+        new Filters.FilterFormat(Filters.FilterFormat.Blkverify),
         new Filters.FilterFormat(Filters.FilterFormat.Compress),
         new Filters.FilterFormat(Filters.FilterFormat.CopyOnRead),
         new Filters.FilterFormat(Filters.FilterFormat.Preallocate),
+        new Filters.FilterFormat(Filters.FilterFormat.Quorum),
         new Filters.FilterFormat(Filters.FilterFormat.Throttle),
     ];
 

@@ -7,6 +7,9 @@ public sealed record OpenContext
 {
     public required IBlockFile File { get; init; }
 
+    /// <summary>The disks beside <see cref="File"/>, of a driver that stands over several; who opens the image owns them.</summary>
+    public IReadOnlyList<IBlockFile> Others { get; init; } = [];
+
     /// <summary>The image's name, as given; what <see cref="IFileLocator.Combine"/> resolves references against.</summary>
     public required string FileName { get; init; }
 

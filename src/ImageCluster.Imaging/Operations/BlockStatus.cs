@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filters;
 using ImageCluster.Imaging.Formats.Filters.Debugging;
 
 namespace ImageCluster.Imaging.Operations;
@@ -86,7 +87,7 @@ public readonly record struct BlockStatus(
     {
         // Holes of a raw file are holes of the disk, and its zeros that are none are space that holds zeros; under another format holes are data
         // that reads as zeros.
-        bool isRaw = layer.FormatName == "raw";
+        bool isRaw = layer.FormatName == "raw" || layer is FilterLayer;
         if (isRaw && extent is { Kind: ExtentKind.Data, IsHole: true })
         {
             return new BlockStatus(extent.Start, extent.Length, depth, Present: false, Zero: false, Data: false, -1, null);

@@ -19,6 +19,8 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     // qemu-img's words for an image that has no clusters, such as a flat vmdk.
     private const string NoClusters = "invalid cluster size";
 
+    private const int SectorSize = 512;
+
     private readonly List<LayeredDisk> _sources = [];
     private readonly Lock _salvaging = new();
 
@@ -179,6 +181,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
                 Compress = plan.Compress,
                 Mode = new OpenMode { Write = true, Cache = cache },
                 Secret = host.Secrets.Lookup(options.Values, plan.Target),
+                OpenBacking = name => ImageReference.OpenBackingByName(host, name, options.Get("backing_fmt")),
             };
             IFillTarget target = format.CreateFill(request);
             CheckBitmaps(format.SupportsBitmaps(request), format.Name, target);
@@ -315,6 +318,11 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             OnReadError = plan.Salvage ? (offset, failure) => Salvaged("offset", offset, failure) : null,
             OnMapError = plan.Salvage ? (offset, failure) => Salvaged("block status at offset", offset, failure) : null,
         };
+        if (plan.Salvage)
+        {
+            NameUnknown(source);
+        }
+
         try
         {
             new Converter(source, target, options).Run(CancellationToken.None);
@@ -334,6 +342,30 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             {
                 Hint = ImageOpener.HintText(e),
             };
+        }
+    }
+
+    // qemu-img counts what is to be copied before it copies, and names then, too, where nothing can be told.
+    private void NameUnknown(IConvertSource source)
+    {
+        long length = source.VirtualSize;
+        for (long offset = 0; offset < source.VirtualSize;)
+        {
+            try
+            {
+                offset += source.Map(offset, length).Length;
+                length = source.VirtualSize - offset;
+            }
+            catch (ImageException) when (length > SectorSize)
+            {
+                length = Math.Max(SectorSize, length / 2 / SectorSize * SectorSize);
+            }
+            catch (ImageException e)
+            {
+                Salvaged("block status at offset", offset, e);
+                offset += length;
+                length = source.VirtualSize - offset;
+            }
         }
     }
 

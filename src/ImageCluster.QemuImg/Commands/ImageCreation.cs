@@ -109,7 +109,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
         {
             // Only its size is asked for: that somebody writes to it is no hindrance, nor that its key is not known.
             string name = host.Locator.Combine(fileName, backing);
-            ImageReference image = ImageReference.FromName(name, backingFormat);
+            ImageReference image = ImageReference.FromBackingName(name, backingFormat);
             using LayeredDisk disk = new ChainOpener(host.Locator).Open(image.FileName, ImageOpener.Options(host, image, new OpenSettings { ForceShare = true, DescribeOnly = true }));
             return backingFormat is not null
                 ? disk.VirtualSize
@@ -133,6 +133,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
                 VirtualSize = size,
                 Options = options.Values,
                 Secret = host.Secrets.Lookup(options.Values, fileName),
+                OpenBacking = name => ImageReference.OpenBackingByName(host, name, options.Get("backing_fmt")),
             });
             staged?.Publish(CancellationToken.None);
         }

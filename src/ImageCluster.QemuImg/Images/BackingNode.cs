@@ -54,7 +54,7 @@ internal sealed class BackingNode
         }
 
         string? driver = _given.Text("driver");
-        if (!_given.Child("file").IsEmpty || _given.Has("file") || RuntimeOptions.IsFileDriver(driver))
+        if (!_given.Child("file").IsEmpty || _given.Has("file") || RuntimeOptions.IsFileDriver(driver) || RuntimeOptions.IsFilter(driver))
         {
             BlockNode node = BlockNode.Parse(_given.All, null);
             return node.FirstComplaint is null && node.FileComplaint is null
@@ -86,5 +86,5 @@ internal sealed class BackingNode
 
     private IEnumerable<string> OwnOptions() => RuntimeOptions.IsFileDriver(_given.Text("driver"))
         ? []
-        : _given.Own(isProtocol: false).Select(static option => option.Key).Where(static key => key is not ("driver" or "file" or "backing") && !RuntimeOptions.IsGeneric(key));
+        : _given.Own(isProtocol: false, "file").Select(static option => option.Key).Where(static key => key is not ("driver" or "file" or "backing") && !RuntimeOptions.IsGeneric(key));
 }

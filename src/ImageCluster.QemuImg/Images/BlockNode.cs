@@ -1,3 +1,4 @@
+using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
@@ -18,6 +19,8 @@ internal sealed class BlockNode
     private readonly QDict _significant = [];
     private readonly QDict _address = [];
     private readonly BlockNode? _file;
+    private readonly List<BlockNode> _others = [];
+    private readonly string[] _childNames = [];
     private readonly bool _isDirect;
     private string? _name;
 
@@ -35,7 +38,9 @@ internal sealed class BlockNode
         FileName = IsProtocol ? ReadFileName(given) : "";
         if (!IsProtocol)
         {
-            _file = ReadFile(given);
+            _childNames = ChildNames(given);
+            _file = ReadChild(given, _childNames[0]);
+            _others.AddRange(_childNames.Skip(1).Select(name => ReadChild(given, name)));
             FileName = _file.FileName;
             ReadBacking(given);
         }
@@ -93,19 +98,26 @@ internal sealed class BlockNode
     // The name of its file says all: no filter stands between, and the file is no node that only options describe.
     private bool HasName => IsProtocol
         ? Driver is null || _address.Count == 0 || ProtocolRegistry.FindDriver(Driver) is not { TakesFileName: false }
-        : IsBlkdebug
-            ? _options.Keys.All(static option => option == "config") && _file!.HasName
-            : (_file!.IsProtocol || _file.IsBlkdebug) && _file.HasName && !RuntimeOptions.IsFilter(Driver);
+        : IsNamedFilter
+            ? _options.Keys.All(static option => option == "config") && _file!.SaysAll && _others.TrueForAll(static other => other.SaysAll)
+            : Driver != "quorum" && (_file!.IsProtocol || _file.IsNamedFilter) && _file.HasName && !RuntimeOptions.IsFilter(Driver);
 
-    // A filter that has the ways of a protocol: a name of its own, and a child of another name.
-    private bool IsBlkdebug => Driver == "blkdebug";
+    // As a part of a filter's name.
+    private bool SaysAll => HasName && _significant.Count == 0;
 
-    private string FileChild => IsBlkdebug ? "image" : "file";
+    // A filter that has the ways of a protocol: a name of its own, and children of other names.
+    private bool IsNamedFilter => Driver is "blkdebug" or "blkverify";
 
-    private string Name => IsProtocol ? ImageReference.PlainName(FileName) : IsBlkdebug ? $"blkdebug:{_options.GetValueOrDefault("config")}:{_file!.Name}" : _file!.Name;
+    private string Name => Driver switch
+    {
+        _ when IsProtocol => ImageReference.PlainName(FileName),
+        "blkdebug" => $"blkdebug:{_options.GetValueOrDefault("config")}:{_file!.Name}",
+        "blkverify" => $"blkverify:{_file!.Name}:{_others[0].Name}",
+        _ => _file!.Name,
+    };
 
     /// <summary>What space the image takes can be asked.</summary>
-    public bool TellsSize => !IsBlkdebug && (_file is null || _file.TellsSize);
+    public bool TellsSize => !IsNamedFilter && (_file is null || _file.TellsSize) && _others.TrueForAll(static other => other.TellsSize);
 
     /// <param name="flat">Options by their full names.</param>
     /// <param name="statedFormat">A format that goes before the driver that the options state; null for none.</param>
@@ -120,9 +132,9 @@ internal sealed class BlockNode
 
         BlockNode top = new(given, statedFormat ?? given.Text("driver"), isTop: true);
         HashSet<string> names = [];
-        for (BlockNode? node = top; node is not null; node = node._file)
+        foreach (string name in top.NodeNames())
         {
-            if (node._name is { } name && !names.Add(name))
+            if (!names.Add(name))
             {
                 throw Invalid($"Duplicate nodes with node-name='{name}'");
             }
@@ -134,7 +146,7 @@ internal sealed class BlockNode
     /// <summary>The name that info shows for an image of this format: the file's own where that says all.</summary>
     public string DisplayName(string formatName)
     {
-        if (HasName && (IsBlkdebug || _significant.Count == 0))
+        if (HasName && (IsNamedFilter || _significant.Count == 0))
         {
             return Name;
         }
@@ -171,20 +183,20 @@ internal sealed class BlockNode
         Options = _options.Where(static option => Caught(() => RuntimeOptions.Check(option.Key, option.Value)) is null).ToDictionary(),
         Secret = host.Secrets.Lookup(_options, FileName),
         Container = ContainerOf(host),
+        Others = [.. _others.Select(other => other.ToDisk(host))],
         DisplayName = HasName ? null : DisplayName(Driver ?? "raw"),
         FollowBacking = !WithoutBacking,
     };
 
     private ImageSource? ContainerOf(CommandHost host)
     {
-        if (IsPlain)
-        {
-            return null;
-        }
-
-        ImageSource container = _file!.ToSource(host) with { Backing = _file.Backing?.ToSource(host) };
-        return container with { DisplayName = _file.DisplayName(_file.Driver ?? "raw") };
+        return IsPlain ? null : _file!.ToDisk(host);
     }
+
+    private ImageSource ToDisk(CommandHost host) => ToSource(host) with { Backing = Backing?.ToSource(host), DisplayName = DisplayName(Driver ?? "raw") };
+
+    private IEnumerable<string> NodeNames() =>
+        [.. _name is null ? Array.Empty<string>() : [_name], .. _file?.NodeNames() ?? [], .. _others.SelectMany(static other => other.NodeNames())];
 
     private QDict Describe(string formatName)
     {
@@ -204,7 +216,20 @@ internal sealed class BlockNode
             return new QDict { { "driver", Driver ?? "file" }, { "filename", ImageReference.PlainName(FileName) } };
         }
 
-        QDict whole = new() { { "driver", formatName }, { FileChild, _file!.Describe(_file.Driver ?? "raw") } };
+        QDict whole = new() { { "driver", formatName } };
+        IEnumerable<BlockNode> children = [_file!, .. _others];
+        if (Driver == "quorum")
+        {
+            whole.Add("children", children.Select(static child => child.Describe(child.Driver ?? "raw")).ToList<object>());
+        }
+        else
+        {
+            foreach ((string name, BlockNode child) in _childNames.Zip(children))
+            {
+                whole.Add(name, child.Describe(child.Driver ?? "raw"));
+            }
+        }
+
         foreach ((string key, object value) in _significant)
         {
             whole.Add(key, value);
@@ -236,17 +261,46 @@ internal sealed class BlockNode
             : driver == "host_device" || ImagePath.HasProtocol(name) ? $"{driver}:{name}" : name;
     }
 
-    private BlockNode ReadFile(BlockOptions given)
+    // What the driver calls the images that it stands over.
+    private string[] ChildNames(BlockOptions given)
     {
-        BlockOptions below = given.Child(FileChild);
-        if (given.Text(FileChild) is { } reference)
+        if (Driver != "quorum")
+        {
+            return Driver switch
+            {
+                "blkdebug" => ["image"],
+                "blkverify" => ["raw", "test"],
+                _ => ["file"],
+            };
+        }
+
+        string[] numbers = [.. given.Names.Where(static name => name.StartsWith("children.", StringComparison.Ordinal)).Select(static name => name.Split('.')[1]).Distinct()];
+        string[] names = [.. Enumerable.Range(0, numbers.Length).Select(static number => number.ToString(CultureInfo.InvariantCulture))];
+        return numbers.Except(names).Any()
+            ? throw Invalid("Option children is not a valid array")
+            : names.Length == 0 ? throw Invalid("Number of provided children must be 1 or more") : [.. names.Select(static name => $"children.{name}")];
+    }
+
+    private BlockNode ReadChild(BlockOptions given, string child)
+    {
+        BlockOptions below = given.Child(child);
+        if (given.Text(child) is { } reference)
         {
             throw Invalid(below.IsEmpty
                 ? $"Cannot find device='{reference}' nor node-name='{reference}'"
                 : "Cannot reference an existing block device with additional options or a new filename");
         }
 
-        return below.IsEmpty ? throw Invalid($"A block device must be specified for \"{FileChild}\"") : new BlockNode(below, below.Text("driver"), isTop: false, _isDirect);
+        if (below.IsEmpty)
+        {
+            throw Invalid($"A block device must be specified for \"{child}\"");
+        }
+
+        // Images of which there are several are probed where nothing states their format.
+        bool isProbed = Driver is "quorum" || child == "test";
+        return isProbed && below.Text("driver") is null && !below.Has("file") && below.Child("file").IsEmpty
+            ? throw Invalid("Must specify either driver or file")
+            : new BlockNode(below, below.Text("driver"), isProbed, _isDirect);
     }
 
     private void ReadBacking(BlockOptions given)
@@ -262,14 +316,16 @@ internal sealed class BlockNode
 
     private void ReadOptions(BlockOptions given)
     {
-        FirstComplaint = _file?.FirstComplaint;
-        FileComplaint = _file?.FileComplaint ?? _file?.RefusedValue(_file.Driver ?? "raw") ?? _file?.UnknownOption();
-        NeedsDirectCache = _file is { NeedsDirectCache: true };
+        BlockNode[] children = _file is null ? [] : [_file, .. _others];
+        FirstComplaint = children.Select(static child => child.FirstComplaint).FirstOrDefault(static complaint => complaint is not null);
+        FileComplaint = children.Select(static child => child.FileComplaint ?? child.RefusedValue(child.Driver ?? "raw") ?? child.UnknownOption())
+            .FirstOrDefault(static complaint => complaint is not null);
+        NeedsDirectCache = Array.Exists(children, static child => child.NeedsDirectCache);
         IsUnlocked = _file is { IsUnlocked: true } || (IsProtocol && given.Text("locking") == "off");
         ReadOnly = _file?.ReadOnly is true ? true : null;
-        foreach ((string key, object? value) in given.Own(IsProtocol, FileChild))
+        foreach ((string key, object? value) in given.Own(IsProtocol, _childNames))
         {
-            if (key is "driver" or "backing" || key == FileChild)
+            if (key is "driver" or "backing" || _childNames.Contains(key))
             {
                 continue;
             }

@@ -28,10 +28,10 @@ internal sealed class BlockOptions(IReadOnlyDictionary<string, object?> all)
 
     /// <summary>What is not a child node's.</summary>
     /// <param name="isProtocol">The node has no children: all is its own.</param>
-    /// <param name="file">What the node calls the child that holds its bytes.</param>
-    public IEnumerable<KeyValuePair<string, object?>> Own(bool isProtocol, string file = "file") => isProtocol
+    /// <param name="children">What the node calls the children that hold its bytes.</param>
+    public IEnumerable<KeyValuePair<string, object?>> Own(bool isProtocol, params string[] children) => isProtocol
         ? all
-        : all.Where(option => !option.Key.StartsWith(file + ".", StringComparison.Ordinal) && !option.Key.StartsWith("backing.", StringComparison.Ordinal));
+        : all.Where(option => !children.Append("backing").Any(child => option.Key.StartsWith(child + ".", StringComparison.Ordinal)));
 
     /// <summary>The options that a filter lets through, as text.</summary>
     public Dictionary<string, string> OwnTexts(Func<string, bool> filter) =>

@@ -30,7 +30,7 @@ internal static class CreationDrivers
     /// <summary>What is wrong with a target's name, where nothing can be made under it; null for nothing.</summary>
     public static string? ObjectionToName(CommandHost host, string target) => ImagePath.ProtocolOf(target) switch
     {
-        "blkdebug" => "Protocol driver 'blkdebug' does not support image creation",
+        "blkdebug" or "blkverify" => $"Protocol driver '{ImagePath.ProtocolOf(target)}' does not support image creation",
         { } scheme when !host.Locator.Knows(target) => $"Unknown protocol '{scheme}'",
         _ => null,
     };

@@ -106,6 +106,7 @@ internal static class ImageOpener
             Options = source.Options,
             Secret = source.Secret,
             Container = source.Container,
+            Others = source.Others,
             Backing = settings.FollowBacking ? image.Backing?.ToSource(host) : null,
             ReadName = (name, format) => ImageReference.ReadBackingName(host, name, format),
             Warn = (message, hint) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 
@@ -97,6 +98,8 @@ internal sealed class ImageReference
         _ when format == "nbd" && !name.StartsWith("nbd:", StringComparison.Ordinal) =>
             throw new CommandException($"Could not open '{name}': File name string for NBD must start with 'nbd:'", exitCode),
         _ when IsBlkdebug(name) || format == "blkdebug" => OrEnd(name, exitCode, () => FromBlkdebug(name, format)),
+        _ when IsBlkverify(name) || format == "blkverify" => OrEnd(name, exitCode, () => FromBlkverify(name, format)),
+        _ when format == "quorum" => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["filename"] = name }, null)),
         _ when RuntimeOptions.IsFilter(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["file.filename"] = name }, null)),
         _ => new ImageReference(name, AsPath(name), format),
     };
@@ -104,7 +107,7 @@ internal sealed class ImageReference
     /// <summary>As <see cref="FromName"/>, for a backing file: what is wrong with the name is said after what it is the backing file of.</summary>
     /// <exception cref="ImageException">It cannot be taken apart.</exception>
     public static ImageReference FromBackingName(string name, string? format) =>
-        IsJson(name) ? FromJson(name, format) : IsBlkdebug(name) ? FromBlkdebug(name, format) : FromName(name, format);
+        FromFilterName(name, format) ?? FromName(name, format);
 
     /// <summary>An option string (<c>--image-opts</c>).</summary>
     /// <inheritdoc cref="FromName" path="/exception"/>
@@ -125,7 +128,12 @@ internal sealed class ImageReference
 
     /// <summary>A backing file's name as a header has it, for the engine: null for a plain one.</summary>
     public static ImageSource? ReadBackingName(CommandHost host, string name, string? format) =>
-        IsJson(name) ? FromJson(name, format).ToSourceOfChain(host) : IsBlkdebug(name) ? FromBlkdebug(name, format).ToSourceOfChain(host) : null;
+        FromFilterName(name, format)?.ToSourceOfChain(host);
+
+    /// <summary>Opens a backing file alone, by a name that is more than a file's; null for a plain one.</summary>
+    public static IImageLayer? OpenBackingByName(CommandHost host, string name, string? format) => FromFilterName(name, format) is { } image
+        ? new ChainOpener(host.Locator).OpenLayer(image.FileName, ImageOpener.Options(host, image, new OpenSettings { FollowBacking = false, DescribeOnly = true }))
+        : null;
 
     /// <summary>A file's name as info shows it: without the protocol of local files.</summary>
     public static string PlainName(string name) => ImagePath.ToLocal(name) ?? name;
@@ -137,6 +145,65 @@ internal sealed class ImageReference
     private static bool IsJson(string name) => name.StartsWith("json:", StringComparison.Ordinal);
 
     private static bool IsBlkdebug(string name) => name.StartsWith("blkdebug:", StringComparison.Ordinal);
+
+    private static bool IsBlkverify(string name) => name.StartsWith("blkverify:", StringComparison.Ordinal);
+
+    private static ImageReference? FromFilterName(string name, string? format) => name switch
+    {
+        _ when IsJson(name) => FromJson(name, format),
+        _ when IsBlkdebug(name) => FromBlkdebug(name, format),
+        _ when IsBlkverify(name) => FromBlkverify(name, format),
+        _ => null,
+    };
+
+    // blkverify:RAW:IMAGE.
+    private static ImageReference FromBlkverify(string name, string? format)
+    {
+        Dictionary<string, object?> flat = [];
+        PutBlkverify(flat, format == "blkverify" ? "" : "file.", name);
+        return Parse(name, flat, format == "blkverify" ? null : format);
+    }
+
+    private static void PutBlkverify(Dictionary<string, object?> flat, string prefix, string name)
+    {
+        flat[prefix + "driver"] = "blkverify";
+        if (!IsBlkverify(name))
+        {
+            return;
+        }
+
+        string[] parts = name.Split(':', 3);
+        if (parts.Length < 3)
+        {
+            throw Invalid(name, "blkverify requires raw copy and original image path");
+        }
+
+        flat[prefix + "raw.filename"] = parts[1];
+        PutImage(flat, prefix + "test.", parts[2]);
+    }
+
+    // An image of any name, as options of a node.
+    private static void PutImage(Dictionary<string, object?> flat, string prefix, string name)
+    {
+        if (IsJson(name))
+        {
+            Flatten(prefix, ReadJson(name), flat);
+        }
+        else if (IsBlkverify(name))
+        {
+            PutBlkverify(flat, prefix + "file.", name);
+        }
+        else if (ImagePath.ProtocolOf(name) is { } scheme and not "file")
+        {
+            flat[prefix + "file.driver"] = Imaging.Storage.Protocols.ProtocolRegistry.Create(Imaging.Storage.Protocols.ProtocolSettings.Default)
+                .FirstOrDefault(protocol => protocol.Schemes.Contains(scheme))?.DriverOf(scheme) ?? throw Invalid(name, $"Unknown protocol '{scheme}'");
+            flat[prefix + "file.filename"] = name;
+        }
+        else
+        {
+            flat[prefix + "file.filename"] = PlainName(name);
+        }
+    }
 
     // blkdebug:CONFIG:FILE, or a file's name alone where the driver is stated.
     private static ImageReference FromBlkdebug(string name, string? format)
@@ -160,6 +227,13 @@ internal sealed class ImageReference
 
     private static ImageReference FromJson(string name, string? format)
     {
+        Dictionary<string, object?> flat = [];
+        Flatten("", ReadJson(name), flat);
+        return Parse(name, flat, format);
+    }
+
+    private static Dictionary<string, object?> ReadJson(string name)
+    {
         object? value;
         try
         {
@@ -170,14 +244,7 @@ internal sealed class ImageReference
             throw Invalid(name, $"Could not parse the JSON options: {e.Message}");
         }
 
-        if (value is not Dictionary<string, object?> members)
-        {
-            throw Invalid(name, "Invalid JSON object given");
-        }
-
-        Dictionary<string, object?> flat = [];
-        Flatten("", members, flat);
-        return Parse(name, flat, format);
+        return value as Dictionary<string, object?> ?? throw Invalid(name, "Invalid JSON object given");
     }
 
     private static ImageReference Parse(string text, Dictionary<string, object?> flat, string? statedFormat) =>

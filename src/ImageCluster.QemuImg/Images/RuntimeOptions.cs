@@ -74,6 +74,7 @@ internal static class RuntimeOptions
         "qcow" => name is "encrypt.format" or "encrypt.key-secret",
         "luks" => name is "key-secret" or "header" or "header.filename",
         "blkdebug" => name is BlkdebugConfig || OfBlkdebug.Contains(name) || IsBlkdebugRule(name),
+        "quorum" => name is "vote-threshold" or "blkverify" or "rewrite-corrupted" or "read-pattern",
         "throttle" => name is "throttle-group",
         "preallocate" => name is "prealloc-align" or "prealloc-size",
         "copy-on-read" => name is "bottom",
@@ -87,7 +88,7 @@ internal static class RuntimeOptions
     {
         if (driver is not null && !IsOfDriver(driver, name))
         {
-            throw Invalid(driver == "blkdebug" ? $"Block protocol 'blkdebug' doesn't support the option '{name}'" : $"Block format '{driver}' does not support the option '{name}'");
+            throw Invalid(driver is "blkdebug" or "blkverify" ? $"Block protocol '{driver}' doesn't support the option '{name}'" : $"Block format '{driver}' does not support the option '{name}'");
         }
     }
 
@@ -133,6 +134,7 @@ internal static class RuntimeOptions
 
     /// <summary>True for an option that makes another image of the same file.</summary>
     public static bool IsSignificant(string name) => name is "offset" or "size" or "encrypt.key-secret" or "key-secret" or "throttle-group" or "prealloc-align" or "prealloc-size" or BlkdebugConfig
+        or "vote-threshold" or "blkverify" or "rewrite-corrupted" or "read-pattern"
         || OfBlkdebug.Contains(name) || IsBlkdebugRule(name);
 
     private static bool IsBlkdebugRule(string name) => name.StartsWith("inject-error.", StringComparison.Ordinal) || name.StartsWith("set-state.", StringComparison.Ordinal);

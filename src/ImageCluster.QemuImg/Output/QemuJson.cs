@@ -26,6 +26,15 @@ internal static class QemuJson
 
                 writer.Write(dict.Count == 0 ? "{}" : "}");
                 break;
+            case IReadOnlyList<object> list:
+                for (int i = 0; i < list.Count; i++)
+                {
+                    writer.Write(i == 0 ? "[" : ", ");
+                    WriteCompact(writer, list[i]);
+                }
+
+                writer.Write(list.Count == 0 ? "[]" : "]");
+                break;
             default:
                 Write(writer, value, 0);
                 break;

@@ -21,6 +21,7 @@ internal static class AllCases
         .. FormatCases.List,
         .. NodeCases.List,
         .. DebugCases.List,
+        .. SeveralCases.List,
         .. WebCases.List,
         .. NbdCases.List,
         .. DamageCases.List,

@@ -3,6 +3,7 @@ using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filters.Debugging;
+using ImageCluster.Imaging.Formats.Filters.Several;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Filters;
@@ -14,6 +15,7 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
 
     private readonly IBlockFile _file;
     private readonly LayeredFile? _image;
+    private readonly bool _isPlaced;
     private readonly ICompressedWriter? _compressor;
     private readonly Lock _compressing = new();
 
@@ -22,7 +24,8 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
         FormatName = name;
         FileName = context.FileName;
         _image = context.File as LayeredFile;
-        _file = name == FilterFormat.Blkdebug ? new BlkdebugFile(context.File, BlkdebugOptions.Name(context), BlkdebugOptions.Read(context)) : context.File;
+        _file = FileOf(name, context);
+        _isPlaced = name != FilterFormat.Quorum;
         _compressor = name == FilterFormat.Compress && context.Write ? _image?.Disk.Top as ICompressedWriter : null;
         VirtualSize = RoundUp(_file.Length);
     }
@@ -42,23 +45,26 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
     /// <summary>What an image that lies on this node has for its file, where the node is more than the disk below; null otherwise.</summary>
     public IBlockFile? OwnFile => _file as BlkdebugFile;
 
-    public long ClusterSize => _image?.Disk.Top is IImageStatus status ? status.ClusterSize : 0;
+    public long ClusterSize => _isPlaced && _image?.Disk.Top is IImageStatus status ? status.ClusterSize : 0;
 
-    public bool TellsDirty => _image is not null;
+    public bool TellsDirty => _isPlaced;
 
     public Extent Map(long offset, long length)
     {
         long inFile = _file.Length - offset;
         if (inFile <= 0)
         {
-            return new Extent(offset, length, ExtentKind.Zero, _file, offset, IsHole: true);
+            return new Extent(offset, length, ExtentKind.Zero, _file, Place(offset), IsHole: true);
         }
 
         (long run, bool hole) = _file.NextRange(offset, Math.Min(length, inFile));
-        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, offset, hole);
+        return new Extent(offset, run, hole ? ExtentKind.Zero : ExtentKind.Data, _file, Place(offset), hole);
     }
 
-    public void Read(in Extent extent, Span<byte> buffer) => _file.ReadPadded(extent.HostOffset, buffer);
+    public void Read(in Extent extent, Span<byte> buffer) => ReadThrough(extent.Start, buffer);
+
+    /// <summary>Reads without asking first what is there.</summary>
+    public void ReadThrough(long offset, Span<byte> buffer) => _file.ReadPadded(offset, buffer);
 
     public void Write(long offset, ReadOnlySpan<byte> data)
     {
@@ -82,7 +88,7 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
 
     public void Resize(long newSize, string preallocation)
     {
-        if (_image?.Disk.Top is IResizable image)
+        if (_isPlaced && _image?.Disk.Top is IResizable image)
         {
             image.Resize(newSize, preallocation);
         }
@@ -97,6 +103,17 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
     public FormatSpecificInfo? DescribeSpecific() => null;
 
     public void Dispose() => _file.Dispose();
+
+    private static IBlockFile FileOf(string name, OpenContext context) => name switch
+    {
+        FilterFormat.Blkdebug => new BlkdebugFile(context.File, BlkdebugOptions.Name(context), BlkdebugOptions.Read(context)),
+        FilterFormat.Blkverify => new VerifiedFile(context.File, context.Others[0]),
+        FilterFormat.Quorum => new QuorumFile([context.File, .. context.Others], QuorumSettings.Read(context.Options, context.Others.Count + 1)),
+        _ => context.File,
+    };
+
+    // What lies in several files is in none.
+    private long Place(long offset) => _isPlaced ? offset : -1;
 
     // Only whole units can be compressed: what is written is put into what is there.
     private void WriteCompressed(long offset, ReadOnlySpan<byte> data)

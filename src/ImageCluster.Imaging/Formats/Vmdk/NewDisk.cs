@@ -148,10 +148,20 @@ internal sealed class NewDisk : IDisposable
 
     private static uint ReadParent(CreateRequest request, string backingFile)
     {
-        using IBlockFile parent = request.Locator.Open(request.Locator.Combine(request.FileName, backingFile), OpenMode.ReadOnly);
+        string name = request.Locator.Combine(request.FileName, backingFile);
+        using (IImageLayer? described = request.OpenBacking(name))
+        {
+            if (described is not null)
+            {
+                return described is Reader disk ? disk.ContentId : throw NotVmdk(request, described.FormatName);
+            }
+        }
+
+        using IBlockFile parent = request.Locator.Open(name, OpenMode.ReadOnly);
         string format = ChainOpener.Probe(parent).Name;
-        return format == "vmdk"
-            ? Opener.ReadContentId(parent)
-            : throw new ImageException(ImageErrorKind.InvalidArgument, request.FileName, $"Invalid backing file format: {format}. Must be vmdk");
+        return format == "vmdk" ? Opener.ReadContentId(parent) : throw NotVmdk(request, format);
     }
+
+    private static ImageException NotVmdk(CreateRequest request, string format) =>
+        new(ImageErrorKind.InvalidArgument, request.FileName, $"Invalid backing file format: {format}. Must be vmdk");
 }

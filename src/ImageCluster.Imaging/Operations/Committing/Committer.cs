@@ -31,7 +31,7 @@ public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions op
     public void Run(long firstShard, long endShard, CancellationToken cancel)
     {
         Grow();
-        LayeredDisk below = new(disk.Layers.Skip(baseIndex));
+        LayeredDisk below = disk.Below(baseIndex);
         InPlaceTarget target = new(below, disk.VirtualSize, shardLength: Shard);
         DiskSource source = new(disk, baseIndex, targetBackingSize: long.MaxValue);
         new Converter(source, target, options).Run(firstShard, endShard, cancel);
@@ -43,8 +43,7 @@ public sealed class Committer(LayeredDisk disk, int baseIndex, ConvertOptions op
     {
         if (disk.Layers[baseIndex].VirtualSize < disk.VirtualSize)
         {
-            // Not disposed of: its layers belong to the chain.
-            Resizer.Resize(new LayeredDisk(disk.Layers.Skip(baseIndex)), disk.VirtualSize, "off");
+            Resizer.Resize(disk.Below(baseIndex), disk.VirtualSize, "off");
         }
     }
 
