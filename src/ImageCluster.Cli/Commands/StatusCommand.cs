@@ -35,7 +35,7 @@ internal static class StatusCommand
         }
         else
         {
-            RemoteTables.Migrations(call.Host.Console, list, call.Host.Time);
+            RemoteTables.Migrations(call.Host.Console, list, all, call.Host.Time);
         }
 
         return ExitCode.Done;
@@ -51,7 +51,7 @@ internal static class StatusCommand
         }
         else
         {
-            RemoteTables.Jobs(call.Host.Console, list);
+            RemoteTables.Jobs(call.Host.Console, list, all);
         }
 
         return ExitCode.Done;

@@ -8,11 +8,15 @@ namespace ImageCluster.Cli.Remote;
 /// <summary>What a cluster says, as tables for people.</summary>
 internal static class RemoteTables
 {
-    public static void Migrations(IAnsiConsole console, MigrationList list, TimeProvider time)
+    /// <param name="console">Where it is written.</param>
+    /// <param name="list">As the cluster lists them.</param>
+    /// <param name="all">Those that are over were asked for too.</param>
+    /// <param name="time">By which their age is told.</param>
+    public static void Migrations(IAnsiConsole console, MigrationList list, bool all, TimeProvider time)
     {
         if (list.Items.Count == 0)
         {
-            console.MarkupLine("No migrations.");
+            console.MarkupLine(None("migrations", all));
             return;
         }
 
@@ -71,11 +75,14 @@ internal static class RemoteTables
         }
     }
 
-    public static void Jobs(IAnsiConsole console, JobList list)
+    /// <param name="console">Where it is written.</param>
+    /// <param name="list">As the cluster lists them.</param>
+    /// <param name="all">Those that are over were asked for too.</param>
+    public static void Jobs(IAnsiConsole console, JobList list, bool all)
     {
         if (list.Items.Count == 0)
         {
-            console.MarkupLine("No jobs.");
+            console.MarkupLine(None("jobs", all));
             return;
         }
 
@@ -153,6 +160,9 @@ internal static class RemoteTables
 
         console.MarkupLine($"{Quantity.Count(list.Items.Count, "worker")}; {queue.InWork} shards in work, {queue.Waiting} waiting.");
     }
+
+    // Whoever has just submitted one is not to think that it was lost.
+    private static string None(string what, bool all) => all ? $"No {what}." : $"No {what} in progress; --all shows those that are over.";
 
     private static Table New(params (string Heading, bool Right)[] columns)
     {

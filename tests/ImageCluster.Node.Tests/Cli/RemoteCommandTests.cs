@@ -53,7 +53,9 @@ public sealed class RemoteCommandTests : IDisposable
     public async Task The_status_is_a_table_or_json()
     {
         await using RunningApi api = await RunningApi.Start();
-        Assert.Equal("No migrations.\n", Run(api, "status").Output);
+        Assert.Equal("No migrations in progress; --all shows those that are over.\n", Run(api, "status").Output);
+        Assert.Equal("No migrations.\n", Run(api, "status --all").Output);
+        Assert.Equal("No jobs in progress; --all shows those that are over.\n", Run(api, "status --jobs").Output);
         Add(api, "m1", "running");
         Add(api, "m2", "failed");
         Assert.Contains("m1", Run(api, "status").Output, StringComparison.Ordinal);
