@@ -11,6 +11,14 @@ public static class ByteSize
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out long bytes, char defaultSuffix = 'B')
     {
+        bool isSize = TryParseUnsigned(text, out ulong number, defaultSuffix) && number <= long.MaxValue;
+        bytes = isSize ? (long)number : 0;
+        return isSize;
+    }
+
+    /// <summary>As <see cref="TryParse(ReadOnlySpan{char}, out long, char)"/>, up to 2^64-1.</summary>
+    public static bool TryParseUnsigned(ReadOnlySpan<char> text, out ulong bytes, char defaultSuffix = 'B')
+    {
         bytes = 0;
         text = text.TrimStart();
         text = text.Length > 1 && text[0] == '+' && char.IsAsciiDigit(text[1]) ? text[1..] : text;
@@ -38,12 +46,12 @@ public static class ByteSize
         }
 
         Int128 total = ((Int128)units << shift) + (long)((fraction * (1UL << shift)) + 0.5);
-        if (total > long.MaxValue)
+        if (total > ulong.MaxValue)
         {
             return false;
         }
 
-        bytes = (long)total;
+        bytes = (ulong)total;
         return true;
     }
 

@@ -55,6 +55,13 @@ internal static class Programs
         return result;
     }
 
+    /// <summary>As <see cref="Execute"/>; null where the program does not end.</summary>
+    public static ToolResult? ExecuteOrNull(string directory, string program, params string[] arguments)
+    {
+        ToolResult? result = TryExecute(directory, program, arguments, Patience);
+        return result is null || !result.Error.Contains("Unable to get accurate CPU usage", StringComparison.Ordinal) ? result : Execute(directory, program, arguments);
+    }
+
     private static ToolResult ExecuteOnce(string directory, string program, string[] arguments)
     {
         ToolResult? result = TryExecute(directory, program, arguments, Patience);

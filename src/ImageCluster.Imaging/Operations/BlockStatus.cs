@@ -48,14 +48,14 @@ public readonly record struct BlockStatus(
             {
                 // A format that knows no backing files answers for all of its disk.
                 bool present = !KnowsBacking(layer.FormatName);
-                return new BlockStatus(offset, length, depth, present, Zero: true, Data: false, extent.HostOffset, PlaceOf(extent));
+                return new BlockStatus(offset, length, depth, present, Zero: true, Data: false, RoomOf(layer, extent), PlaceOf(layer, extent));
             }
 
             long below = disk.Layers[depth + 1].VirtualSize - offset;
             if (below <= 0)
             {
                 // Room that a part of a cluster has, and does not use, is named all the same.
-                return new BlockStatus(offset, length, depth, Present: false, Zero: true, Data: false, extent.HostOffset, PlaceOf(extent));
+                return new BlockStatus(offset, length, depth, Present: false, Zero: true, Data: false, RoomOf(layer, extent), PlaceOf(layer, extent));
             }
 
             length = Math.Min(length, below);
@@ -94,7 +94,7 @@ public readonly record struct BlockStatus(
         }
 
         bool isData = extent.Kind is ExtentKind.Data or ExtentKind.Compressed || (extent.Kind == ExtentKind.Zero && (isRaw ? !extent.IsHole : extent.IsHole));
-        bool placed = extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed && layer is not IImageStatus { IsEncrypted: true };
+        long place = RoomOf(layer, extent);
         return new BlockStatus(
             extent.Start,
             extent.Length,
@@ -102,10 +102,13 @@ public readonly record struct BlockStatus(
             Present: true,
             Zero: extent.Kind == ExtentKind.Zero,
             Data: isData,
-            placed ? extent.HostOffset : -1,
-            !placed ? null : isRaw && extent.File is BlkdebugFile node ? node.File.Name : PlaceOf(extent));
+            place,
+            place >= 0 && isRaw && extent.File is BlkdebugFile node ? node.File.Name : PlaceOf(layer, extent));
     }
 
-    private static string? PlaceOf(in Extent extent) =>
-        extent.HostOffset >= 0 && extent.Kind != ExtentKind.Compressed ? extent.File?.Name : null;
+    // What is encrypted or compressed stands nowhere as it is.
+    private static long RoomOf(IImageLayer layer, in Extent extent) =>
+        extent.Kind != ExtentKind.Compressed && layer is not IImageStatus { IsEncrypted: true } ? extent.HostOffset : -1;
+
+    private static string? PlaceOf(IImageLayer layer, in Extent extent) => RoomOf(layer, extent) >= 0 ? extent.File?.Name : null;
 }

@@ -7,6 +7,9 @@ namespace ImageCluster.Imaging.Operations;
 /// <summary>Changes the size of a guest's disk.</summary>
 public static class Resizer
 {
+    // QEMU's BDRV_MAX_LENGTH.
+    private const long MaxLength = long.MaxValue / (1 << 30) * (1 << 30);
+
     /// <param name="disk">Its top is open for writing.</param>
     /// <param name="newSize">Bytes.</param>
     /// <param name="preallocation">off, metadata, falloc or full.</param>
@@ -16,6 +19,11 @@ public static class Resizer
     /// <exception cref="ImageException"><see cref="ImageErrorKind.Unsupported"/>: the format cannot be resized.</exception>
     public static void Resize(LayeredDisk disk, long newSize, string preallocation, long? oldSize = null)
     {
+        if (newSize > MaxLength)
+        {
+            throw new ImageException(ImageErrorKind.Limit, disk.Top.FileName, $"offset({newSize}) exceeds maximum({MaxLength})");
+        }
+
         if (disk.Top is not IResizable resizable)
         {
             throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, "Image format driver does not support resize");

@@ -53,6 +53,12 @@ internal sealed class CommandHost
             Error($"{failure.File}: {failure.Message}");
         }
 
+        if (failure is { Kind: ImageErrorKind.Unsupported, Errno: 5 })
+        {
+            // QEMU's driver says what it cannot do, its caller that it failed.
+            Error(failure.Message);
+        }
+
         return isDamage ? "Input/output error" : ErrorNumbers.TextOf(failure.Errno) ?? failure.Message;
     }
 

@@ -14,6 +14,9 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
     // EFBIG
     private const int FileTooLarge = 27;
 
+    // Rounded up to sectors, what is larger is negative to QEMU.
+    private const long LargestSize = long.MaxValue - 511;
+
     public string? BackingFile { get; init; }
 
     public string? BackingFormat { get; init; }
@@ -60,7 +63,12 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
             }
         }
 
-        string size = options.Get("size") ?? throw Failure("Image creation needs a size parameter");
+        string? size = options.LacksSize ? null : options.Get("size");
+        if (size is null)
+        {
+            throw Failure("Image creation needs a size parameter");
+        }
+
         if (!Quiet)
         {
             host.Out.Write($"Formatting '{fileName}', fmt={formatName} {options.Describe()}\n");
@@ -123,6 +131,11 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
     private void Create(ImageFormat format, CreateOptionSet options, long size)
     {
+        if (options.Get("extent_size_hint") is { } hint && long.Parse(hint, CultureInfo.InvariantCulture) > uint.MaxValue)
+        {
+            throw Failure("Extent size hint is too large");
+        }
+
         try
         {
             using StagedTarget? staged = host.Locator.Stage(fileName);
@@ -139,8 +152,12 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
         }
         catch (ImageException e) when (e.Errno == FileTooLarge)
         {
-            string hint = options.Has("cluster_size") ? " (try using a larger cluster size)" : "";
-            throw Failure($"The image size is too large for file format '{formatName}'{hint}");
+            string advice = options.Has("cluster_size") ? " (try using a larger cluster size)" : "";
+            throw Failure($"The image size is too large for file format '{formatName}'{advice}");
+        }
+        catch (ImageException e) when (size > LargestSize && e.Kind == ImageErrorKind.Limit && formatName is "raw" or "qcow2")
+        {
+            throw Failure(formatName == "raw" ? "Could not resize file: Invalid argument" : "Could not resize image: Image size cannot be negative");
         }
         catch (ImageException e)
         {

@@ -101,7 +101,13 @@ internal static class RebaseCommand
     private static void KeepContent(
         CommandHost host, ImageReference image, LayeredDisk disk, string backing, string? backingFormat, OpenSettings settings, ProgressMeter progress)
     {
-        using LayeredDisk? newBacking = backing.Length == 0 ? null : OpenNewBacking(host, image, backing, backingFormat, settings);
+        string overlay = image.DisplayName(disk.Top.FormatName);
+        if (overlay.StartsWith("json:", StringComparison.Ordinal) && backing.Length > 0 && !ImagePath.HasProtocol(backing) && !Path.IsPathRooted(backing))
+        {
+            throw new CommandException($"Could not resolve backing filename: Cannot use relative backing file names for '{overlay}'");
+        }
+
+        using LayeredDisk? newBacking = backing.Length == 0 ? null : OpenNewBacking(host, image, disk, backing, backingFormat, settings);
         long whole = Math.Max(1, disk.VirtualSize);
         long done = 0;
         RebaseOptions options = new()
@@ -128,11 +134,17 @@ internal static class RebaseCommand
         }
     }
 
-    private static LayeredDisk OpenNewBacking(CommandHost host, ImageReference image, string backing, string? backingFormat, OpenSettings settings)
+    private static LayeredDisk OpenNewBacking(CommandHost host, ImageReference image, LayeredDisk disk, string backing, string? backingFormat, OpenSettings settings)
     {
         try
         {
             ImageReference reference = ImageReference.FromName(host.Locator.Combine(image.FileName, backing), backingFormat);
+            if (disk.Layers.Skip(1).FirstOrDefault(layer => host.Locator.Canonical(layer.FileName) == host.Locator.Canonical(reference.FileName)) is { } known)
+            {
+                // It is open already, whatever format is stated.
+                reference = ImageReference.FromName(known.FileName, known.FormatName);
+            }
+
             if (host.Locator.Exists(reference.FileName) && host.Locator.Canonical(reference.FileName) == host.Locator.Canonical(image.FileName))
             {
                 throw new ImageException(ImageErrorKind.Policy, image.FileName, $"Backing file '{backing}' creates an infinite loop.");
@@ -164,7 +176,7 @@ internal static class RebaseCommand
     private static void ChangeBacking(LayeredDisk disk, string? backing, string? backingFormat)
     {
         bool none = string.IsNullOrEmpty(backing);
-        string context = $"Could not change the backing file to '{backing}': ";
+        string context = $"Could not change the backing file to '{backing ?? "(null)"}': ";
         if (!none && backingFormat is null)
         {
             throw new CommandException(context + "backing format must be specified");
@@ -184,7 +196,7 @@ internal static class RebaseCommand
         {
             throw new CommandException(e.Kind == ImageErrorKind.NoSpace
                 ? $"{context}No space left in the file header"
-                : context + e.Message)
+                : context + (ErrorNumbers.TextOf(e.Errno) ?? e.Message))
             {
                 Hint = ImageOpener.HintText(e),
             };

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
@@ -10,6 +11,8 @@ namespace ImageCluster.QemuImg.Commands;
 internal static class SnapshotCommand
 {
     private const long TicksPerMicrosecond = 10;
+    private const int NoSuchFile = 2;
+    private const int OperationNotSupported = 95;
 
     public static readonly CommandSpec Spec = new(
         "snapshot",
@@ -57,7 +60,7 @@ internal static class SnapshotCommand
         using LayeredDisk disk = ImageOpener.Open(host, command.Image(name, null), settings);
         switch (action)
         {
-            case 'a': Apply(host, disk.Top as ISnapshots, snapshot); break;
+            case 'a': Apply(host, command.Image(name, null), disk.Top, snapshot); break;
             case 'c': Create(host, disk.Top as ISnapshotEditor, snapshot); break;
             case 'd': Delete(host, disk.Top as ISnapshots, snapshot); break;
             case 'l': List(host, disk); break;
@@ -95,16 +98,30 @@ internal static class SnapshotCommand
         Do(host, $"Could not create snapshot '{name}': ", () => image.CreateSnapshot(snapshot), withNumber: true);
     }
 
-    private static void Apply(CommandHost host, ISnapshots? image, string name)
+    private static void Apply(CommandHost host, ImageReference reference, IImageLayer top, string name)
     {
-        if (image is null)
+        if (top is not ISnapshots image)
         {
+            // QEMU looks whether what lies below has snapshots, and opens the image once more.
+            ImageOpener.WarnOfGuess(host, reference, top);
             throw new CommandException($"Could not apply snapshot '{name}': Block driver does not support snapshots");
         }
 
-        ImageSnapshot found = SnapshotSelector.OfWord(name).Find(image.ListSnapshots())
-            ?? throw new CommandException($"Could not apply snapshot '{name}': Failed to load snapshot: No such file or directory");
-        Do(host, $"Could not apply snapshot '{name}': ", () => Editor(image).ApplySnapshot(found.Id));
+        // Where there is no such snapshot, the image may have another reason to refuse it.
+        string id = SnapshotSelector.OfWord(name).Find(image.ListSnapshots())?.Id ?? "";
+        Do(host, $"Could not apply snapshot '{name}': ", () => Apply(image, id));
+    }
+
+    private static void Apply(ISnapshots image, string id)
+    {
+        try
+        {
+            Editor(image).ApplySnapshot(id);
+        }
+        catch (ImageException e) when (e.Errno is NoSuchFile or OperationNotSupported)
+        {
+            throw new ImageException(e.Kind, e.File, $"Failed to load snapshot: {ErrorNumbers.TextOf(e.Errno)}", e);
+        }
     }
 
     private static void Delete(CommandHost host, ISnapshots? image, string name)
@@ -126,8 +143,9 @@ internal static class SnapshotCommand
         }
         catch (ImageException e)
         {
-            string reason = e.Corruption == CorruptionSignal.None ? e.Message : host.Reason(e);
-            throw new CommandException(withNumber && e.Corruption != CorruptionSignal.None ? $"{context}-{e.Errno} ({reason})" : context + reason)
+            bool hasNumber = e.Corruption != CorruptionSignal.None || e.Errno == OperationNotSupported;
+            string reason = hasNumber ? host.Reason(e) : e.Message;
+            throw new CommandException(withNumber && hasNumber ? $"{context}-{e.Errno} ({reason})" : context + reason)
             {
                 Hint = ImageOpener.HintText(e),
             };

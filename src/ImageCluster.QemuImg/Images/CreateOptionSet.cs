@@ -32,6 +32,9 @@ internal sealed class CreateOptionSet
     private readonly IReadOnlyList<CreateOption> _known;
     private readonly Dictionary<string, string> _values = [];
 
+    // How QEMU shows sizes beyond 2^63-1: as negative numbers.
+    private readonly Dictionary<string, string> _shown = [];
+
     /// <param name="known">In the order in which they are shown.</param>
     public CreateOptionSet(IReadOnlyList<CreateOption> known) => _known = known;
 
@@ -48,6 +51,9 @@ internal sealed class CreateOptionSet
     public IReadOnlyDictionary<string, string> Values => _values;
 
     public string? Get(string name) => _values.GetValueOrDefault(name);
+
+    /// <summary>The size of the disk was given as 2^64-1, by which QEMU knows that none was given.</summary>
+    public bool LacksSize => _shown.GetValueOrDefault("size") == "-1";
 
     public bool Has(string name) => _known.Any(option => option.Name == name);
 
@@ -74,6 +80,11 @@ internal sealed class CreateOptionSet
             CreateOption option = _known.FirstOrDefault(o => o.Name == given.Name)
                 ?? throw new CommandException($"{context}Invalid parameter '{item.Name}'");
             _values[option.Name] = Read(option, given.Value!, context);
+            _shown.Remove(option.Name);
+            if (option.Type == CreateOptionType.Size && ByteSize.TryParseUnsigned(given.Value, out ulong size) && size > long.MaxValue)
+            {
+                _shown[option.Name] = unchecked((long)size).ToString(CultureInfo.InvariantCulture);
+            }
         }
     }
 
@@ -83,7 +94,7 @@ internal sealed class CreateOptionSet
         List<string> parts = [];
         foreach (CreateOption option in _known)
         {
-            if (_values.TryGetValue(option.Name, out string? value))
+            if (_shown.TryGetValue(option.Name, out string? value) || _values.TryGetValue(option.Name, out value))
             {
                 parts.Add($"{option.Name}={(option.Type == CreateOptionType.Text ? value.Replace(",", ",,", StringComparison.Ordinal) : value)}");
             }
@@ -137,8 +148,9 @@ internal sealed class CreateOptionSet
             case CreateOptionType.Number when IsBeyond64Bits(value, takesSuffix: false):
                 throw new CommandException($"{context}Value '{value}' is too large for parameter '{option.Name}'");
             case CreateOptionType.Size:
-                return ByteSize.TryParse(value, out long bytes)
-                    ? bytes.ToString(CultureInfo.InvariantCulture)
+                // What is larger than any size is as good as the largest.
+                return ByteSize.TryParseUnsigned(value, out ulong bytes)
+                    ? Math.Min(bytes, long.MaxValue).ToString(CultureInfo.InvariantCulture)
                     : throw new CommandException($"{context}Parameter '{option.Name}' expects a non-negative number below 2^64") { Hint = SizeHint };
             case CreateOptionType.Number:
                 return CInteger.TryParse(value, out long number)

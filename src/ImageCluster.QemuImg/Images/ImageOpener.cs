@@ -1,5 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
@@ -49,7 +50,11 @@ internal static class ImageOpener
             LayeredDisk disk = OpenChain(host, image, settings);
             TellRepairs(host, disk);
             CheckOpened(host, image, settings, disk);
-            WarnOfGuess(host, image, settings, disk);
+            if (settings.Write)
+            {
+                WarnOfGuess(host, image, disk.Top);
+            }
+
             disk.ZeroDetection = ZeroDetection(image, disk);
             return disk;
         }
@@ -189,9 +194,10 @@ internal static class ImageOpener
         }
     }
 
-    private static void WarnOfGuess(CommandHost host, ImageReference image, OpenSettings settings, LayeredDisk disk)
+    /// <summary>Says of an image that is to be written that its format was guessed to be raw, where it was.</summary>
+    public static void WarnOfGuess(CommandHost host, ImageReference image, IImageLayer top)
     {
-        if (settings.Write && image.Format is null && disk.Top.FormatName == "raw")
+        if (image.Format is null && top.FormatName == "raw")
         {
             host.Errors.Write($"WARNING: Image format was not specified for '{ImageReference.PlainName(image.FileName)}' and probing guessed raw.\n");
             host.Errors.Write("         Automatically detecting the format is dangerous for raw images, write operations on block 0 will be restricted.\n");

@@ -28,5 +28,6 @@ internal static class AllCases
         .. OptionCases.List,
         .. OthersCases.List,
         .. ReadOnlyCases.List,
+        .. FoundCases.List,
     ];
 }

@@ -28,7 +28,7 @@ internal sealed class SnapshotEditor
         _table = new L2Table(0, _layout.ClusterSize / sizeof(ulong));
         if (metadata.HasDataFile)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, metadata.File.Name, "Internal snapshots are not possible with an external data file");
+            throw new ImageException(ImageErrorKind.Unsupported, metadata.File.Name, "Internal snapshots are not possible with an external data file") { Errno = 95 };
         }
 
         SnapshotTableContent content = SnapshotTable.Load(metadata.File, metadata.Header, forCheck: false, null);

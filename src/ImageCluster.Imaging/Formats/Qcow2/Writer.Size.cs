@@ -51,6 +51,12 @@ internal sealed partial class WritableQcow2Image
 
     public void ChangeBacking(BackingReference? backing) => Alone(() =>
     {
+        // A raw data file shows all that the guest sees.
+        if (backing is not null && Metadata.Header.IsDataFileRaw)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, "With a raw data file there can be no backing file") { Errno = 22 };
+        }
+
         Tables.Begin();
         Tables.Flush();
         Header header = Metadata.Header with { BackingFile = backing?.Name, BackingFormat = backing?.Format };

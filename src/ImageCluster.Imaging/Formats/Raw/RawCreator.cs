@@ -13,7 +13,7 @@ internal static class RawCreator
     public static long RoundedSize(CreateRequest request) => RoundedSize(request.VirtualSize, request.FileName);
 
     /// <inheritdoc cref="RoundedSize(CreateRequest)"/>
-    public static long RoundedSize(long size, string? fileName) => size is >= 0 and <= long.MaxValue - SectorSize
+    public static long RoundedSize(long size, string? fileName) => size is >= 0 and <= long.MaxValue - SectorSize + 1
         ? (size + SectorSize - 1) & -SectorSize
         : throw new ImageException(ImageErrorKind.Limit, fileName, $"Image size must be less than {long.MaxValue - SectorSize} bytes");
 

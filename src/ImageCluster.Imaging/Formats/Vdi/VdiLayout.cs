@@ -15,7 +15,7 @@ internal sealed class VdiLayout
         if (request.VirtualSize > VdiHeader.MaxDiskSize)
         {
             throw new ImageException(ImageErrorKind.Limit, request.FileName,
-                $"Unsupported VDI image size (size is 0x{request.VirtualSize:x}, max supported is 0x{VdiHeader.MaxDiskSize:x})");
+                $"Unsupported VDI image size (size is 0x{((ulong)request.VirtualSize + 511) & ~511UL:x}, max supported is 0x{VdiHeader.MaxDiskSize:x})");
         }
 
         DiskSize = (request.VirtualSize + SectorSize - 1) & -SectorSize;

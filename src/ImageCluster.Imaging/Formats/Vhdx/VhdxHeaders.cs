@@ -28,7 +28,7 @@ internal sealed class VhdxHeaders
         file.ReadPadded(0, raw.AsSpan(0, 8));
         if (!HasSignature(raw))
         {
-            throw new ImageException(ImageErrorKind.NotThisFormat, name, $"Could not open '{name}': Invalid argument");
+            throw new ImageException(ImageErrorKind.NotThisFormat, name, $"Could not open '{ImagePath.ToLocal(name) ?? name}': Invalid argument");
         }
 
         file.ReadPadded(FirstAt, raw);

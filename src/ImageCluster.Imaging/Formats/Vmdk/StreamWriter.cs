@@ -69,6 +69,11 @@ internal sealed class StreamWriter : IWritableExtent
         }
     }
 
+    /// <summary>What becomes of a write of a part of a grain: it is refused, for the rest could not be written any more.</summary>
+    public ImageException RefusalOfPart(long offset) => _extent.Map(offset, 1).Kind == ExtentKind.Compressed
+        ? Allocated()
+        : new ImageException(ImageErrorKind.Unsupported, _extent.File!.Name, "A grain of a streamOptimized image can only be written whole") { Errno = 22 };
+
     /// <summary>Grains are written once: nothing is dropped.</summary>
     public void Discard(long offset, long length)
     {
@@ -111,5 +116,5 @@ internal sealed class StreamWriter : IWritableExtent
     }
 
     private ImageException Allocated() =>
-        new(ImageErrorKind.Unsupported, _extent.File!.Name, "Could not write to allocated cluster for streamOptimized");
+        new(ImageErrorKind.Unsupported, _extent.File!.Name, "Could not write to allocated cluster for streamOptimized") { Errno = 5 };
 }

@@ -29,6 +29,16 @@ internal sealed class Writer : Reader, IWritableLayer, ICompressedWriter
         }
     }
 
+    public void WriteFilled(long offset, ReadOnlySpan<byte> data, long written, long length)
+    {
+        if (_writers[FindExtent(offset)] is StreamWriter stream && length < data.Length)
+        {
+            throw stream.RefusalOfPart(offset);
+        }
+
+        Write(offset, data);
+    }
+
     /// <inheritdoc/>
     /// <remarks>Streams store nothing but compressed grains, other subformats none.</remarks>
     public void WriteCompressed(long offset, ReadOnlySpan<byte> data) => Write(offset, data);

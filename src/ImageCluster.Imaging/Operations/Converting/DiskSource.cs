@@ -18,6 +18,9 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
 {
     private readonly int _layers = Math.Min(layersAboveBase, disk.Layers.Count);
 
+    // A format that does not tell what it holds has no holes that something else could show through.
+    private readonly SourceKind _absent = disk.Top is IImageStatus { TellsPlaces: false } ? SourceKind.Zero : SourceKind.Same;
+
     public long VirtualSize => disk.VirtualSize;
 
     public SourceRange Map(long offset, long length)
@@ -28,7 +31,7 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
         }
 
         return offset < backingSize
-            ? Answer(disk.MapAbove(offset, Math.Min(length, backingSize - offset), _layers), zero: SourceKind.Zero, absent: SourceKind.Same)
+            ? Answer(disk.MapAbove(offset, Math.Min(length, backingSize - offset), _layers), zero: SourceKind.Zero, absent: _absent)
             : Answer(disk.Map(offset, length), zero: SourceKind.Same, absent: SourceKind.Same);
     }
 
