@@ -81,6 +81,9 @@ public sealed class LayeredDisk : IDisposable
         }
     }
 
+    /// <summary>The disk below filters that let pass what is asked of where things are; this one where none stands above. Owns nothing.</summary>
+    public LayeredDisk WithoutFilters => Top is FilterLayer { Image: { } below } ? below.Disk.WithoutFilters : this;
+
     /// <summary>The disk without its topmost layers. Owns nothing: its layers stay this disk's.</summary>
     public LayeredDisk Below(int first) => new(_layers.Skip(first)) { Events = Events?.Skip(first).ToList() };
 

@@ -24,6 +24,9 @@ public static class ImagePath
         _ => null,
     };
 
+    /// <summary>The name without <c>file:</c>, as a path that nobody takes for a protocol's; any other name as it is. QEMU names files so.</summary>
+    public static string WithoutFile(string name) => ProtocolOf(name) == "file" ? AsPath(ToLocal(name)!) : name;
+
     // A path whose first part has a colon would be taken for a protocol's.
     private static string AsPath(string rest) => HasProtocol(rest) ? "./" + rest : rest;
 

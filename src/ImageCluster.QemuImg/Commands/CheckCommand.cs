@@ -119,6 +119,12 @@ internal static class CheckCommand
         {
             CheckReport report = image.Check(repair);
             report.Messages.ForEach(message => host.Errors.Write(message + "\n"));
+            if (report.FailureCause is not null)
+            {
+                host.Error(report.FailureCause);
+                host.Errors.Write(report.FailureHint is { } hint ? hint + "\n" : "");
+            }
+
             return report.Failure is null ? report : throw new CommandException($"Check failed: {report.Failure}");
         }
         catch (ImageException e) when (e.Kind == ImageErrorKind.Unsupported)

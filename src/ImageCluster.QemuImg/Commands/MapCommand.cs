@@ -57,7 +57,7 @@ internal static class MapCommand
         long end = most is null || most > disk.VirtualSize - start ? disk.VirtualSize : start + most.Value;
         try
         {
-            Print(host, disk, start, end, json);
+            Print(host, disk.WithoutFilters, start, end, json);
         }
         catch (ImageException e)
         {

@@ -47,6 +47,12 @@ public sealed class CheckReport
     /// </summary>
     public string? Failure { get; set; }
 
+    /// <summary>What it stopped at, for which qemu-img speaks in its own name; null where one of the findings says it.</summary>
+    public string? FailureCause { get; set; }
+
+    /// <summary>What to do about <see cref="FailureCause"/>; null for nothing.</summary>
+    public string? FailureHint { get; set; }
+
     /// <summary>Findings, a line each, in QEMU's words, in the order found.</summary>
     public List<string> Messages { get; } = [];
 }

@@ -42,6 +42,9 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
 
     public long AllocatedBytes => _file.AllocatedBytes;
 
+    /// <summary>The image below; null where it is a file, or where there are several of one rank.</summary>
+    public LayeredFile? Image => _isPlaced ? _image : null;
+
     /// <summary>What an image that lies on this node has for its file, where the node is more than the disk below; null otherwise.</summary>
     public IBlockFile? OwnFile => _file as BlkdebugFile;
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -67,7 +68,7 @@ internal sealed record CreateSettings
 
         _ = options.Flag("nocow", false);
         _ = options.Size("extent_size_hint", 0);
-        string? dataFile = options.Text("data_file");
+        string? dataFile = options.Text("data_file") is { } named ? ImagePath.WithoutFile(named) : null;
         CheckGeometry(request, version, extended, clusterSize);
         CheckCombination(request, version, backing, backingFormat, preallocation != Preallocation.Off && !extended, lazy);
         CheckRefcountWidth(request, version, refcountBits);

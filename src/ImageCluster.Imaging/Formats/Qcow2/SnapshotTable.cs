@@ -35,6 +35,7 @@ internal static class SnapshotTable
         List<Snapshot> snapshots = [];
         byte[] buffer = new byte[MaxExtraData];
         long offset = header.SnapshotsOffset;
+        long kept = 0;
         for (int i = 0; i < header.SnapshotCount; i++)
         {
             long start = offset;
@@ -50,7 +51,7 @@ internal static class SnapshotTable
                 DropExtraData(file, i, extraLength, dropped);
             }
 
-            int kept = (int)Math.Min(extraLength, MaxExtraData);
+            int extraKept = (int)Math.Min(extraLength, MaxExtraData);
             Snapshot snapshot = new()
             {
                 Id = "",
@@ -62,9 +63,9 @@ internal static class SnapshotTable
                 VmClockNanoseconds = BinaryPrimitives.ReadUInt64BigEndian(entry[24..]),
                 VmStateSize = BinaryPrimitives.ReadUInt32BigEndian(entry[32..]),
                 DiskSize = header.VirtualSize,
-                ExtraDataLength = kept,
+                ExtraDataLength = extraKept,
             };
-            Span<byte> extra = buffer.AsSpan(0, kept);
+            Span<byte> extra = buffer.AsSpan(0, extraKept);
             ReadPart(file, offset, extra, forCheck);
             offset += extraLength;
             snapshot = WithExtraData(snapshot, extra);
@@ -78,7 +79,10 @@ internal static class SnapshotTable
                 IdBytes = names[..idLength],
                 NameBytes = names[idLength..],
             });
-            if (offset - header.SnapshotsOffset > MaxBytes)
+
+            // What a repair drops does not count.
+            kept = ((kept + 7) & ~7L) + EntryLength + extraKept + names.Length;
+            if (kept > MaxBytes || offset - header.SnapshotsOffset > int.MaxValue)
             {
                 DropRest(file, header.SnapshotCount - i, dropped);
                 snapshots.RemoveAt(i);

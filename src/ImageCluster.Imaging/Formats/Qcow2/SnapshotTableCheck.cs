@@ -34,15 +34,12 @@ internal sealed class SnapshotTableCheck(Metadata metadata, CheckReport report, 
         }
         else if (beyond > 0)
         {
-            report.Say("ERROR snapshot table too large");
-            report.Say($"You can force-remove all {beyond} overhanging snapshots with qemu-img check -r all");
-            return Fail("File too large");
+            return Fail("File too large", "ERROR snapshot table too large", $"You can force-remove all {beyond} overhanging snapshots with qemu-img check -r all");
         }
 
         if (header.SnapshotsOffset < 0 || !metadata.Layout.IsClusterAligned(header.SnapshotsOffset))
         {
-            report.Say("ERROR snapshot table offset invalid");
-            return Fail("Invalid argument");
+            return Fail("Invalid argument", "ERROR snapshot table offset invalid");
         }
 
         if (!Load(header, ref gone))
@@ -93,9 +90,7 @@ internal sealed class SnapshotTableCheck(Metadata metadata, CheckReport report, 
         }
         catch (ImageException e) when (e.Kind == ImageErrorKind.Limit)
         {
-            report.Say($"ERROR failed to read the snapshot table: {e.Message}");
-            report.Say(e.Hint ?? "");
-            return Fail("File too large");
+            return Fail("File too large", $"ERROR failed to read the snapshot table: {e.Message}", e.Hint);
         }
 
         report.Corruptions += _broken;
@@ -117,10 +112,12 @@ internal sealed class SnapshotTableCheck(Metadata metadata, CheckReport report, 
         }
     }
 
-    private bool Fail(string reason)
+    private bool Fail(string reason, string cause, string? hint = null)
     {
         report.CheckErrors++;
         report.Failure = reason;
+        report.FailureCause = cause;
+        report.FailureHint = hint;
         return false;
     }
 }

@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Storage;
+
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
 /// <summary>Names of a new disk's extent files, as qemu-img makes them of the disk's own: <c>disk-flat.vmdk</c>, <c>disk-s001.vmdk</c>, <c>disk-f001.vmdk</c>.</summary>
@@ -10,6 +12,7 @@ internal sealed class ExtentNames
     /// <param name="fileName">The disk's name.</param>
     public ExtentNames(string fileName)
     {
+        fileName = ImagePath.WithoutFile(fileName);
         int end = fileName.LastIndexOf('/');
         end = end >= 0 ? end : fileName.LastIndexOf('\\');
         end = end >= 0 ? end : fileName.LastIndexOf(':');
