@@ -1,6 +1,7 @@
 using System.Text;
 using ImageCluster.Conformance.Cases;
 using ImageCluster.Conformance.Walk;
+using ImageCluster.Imaging.Formats;
 
 namespace ImageCluster.Conformance;
 
@@ -26,6 +27,12 @@ internal static class CompatibilityPage
 
         text.Append("\n## Formats\n\nWhat the engine says of itself, and which of the cases below have another outcome than with qemu-img.\n\n");
         text.Append(FormatMatrix.Text(withDifferences: true));
+        text.Append("\n## Drivers that are not here\n\nWho names one of these drivers of QEMU's, or a name of its protocol, is told that it is not supported, and the reason.\n\n| driver | reason |\n|---|---|\n");
+        foreach ((string name, string reason) in UnsupportedDrivers.List)
+        {
+            text.Append($"| {name} | {Escape(reason)} |\n");
+        }
+
         foreach (IGrouping<string, ConformanceCase> command in AllCases.List.GroupBy(static c => c.Command).OrderBy(static g => g.Key, StringComparer.Ordinal))
         {
             text.Append($"\n## {command.Key}\n\n| what | format | result |\n|---|---|---|\n");

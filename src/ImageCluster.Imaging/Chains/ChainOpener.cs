@@ -233,5 +233,5 @@ public sealed class ChainOpener(IFileLocator locator)
     }
 
     private static ImageFormat FindFormat(string formatName, string file) => FormatRegistry.Find(formatName) ??
-        throw new ImageException(ImageErrorKind.InvalidArgument, file, $"Unknown driver '{formatName}'");
+        throw new ImageException(ImageErrorKind.InvalidArgument, file, UnsupportedDrivers.Refusal(formatName) ?? $"Unknown driver '{formatName}'");
 }

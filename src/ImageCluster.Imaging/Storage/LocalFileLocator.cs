@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Storage;
@@ -76,10 +77,12 @@ public sealed class LocalFileLocator : IFileLocator
         }
     }
 
+    private static ImageException Unknown(string name, string scheme) =>
+        new(ImageErrorKind.Unsupported, name, UnsupportedDrivers.RefusalOfScheme(scheme) ?? $"Unknown protocol '{scheme}'");
+
     private static string PathOf(string name)
     {
-        string path = ImagePath.ToLocal(name)
-            ?? throw new ImageException(ImageErrorKind.Unsupported, name, $"Unknown protocol '{ImagePath.ProtocolOf(name)}'");
+        string path = ImagePath.ToLocal(name) ?? throw Unknown(name, ImagePath.ProtocolOf(name)!);
         if (path.Length == 0)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, name, "The 'file' block driver requires a file name");

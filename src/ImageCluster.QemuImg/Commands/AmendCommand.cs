@@ -137,6 +137,10 @@ internal static class AmendCommand
                 Progress = progress.Report,
             });
         }
+        catch (ImageException e) when (e.Corruption != CorruptionSignal.None && values.Has("compat"))
+        {
+            throw new CommandException($"Failed to turn zero into data clusters: {host.Reason(e)}");
+        }
         catch (ImageException e)
         {
             throw new CommandException(e.Message) { Hint = ImageOpener.HintText(e) };

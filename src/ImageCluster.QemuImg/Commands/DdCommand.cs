@@ -44,7 +44,7 @@ internal static class DdCommand
         }
 
         using LayeredDisk source = ImageOpener.Open(host, command.Image(operands.Input), new OpenSettings { ForceShare = command.ForceShare });
-        ImageFormat format = FormatRegistry.Find(outputFormat) ?? throw new CommandException("Unknown file format");
+        ImageFormat format = FormatRegistry.Find(outputFormat == "file" ? "raw" : outputFormat) ?? throw new CommandException("Unknown file format");
         if (CreationDrivers.ObjectionToName(host, operands.Output) is { } objection)
         {
             throw new CommandException(objection);

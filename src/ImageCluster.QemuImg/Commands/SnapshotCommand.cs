@@ -143,7 +143,7 @@ internal static class SnapshotCommand
         }
         catch (ImageException e)
         {
-            bool hasNumber = e.Corruption != CorruptionSignal.None || e.Errno == OperationNotSupported;
+            bool hasNumber = e.Corruption != CorruptionSignal.None || e.Errno == OperationNotSupported || e.Message == ErrorNumbers.TextOf(e.Errno);
             string reason = hasNumber ? host.Reason(e) : e.Message;
             throw new CommandException(withNumber && hasNumber ? $"{context}-{e.Errno} ({reason})" : context + reason)
             {

@@ -64,7 +64,7 @@ internal sealed class BackingNode
 
         if (driver is not null && FormatRegistry.Find(driver) is null)
         {
-            throw new ImageException(ImageErrorKind.InvalidArgument, null, $"Unknown driver '{driver}'");
+            throw new ImageException(ImageErrorKind.InvalidArgument, null, UnsupportedDrivers.Refusal(driver) ?? $"Unknown driver '{driver}'");
         }
 
         Dictionary<string, string> options = [];

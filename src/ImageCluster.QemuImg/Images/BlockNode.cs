@@ -32,7 +32,7 @@ internal sealed class BlockNode
         IsProtocol = (!isTop && driver is null) || RuntimeOptions.IsFileDriver(driver) || (driver is not null && ProtocolRegistry.FindDriver(driver) is not null);
         if (driver is not null && format is null && !IsProtocol)
         {
-            throw Invalid($"Unknown driver '{driver}'");
+            throw Invalid(UnsupportedDrivers.Refusal(driver) ?? $"Unknown driver '{driver}'");
         }
 
         FileName = IsProtocol ? ReadFileName(given) : "";

@@ -13,7 +13,8 @@ internal static class CreationDrivers
     public static bool TryFind(
         CommandHost host, string formatName, string target, [NotNullWhen(true)] out ImageFormat? format, [NotNullWhen(false)] out string? objection)
     {
-        format = FormatRegistry.Find(formatName);
+        // A file itself is made as the raw image that it is.
+        format = FormatRegistry.Find(formatName == "file" ? "raw" : formatName);
         StorageProtocol? protocol = host.Locator.ProtocolOf(target);
         string? scheme = ImagePath.ProtocolOf(target);
         objection = (format, protocol) switch
@@ -31,7 +32,7 @@ internal static class CreationDrivers
     public static string? ObjectionToName(CommandHost host, string target) => ImagePath.ProtocolOf(target) switch
     {
         "blkdebug" or "blkverify" => $"Protocol driver '{ImagePath.ProtocolOf(target)}' does not support image creation",
-        { } scheme when !host.Locator.Knows(target) => $"Unknown protocol '{scheme}'",
+        { } scheme when !host.Locator.Knows(target) => UnsupportedDrivers.RefusalOfScheme(scheme) ?? $"Unknown protocol '{scheme}'",
         _ => null,
     };
 

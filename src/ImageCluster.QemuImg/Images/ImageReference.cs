@@ -196,7 +196,7 @@ internal sealed class ImageReference
         else if (ImagePath.ProtocolOf(name) is { } scheme and not "file")
         {
             flat[prefix + "file.driver"] = Imaging.Storage.Protocols.ProtocolRegistry.Create(Imaging.Storage.Protocols.ProtocolSettings.Default)
-                .FirstOrDefault(protocol => protocol.Schemes.Contains(scheme))?.DriverOf(scheme) ?? throw Invalid(name, $"Unknown protocol '{scheme}'");
+                .FirstOrDefault(protocol => protocol.Schemes.Contains(scheme))?.DriverOf(scheme) ?? throw Invalid(name, UnsupportedDrivers.RefusalOfScheme(scheme) ?? $"Unknown protocol '{scheme}'");
             flat[prefix + "file.filename"] = name;
         }
         else

@@ -15,6 +15,9 @@ internal static class CreateCases
             .Select(options => Make($"-o {options}", "qcow2", options.StartsWith("size", StringComparison.Ordinal) ? $"create -f qcow2 -o {options} x" : $"create -f qcow2 -o {options} x 4M", "info x")),
         .. new[] { "preallocation=off", "preallocation=falloc", "preallocation=full", "size=3M" }
             .Select(options => Make($"-o {options}", "raw", options.StartsWith("size", StringComparison.Ordinal) ? $"create -f raw -o {options} x" : $"create -f raw -o {options} x 4M", "info x")),
+        Errors("-f file", "", "create -f file x 1M", "create -f file -o preallocation=full y 1M", "info y", "create -f file -o preallocation=foo z 1M", "create -f file -o cluster_size=1 z 1M", "create -f file -o help z", "create -f file -b x -F raw z", "create -f file z 1000",
+            "convert -O file x c", "convert -c -O file x c", "convert -n -O file x y", "dd -O file if=x of=d bs=64k count=2"),
+        Make("data_file: names with a colon", "qcow2", "create -f qcow2 -o data_file=file:d:e x 4M", "info x", "create -f qcow2 -o data_file=file:f y 4M", "info y", "create -f qcow2 -o data_file=g:h z 4M"),
         Make("data_file", "qcow2", "create -f qcow2 -o data_file=d.raw x 4M", "info x", "create -f qcow2 -o data_file=e.raw,data_file_raw=on x 4M"),
         Backing("-b -F", "qcow2", "create -f qcow2 -b base.qcow2 -F qcow2 x", "info x", "create -f qcow2 -b base.raw -F raw x 5M", "create -f qcow2 -o backing_file=base.raw,backing_fmt=raw x", "create -q -f qcow2 -b base.qcow2 -F qcow2 -o size=7M x"),
         Backing("-b: errors", "qcow2", "create -f qcow2 -b nix x 1M", "create -f qcow2 -b nix -F raw x", "create -f qcow2 -b base.qcow2 x", "create -f qcow2 -b base.qcow2 -F foo x",

@@ -28,6 +28,15 @@ internal static class DamageCases
         "io qcow2 bit.qcow2 'write 0 64k'",
     ];
 
+    // The snapshot's entry stands at 320 KiB: its L1 table's place, the size of that, the size of its further data; in the header, the number of snapshots and the place of the table.
+    private static readonly string[] Snapshots =
+    [
+        "img create -q -f qcow2 s.qcow2 1M",
+        "img snapshot -c s s.qcow2",
+        .. new[] { ("place", "-P 2 327686"), ("size", "-P 16 327688"), ("extra", "-P 255 327718"), ("many", "-P 2 61"), ("table", "-P 2 70") }
+            .SelectMany(static damage => new[] { $"cp s.qcow2 {damage.Item1}.qcow2", $"io raw {damage.Item1}.qcow2 'write {damage.Item2} 1'" }),
+    ];
+
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
         .. new[] { "l1", "l2", "mid", "top" }.SelectMany(static image => new[]
@@ -41,6 +50,16 @@ internal static class DamageCases
         }),
         .. new[] { "l1", "l2", "mid" }.Select(static image =>
             Make("snapshot", $"damage: {image}", "qcow2", $"snapshot -c x {image}.qcow2", $"info {image}.qcow2", $"bench -w -c 1 {image}.qcow2", $"commit {image}.qcow2", $"resize {image}.qcow2 8M", $"amend -o compat=0.10 {image}.qcow2", $"rebase -b a.raw -F raw {image}.qcow2", $"snapshot -l {image}.qcow2")),
+        .. new[] { "l1", "l2", "mid" }.Select(static image => Make("amend", $"damage: {image}", "qcow2", $"amend -o compat=0.10 {image}.qcow2")),
+        .. new[] { "extra", "many", "table" }.Select(static image => Make("check", $"damaged snapshot table: {image}", "qcow2", $"info {image}.qcow2", $"check {image}.qcow2", $"check --output=json {image}.qcow2", image == "many" ? $"snapshot -l {image}.qcow2" : $"check -q -r all {image}.qcow2") with { Setup = Snapshots }),
+        .. new[] { "place", "size" }.Select(static image => Make("snapshot", $"damaged snapshot table: {image}", "qcow2", $"convert -l s {image}.qcow2 x", $"snapshot -d s {image}.qcow2", $"info {image}.qcow2") with { Setup = Snapshots }),
+        .. new[] { "place", "size" }.Select(static image => Make("amend", $"damaged snapshot table: {image}", "qcow2", $"amend -o compat=0.10 {image}.qcow2", $"snapshot -a s {image}.qcow2", $"info {image}.qcow2") with
+        {
+            Setup = Snapshots,
+            Verdict = Verdict.Differs,
+            Differs = DifferencePart.Errors,
+            Reason = "the reason stands in one line, not in two; the image is not marked as corrupt, as with qemu-img",
+        }),
         Make("bench", "writing marks a damaged image", "qcow2", "bench -w -c 1 -o 2M -s 1M mid.qcow2", "info mid.qcow2", "check mid.qcow2", "check -r all mid.qcow2", "info mid.qcow2") with { Verdict = Verdict.Differs, Differs = DifferencePart.Errors, Reason = "the same refusal and mark; the line that says what is wrong names the entry by its place in the table, not by the guest's offset" },
         Make("convert", "--salvage: what is said", "qcow2", "convert --salvage mid.qcow2 x") with { Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "each sector that cannot be read is named once, not once for each pass" },
         Make("convert", "compressed clusters that are noise", "qcow2", "convert c.qcow2 x", "compare c.qcow2 a.qcow2") with { Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "says also what is damaged; qemu-img says so for each of its coroutines, in any order" },

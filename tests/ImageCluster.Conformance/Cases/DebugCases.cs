@@ -59,6 +59,8 @@ internal static class DebugCases
             Reason = "tables are read when they are needed: the error is that of the first access, and info works; qemu-img reads refcount and L1 table when it opens an image",
         },
         Make("create", "blkdebug", "create -f qcow2 blkdebug::new 1M", "create -f raw blkdebug::b.raw 1M", "convert -O qcow2 a.raw blkdebug::b.raw", "dd if=a.raw of=blkdebug::b.raw bs=4k", "dd if=a.raw of=foo:b.raw bs=4k"),
+        Make("commit", "blkdebug: a base that cannot be written", "rebase -u -b 'json:{\"driver\": \"qcow2\", \"file\": {\"driver\": \"blkdebug\", \"inject-error\": [{\"event\": \"write_aio\", \"errno\": 28, \"once\": true}], \"image\": {\"driver\": \"file\", \"filename\": \"a.qcow2\"}}}' -F qcow2 top.qcow2", "commit top.qcow2", "commit -d top.qcow2", "compare -f qcow2 a.qcow2 top.qcow2"),
+        Make("map", "blkdebug: over an overlay", "map --output=json --image-opts driver=blkdebug,image.driver=qcow2,image.file.filename=top.qcow2", "map --image-opts driver=blkdebug,image.driver=qcow2,image.file.filename=top.qcow2"),
         Make("create", "blkdebug: as a backing file", "create -f qcow2 -b blkdebug::a.raw -F raw new", "info new", "convert new x", "create -f qcow2 -b blkdebug:r.conf:a.raw -F raw other", "convert -m 1 other y"),
         Make("convert", "blkdebug: writes that fail", "convert -m 1 -n -O raw -f raw a.raw blkdebug:w.conf:zero.raw", "bench -w -c 3 -d 1 -f raw blkdebug:w.conf:b.raw", "bench -w -c 3 -d 1 --flush-interval=2 -f raw blkdebug:fl.conf:b.raw"),
     ];

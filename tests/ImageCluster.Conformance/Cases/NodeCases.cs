@@ -123,11 +123,11 @@ internal static class NodeCases
         Make("info", "a filter: throttle with a group", $"info {Group} --image-opts driver=throttle,throttle-group=tg,{Below}", $"info {Group} --image-opts driver=throttle,throttle-group=nix,{Below}", $"map --output=json {Group} --image-opts driver=throttle,throttle-group=tg,{Below}",
             $"info {Group} --image-opts driver=qcow2,file.driver=throttle,file.throttle-group=tg,file.file.filename=a.qcow2", $"convert {Group} --image-opts driver=throttle,throttle-group=tg,{Below} out", $"bench {Group} -w -c 3 --image-opts driver=throttle,throttle-group=tg,{Below}", $"info {Group} {Group} a.qcow2"),
         Make("convert", "a filter: compress", $"create -q -f qcow2 c.qcow2 1M", "convert -n --target-image-opts a.qcow2 driver=compress,file.driver=qcow2,file.file.filename=c.qcow2", "map --output=json c.qcow2") with { Images = ["c.qcow2"] },
-        Make("info", "drivers that are for tests of QEMU", "info --image-opts driver=quorum,children.0.file.filename=b.raw,vote-threshold=1") with
+        Make("info", "drivers that are not here", "info --image-opts driver=replication,mode=primary,file.driver=file,file.filename=b.raw", "info --image-opts driver=copy-before-write,file.driver=file,file.filename=b.raw,target.driver=file,target.filename=c.raw", "info fat:.") with
         {
             Verdict = Verdict.Differs,
             Differs = DifferencePart.Said,
-            Reason = "blkverify, blklogwrites, quorum, replication, copy-before-write and snapshot-access belong to tests of QEMU, or to running machines; they are refused by name",
+            Reason = "network storage, and what serves a running machine, is named as not supported, with what to do instead (see above)",
         },
     ];
 

@@ -37,6 +37,8 @@ internal static class SeveralCases
         Make("convert", "blkverify: images that differ", "convert -O raw blkverify:a.raw:bad.raw x", "convert --salvage -O raw blkverify:a.raw:bad.raw x"),
         Make("bench", "blkverify: images that differ", "bench -c 1 -d 1 -s 4096 -o 40960 -f raw blkverify:a.raw:bad.raw"),
         Make("bench", "blkverify: writes", "bench -w -c 2 -d 1 -f raw blkverify:a.raw:a.qcow2", "compare a.raw a.qcow2", "compare a.raw b.raw"),
+        Make("create", "vmdk over an image that json: names", "create -q -f vmdk p.vmdk 1M", "create -f vmdk -b \"json:{'driver': 'vmdk', 'file': {'driver': 'file', 'filename': 'p.vmdk'}}\" -F vmdk c.vmdk", "check c.vmdk", "map --output=json c.vmdk",
+            "create -f vmdk -b 'json:{\"driver\": \"raw\", \"file\": {\"driver\": \"file\", \"filename\": \"a.raw\"}}' -F raw d.vmdk", "create -q -f vmdk -o subformat=monolithicFlat file:v:1 1M", "check ./v:1"),
         Make("resize", "blkverify: of the copy alone", "resize -f raw blkverify:a.raw:a.qcow2 2M", "resize -f raw --shrink blkverify:a.raw:a.qcow2 512k"),
         Make("create", "blkverify", "create -f qcow2 blkverify:a.raw:b.raw 1M", "create -f raw blkverify:a.raw:b.raw 1M", "create -f qcow2 -b blkverify:a.raw:b.raw -F raw new", "info --backing-chain new", "convert new x", "create -f qcow2 -b blkverify:a.raw:b.raw -F blkverify other"),
         Make("bench", "blkverify: a child that fails", [.. Failing("event=none")

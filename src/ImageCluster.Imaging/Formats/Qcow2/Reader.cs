@@ -101,11 +101,7 @@ internal class Qcow2Image : IImageLayer, IImageStatus, ISnapshots, ICheckable, I
     {
         Snapshot snapshot = Snapshots.First(s => s.Id == id);
         long entries = snapshot.L1Entries;
-        if (entries > Header.MaxL1Bytes / sizeof(ulong) || snapshot.L1Offset < 0 || !Metadata.Layout.IsClusterAligned(snapshot.L1Offset))
-        {
-            throw new ImageException(ImageErrorKind.Corrupt, FileName, "Snapshot L1 table too large or misplaced");
-        }
-
+        SnapshotTable.CheckPlace(snapshot, Metadata.Layout, FileName);
         return new SnapshotLayer(this, Metadata.ReadL1(Metadata.File, snapshot.L1Offset, (int)entries));
     }
 

@@ -44,14 +44,8 @@ internal sealed class SnapshotEditor
     {
         Snapshot snapshot = _snapshots.Find(candidate => candidate.Id == id)
             ?? throw new ImageException(ImageErrorKind.NotFound, File.Name, "Can't find the snapshot") { Errno = 2 };
-        if (snapshot.L1Entries > Header.MaxL1Bytes / sizeof(ulong))
-        {
-            throw new ImageException(ImageErrorKind.Limit, File.Name, "Snapshot L1 table too large");
-        }
-
-        return snapshot.L1Offset >= 0 && _layout.IsClusterAligned(snapshot.L1Offset)
-            ? snapshot
-            : throw new ImageException(ImageErrorKind.Corrupt, File.Name, "Snapshot L1 table offset invalid");
+        SnapshotTable.CheckPlace(snapshot, _layout, File.Name);
+        return snapshot;
     }
 
     public void Create(ImageSnapshot wanted)

@@ -94,6 +94,20 @@ internal static class SnapshotTable
         return new SnapshotTableContent(snapshots, offset - header.SnapshotsOffset);
     }
 
+    /// <summary>Refuses a snapshot whose L1 table cannot be where it is said to be. The image is not marked as corrupt for that.</summary>
+    public static void CheckPlace(Snapshot snapshot, Layout layout, string file)
+    {
+        if (snapshot.L1Entries > Header.MaxL1Bytes / sizeof(ulong))
+        {
+            throw new ImageException(ImageErrorKind.Limit, file, "Snapshot L1 table too large");
+        }
+
+        if (snapshot.L1Offset < 0 || !layout.IsClusterAligned(snapshot.L1Offset))
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, file, "Snapshot L1 table offset invalid");
+        }
+    }
+
     private static void DropExtraData(IBlockFile file, int index, uint length, Action<string, SnapshotLoss>? dropped)
     {
         if (dropped is null)

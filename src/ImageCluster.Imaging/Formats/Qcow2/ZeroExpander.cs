@@ -16,6 +16,7 @@ internal sealed class ZeroExpander
     private readonly L2Table _table;
     private readonly MetadataOverlap _overlap;
     private readonly List<(long Cluster, uint Times)> _unused = [];
+    private long _tableOffset;
 
     /// <param name="metadata">The image's state.</param>
     /// <param name="refcounts">Its refcounts.</param>
@@ -27,9 +28,9 @@ internal sealed class ZeroExpander
         _refcounts = refcounts;
         _overlap = new MetadataOverlap(metadata, refcounts);
         _table = new L2Table(0, _layout.ClusterSize / sizeof(ulong));
-        if (snapshots.Any(snapshot => snapshot.L1Offset < 0 || !_layout.IsClusterAligned(snapshot.L1Offset) || snapshot.L1Entries > Header.MaxL1Bytes / sizeof(ulong)))
+        foreach (Snapshot snapshot in snapshots)
         {
-            throw Corrupt("Snapshot L1 table offset invalid");
+            SnapshotTable.CheckPlace(snapshot, _layout, metadata.File.Name);
         }
 
         _census = L1Census.Take(metadata.File, metadata.Header, snapshots);
@@ -79,8 +80,12 @@ internal sealed class ZeroExpander
     private void ForEachTable(Action<long, uint> action)
     {
         _census.StartOver();
+        int index = 0;
         foreach (ulong entry in _census.Active.Concat(_census.Inactive.Select(static inactive => inactive.Entry)))
         {
+            // Snapshots' tables are not told apart.
+            string place = index < _census.Active.Length ? $" (L1 index: {Hex(index)})" : "";
+            index++;
             long offset = (long)(entry & Layout.OffsetMask);
             if (offset == 0 || !_census.Visit(offset))
             {
@@ -89,11 +94,12 @@ internal sealed class ZeroExpander
 
             if (!_layout.IsClusterAligned(offset))
             {
-                throw Corrupt($"L2 table offset 0x{offset:x} unaligned");
+                throw Corrupt($"L2 table offset 0x{offset:x} unaligned{place}");
             }
 
             (uint active, uint inactive) = _census.Times(offset);
             File.ReadPadded(offset, _table.Bytes);
+            _tableOffset = offset;
             action(offset, active + inactive);
         }
     }
@@ -110,6 +116,11 @@ internal sealed class ZeroExpander
                 continue;
             }
 
+            if (entry.Host >= 0 && !_layout.IsClusterAligned(entry.Host))
+            {
+                throw Corrupt($"Cluster allocation offset 0x{entry.Host:x} unaligned (L2 offset: 0x{_tableOffset:x}, L2 index: {Hex(index)})");
+            }
+
             _table[index] = entry.Host >= 0 && !IsShared(entry.Host, times) ? WriteOwn(entry.Host, times) : WriteNew(times);
             if (entry.Host >= 0 && (_table[index] & Layout.OffsetMask) != (ulong)entry.Host)
             {
@@ -123,9 +134,7 @@ internal sealed class ZeroExpander
     }
 
     // A cluster that an entry names but does not use may hold what other tables do use.
-    private bool IsShared(long host, uint times) => _layout.IsClusterAligned(host)
-        ? _refcounts.Get(host >> _layout.ClusterBits) > times
-        : throw Corrupt($"Preallocated zero cluster offset 0x{host:x} unaligned");
+    private bool IsShared(long host, uint times) => _refcounts.Get(host >> _layout.ClusterBits) > times;
 
     private ulong WriteOwn(long host, uint times)
     {
@@ -188,6 +197,8 @@ internal sealed class ZeroExpander
 
         _unused.Clear();
     }
+
+    private static string Hex(int value) => value == 0 ? "0" : $"0x{value:x}";
 
     private ImageException Corrupt(string message) => _metadata.Signal(message);
 }

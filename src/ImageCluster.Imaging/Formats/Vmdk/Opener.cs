@@ -97,7 +97,8 @@ internal sealed class Opener
             return new ZeroExtent(start, line.Sectors * VmdkLimits.SectorSize, _context.FileName) { ReadOnly = line.ReadOnly };
         }
 
-        string name = _context.Locator.Combine(_context.FileName, line.FileName);
+        // An extent is a file beside the descriptor, also where its name has a colon.
+        string name = _context.Locator.Combine(_context.FileName, ImagePath.HasProtocol(line.FileName) ? "./" + line.FileName : line.FileName);
         IBlockFile file = _context.Locator.Open(name, _context.Mode with { Write = _context.Write && !line.ReadOnly });
         try
         {

@@ -21,6 +21,8 @@ public sealed class NullProtocol : StorageProtocol
 
     public override IReadOnlyList<string> OptionNames => ["size", "read-zeroes", "latency-ns"];
 
+    public override string DisplayName(string name) => name.Split('?')[0];
+
     public override IBlockFile Open(string name, OpenMode mode, IFileLocator files)
     {
         int start = name.IndexOf(':') + 1;
