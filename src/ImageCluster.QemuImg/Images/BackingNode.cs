@@ -54,6 +54,14 @@ internal sealed class BackingNode
         }
 
         string? driver = _given.Text("driver");
+        if (IsNamedByHeader(_given.Child("file")))
+        {
+            BlockNode named = BlockNode.Parse(new Dictionary<string, object?>(_given.All) { ["file.filename"] = "backing" }, null);
+            return named.FirstComplaint is null && named.FileComplaint is null
+                ? named.ToSource(host) with { FileName = null, Format = driver, Backing = named.Backing?.ToSource(host) }
+                : throw (named.FirstComplaint ?? named.FileComplaint)!;
+        }
+
         if (!_given.Child("file").IsEmpty || _given.Has("file") || RuntimeOptions.IsFileDriver(driver) || RuntimeOptions.IsFilter(driver))
         {
             BlockNode node = BlockNode.Parse(_given.All, null);
@@ -83,6 +91,10 @@ internal sealed class BackingNode
             Backing = below.IsEmpty ? null : new BackingNode(below, null).ToSource(host),
         };
     }
+
+    // Options of the file without a name: the name is the one that the image states.
+    private static bool IsNamedByHeader(BlockOptions file) =>
+        !file.IsEmpty && file.Text("driver") is null or "file" && !file.Has("filename");
 
     private IEnumerable<string> OwnOptions() => RuntimeOptions.IsFileDriver(_given.Text("driver"))
         ? []
