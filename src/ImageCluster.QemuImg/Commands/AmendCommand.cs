@@ -141,6 +141,10 @@ internal static class AmendCommand
         {
             throw new CommandException($"Failed to turn zero into data clusters: {host.Reason(e)}");
         }
+        catch (ImageException e) when (ErrorNumbers.IsBare(e) && disk.Top.FormatName == "qcow2")
+        {
+            throw new CommandException($"Failed to update the image header: {e.Message}");
+        }
         catch (ImageException e)
         {
             throw new CommandException(e.Message) { Hint = ImageOpener.HintText(e) };

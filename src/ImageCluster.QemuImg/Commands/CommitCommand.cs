@@ -67,7 +67,8 @@ internal static class CommitCommand
         int baseIndex = FindBaseOrRefuse(host, image, baseName, settings, showsProgress);
         using LayeredDisk disk = OpenWithBase(host, image, settings, baseIndex);
         using ProgressMeter progress = new(host.Out, host.Errors, showsProgress, step: 1);
-        Commit(host, disk, baseIndex, !keepsTop, bytesPerSecond, progress);
+        string topName = host.Locator.DisplayName(image.DisplayName(disk.Top.FormatName));
+        Commit(host, disk, topName, baseIndex, !keepsTop, bytesPerSecond, progress);
         if (!command.Quiet)
         {
             progress.End();
@@ -156,7 +157,7 @@ internal static class CommitCommand
         }
     }
 
-    private static void Commit(CommandHost host, LayeredDisk disk, int baseIndex, bool empties, long bytesPerSecond, ProgressMeter progress)
+    private static void Commit(CommandHost host, LayeredDisk disk, string topName, int baseIndex, bool empties, long bytesPerSecond, ProgressMeter progress)
     {
         using RateLimiter? limiter = bytesPerSecond > 0 ? new RateLimiter(bytesPerSecond) : null;
         long whole = Math.Max(1, disk.VirtualSize);
@@ -184,6 +185,10 @@ internal static class CommitCommand
             catch (ImageException e) when (e.Kind == ImageErrorKind.Unsupported)
             {
                 // A format that cannot drop what it holds keeps it: it is what the base has, too.
+            }
+            catch (ImageException e)
+            {
+                throw new CommandException($"Failed to empty {topName}: {host.Reason(e)}") { Hint = ImageOpener.HintText(e) };
             }
         }
     }

@@ -124,7 +124,8 @@ internal static class ResizeCommand
         }
         catch (ImageException e)
         {
-            throw new CommandException(e.Message) { Hint = ImageOpener.HintText(e) };
+            string context = !ErrorNumbers.IsBare(e) || disk.Top.FormatName != "qcow2" ? "" : wanted < disk.VirtualSize ? "Failed to discard cropped clusters: " : "Failed to update the image size: ";
+            throw new CommandException(context + e.Message) { Hint = ImageOpener.HintText(e) };
         }
     }
 }

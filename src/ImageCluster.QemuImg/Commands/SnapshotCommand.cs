@@ -118,7 +118,7 @@ internal static class SnapshotCommand
         {
             Editor(image).ApplySnapshot(id);
         }
-        catch (ImageException e) when (e.Errno is NoSuchFile or OperationNotSupported)
+        catch (ImageException e) when (e.Errno is NoSuchFile or OperationNotSupported || ErrorNumbers.IsBare(e))
         {
             throw new ImageException(e.Kind, e.File, $"Failed to load snapshot: {ErrorNumbers.TextOf(e.Errno)}", e);
         }
@@ -129,7 +129,19 @@ internal static class SnapshotCommand
         // By name only: an id is not a name here.
         ImageSnapshot found = image?.ListSnapshots().FirstOrDefault(s => s.Name == name)
             ?? throw new CommandException($"Could not delete snapshot '{name}': snapshot not found");
-        Do(host, $"Could not delete snapshot '{name}': ", () => Editor(image!).DeleteSnapshot(found.Id));
+        Do(host, $"Could not delete snapshot '{name}': ", () => Delete(image!, found.Id));
+    }
+
+    private static void Delete(ISnapshots image, string id)
+    {
+        try
+        {
+            Editor(image).DeleteSnapshot(id);
+        }
+        catch (ImageException e) when (ErrorNumbers.IsBare(e) && e.Errno != OperationNotSupported)
+        {
+            throw new ImageException(e.Kind, e.File, $"Failed to remove snapshot from snapshot list: {e.Message}", e);
+        }
     }
 
     private static ISnapshotEditor Editor(ISnapshots image) =>
@@ -143,7 +155,7 @@ internal static class SnapshotCommand
         }
         catch (ImageException e)
         {
-            bool hasNumber = e.Corruption != CorruptionSignal.None || e.Errno == OperationNotSupported || e.Message == ErrorNumbers.TextOf(e.Errno);
+            bool hasNumber = e.Corruption != CorruptionSignal.None || e.Errno == OperationNotSupported || ErrorNumbers.IsBare(e);
             string reason = hasNumber ? host.Reason(e) : e.Message;
             throw new CommandException(withNumber && hasNumber ? $"{context}-{e.Errno} ({reason})" : context + reason)
             {

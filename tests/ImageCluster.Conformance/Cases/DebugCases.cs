@@ -62,6 +62,7 @@ internal static class DebugCases
         Make("commit", "blkdebug: a base that cannot be written", "rebase -u -b 'json:{\"driver\": \"qcow2\", \"file\": {\"driver\": \"blkdebug\", \"inject-error\": [{\"event\": \"write_aio\", \"errno\": 28, \"once\": true}], \"image\": {\"driver\": \"file\", \"filename\": \"a.qcow2\"}}}' -F qcow2 top.qcow2", "commit top.qcow2", "commit -d top.qcow2", "compare -f qcow2 a.qcow2 top.qcow2"),
         Make("map", "blkdebug: over an overlay", "map --output=json --image-opts driver=blkdebug,image.driver=qcow2,image.file.filename=top.qcow2", "map --image-opts driver=blkdebug,image.driver=qcow2,image.file.filename=top.qcow2"),
         Make("create", "blkdebug: as a backing file", "create -f qcow2 -b blkdebug::a.raw -F raw new", "info new", "convert new x", "create -f qcow2 -b blkdebug:r.conf:a.raw -F raw other", "convert -m 1 other y"),
+        .. new[] { "w", "fl" }.SelectMany(static rules => Writes(rules)),
         Make("convert", "blkdebug: writes that fail", "convert -m 1 -n -O raw -f raw a.raw blkdebug:w.conf:zero.raw", "bench -w -c 3 -d 1 -f raw blkdebug:w.conf:b.raw", "bench -w -c 3 -d 1 --flush-interval=2 -f raw blkdebug:fl.conf:b.raw"),
     ];
 
@@ -84,6 +85,31 @@ internal static class DebugCases
         }
 
         yield return Make("bench", $"blkdebug: reads that fail: {rules}", $"bench -c 3 -d 1 -f raw {raw}");
+    }
+
+    // Of the same image each time: what stays behind after a failure is not the same.
+    private static IEnumerable<ConformanceCase> Writes(string rules)
+    {
+        string image = $"blkdebug:{rules}.conf:top.qcow2";
+        (string Command, string Step)[] told =
+        [
+            ("snapshot", $"snapshot -c x {image}"), ("snapshot", $"snapshot -d old {image}"), ("snapshot", $"snapshot -a old {image}"), ("resize", $"resize {image} 2M"), ("resize", $"resize --shrink {image} 512k"), ("commit", $"commit {image}"),
+            ("amend", $"amend -o lazy_refcounts=on {image}"),
+        ];
+        foreach ((string command, string step) in told)
+        {
+            bool isSame = rules == "w" && (command is "amend" || step.Contains("-d", StringComparison.Ordinal) || step.EndsWith("2M", StringComparison.Ordinal));
+            bool hides = rules == "fl" && command is "amend";
+            yield return Make(command, $"blkdebug: what cannot be stored: {step.Replace(image, "", StringComparison.Ordinal).Trim()}: {rules}", step) with
+            {
+                Setup = [.. Images, "img snapshot -c old top.qcow2"],
+                Verdict = isSame ? Verdict.Same : hides ? Verdict.Better : Verdict.Differs,
+                Differs = isSame ? DifferencePart.None : hides ? DifferencePart.Errors | DifferencePart.ExitCode : DifferencePart.Errors,
+                Reason = isSame ? "" : hides
+                    ? "what could not be stored ends with exit code 1; qemu-img complains of its caches and ends with 0"
+                    : "the same failure and exit code; that its caches could not be stored either is not said again",
+            };
+        }
     }
 
     // Values are in quotes, as the files have them.
