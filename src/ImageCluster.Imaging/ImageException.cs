@@ -79,6 +79,9 @@ public sealed class ImageException : Exception
     /// <summary>Of two disks, which one: 0 or 1.</summary>
     public int Disk { get; init; }
 
+    /// <summary>A lock refused how the whole chain is used, whatever the file's place in it: QEMU asks for that once all files are open.</summary>
+    internal bool IsOfUse { get; init; }
+
     /// <summary>The same failure, with the place where an operation met it; one that has a place keeps it.</summary>
     public ImageException At(DiskAccess access, long guestOffset, int disk = 0) => Access != DiskAccess.None ? this : new(Kind, File, Message, this)
     {

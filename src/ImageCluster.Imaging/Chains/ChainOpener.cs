@@ -2,6 +2,8 @@ using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filters;
 using ImageCluster.Imaging.Formats.Filters.Debugging;
+using ImageCluster.Imaging.Formats.Luks;
+using ImageCluster.Imaging.Formats.Raw;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -35,6 +37,7 @@ public sealed class ChainOpener(IFileLocator locator)
         Secret = options.Secret,
         Container = options.Container,
         Others = options.Others,
+        IsUnlocked = options.IsUnlocked,
         FollowBacking = options.FollowBacking,
         Backing = options.Backing,
     };
@@ -80,12 +83,28 @@ public sealed class ChainOpener(IFileLocator locator)
         string name = source.FileName!;
         ImageFormat? stated = source.Format is { } formatName ? FindFormat(formatName, name) : null;
         (stated as FilterFormat)?.CheckOptions(source.Options, source.Others.Count + 1);
-        IBlockFile file = OpenFile(source, options, nesting);
+
+        // Which locks to take depends on the format: what is to be guessed is guessed first.
+        bool locksLater = stated is null && source.Container is null && options.Mode.Use != ImageUse.Exclusive;
+        OpenMode mode = ModeOf(source, stated, options.Mode);
+        IBlockFile file = source.Container is { } container
+            ? OpenDisk(container, options, nesting)
+            : locator.Open(name, locksLater ? mode with { Lock = ImageLock.None } : mode);
         List<IBlockFile> others = [];
         ImageFormat format;
         try
         {
             format = stated ?? Probe(file);
+            if (stated is null)
+            {
+                options.Guessed(format);
+            }
+
+            if (locksLater && file is LocalFile local)
+            {
+                local.Lock(ImagePath.ToLocal(name) ?? name, ModeOf(source, format, options.Mode));
+            }
+
             foreach (ImageSource other in source.Others)
             {
                 others.Add(OpenDisk(other, options, nesting));
@@ -117,8 +136,18 @@ public sealed class ChainOpener(IFileLocator locator)
         return (layer, events);
     }
 
-    private IBlockFile OpenFile(ImageSource source, ChainOptions options, int nesting) =>
-        source.Container is { } container ? OpenDisk(container, options, nesting) : locator.Open(source.FileName!, options.Mode);
+    // How the image's own file is opened.
+    private static OpenMode ModeOf(ImageSource source, ImageFormat? format, OpenMode mode) => mode with
+    {
+        Lock = source.IsUnlocked ? ImageLock.None : mode.Lock,
+        Role = format switch
+        {
+            // A base that becomes longer.
+            RawFormat => source.Options.ContainsKey("offset") || source.Options.ContainsKey("size") || mode.Role == FileRole.Data ? FileRole.Data : FileRole.Raw,
+            LuksFormat => FileRole.Raw,
+            _ => FileRole.Image,
+        },
+    };
 
     private IBlockFile OpenDisk(ImageSource source, ChainOptions options, int nesting)
     {
@@ -127,7 +156,7 @@ public sealed class ChainOpener(IFileLocator locator)
             throw new ImageException(ImageErrorKind.Limit, source.FileName, $"Images lie in each other more than {MaxNesting} deep");
         }
 
-        LayeredDisk disk = Open(source, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null, Room = null }, nesting + 1);
+        LayeredDisk disk = Open(source, options with { DescribeOnly = false, ForCheck = false, WritableLayers = 1, WritableBase = null, Room = null, Guessed = static _ => { } }, nesting + 1);
         return (disk.Top as FilterLayer)?.OwnFile ?? new LayeredFile(disk, source.DisplayName ?? source.FileName!, options.Mode.Write);
     }
 
@@ -190,10 +219,15 @@ public sealed class ChainOpener(IFileLocator locator)
             }
 
             bool write = options.Mode.Write && (depth < options.WritableLayers || depth == options.WritableBase);
-            ChainOptions below = options with { Mode = options.Mode with { Write = write }, ForCheck = false };
+            ChainOptions below = options with
+            {
+                Mode = options.Mode with { Write = write, Role = depth == options.WritableBase && options.BaseGrows ? FileRole.Data : FileRole.Image },
+                ForCheck = false,
+                Guessed = static _ => { },
+            };
             return (OpenLayer(source, below, nesting), source);
         }
-        catch (ImageException e) when (!e.Message.StartsWith("Could not open backing file", StringComparison.Ordinal))
+        catch (ImageException e) when (!e.IsOfUse && !e.Message.StartsWith("Could not open backing file", StringComparison.Ordinal))
         {
             throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
         }

@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
@@ -23,6 +24,9 @@ public sealed record ChainOptions
 
     /// <summary>The place in the chain (1 for the top's own backing file) of one more image that is opened for writing; null for none (commit).</summary>
     public int? WritableBase { get; init; }
+
+    /// <summary>That image is to become longer.</summary>
+    public bool BaseGrows { get; init; }
 
     /// <inheritdoc cref="Formats.OpenContext.Room"/>
     public IRoom? Room { get; init; }
@@ -54,6 +58,9 @@ public sealed record ChainOptions
     /// <summary>Driver options of the top image.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
+    /// <inheritdoc cref="ImageSource.IsUnlocked"/>
+    public bool IsUnlocked { get; init; }
+
     /// <summary>The image whose guest's disk is the top image's file; null where that is the storage's.</summary>
     public ImageSource? Container { get; init; }
 
@@ -68,6 +75,9 @@ public sealed record ChainOptions
     /// plain name.
     /// </summary>
     public Func<string, string?, ImageSource?>? ReadName { get; init; }
+
+    /// <summary>Called with the top image's format where it was guessed, before the image is opened.</summary>
+    public Action<ImageFormat> Guessed { get; init; } = static _ => { };
 
     /// <inheritdoc cref="Formats.OpenContext.Warn"/>
     public Action<string, string> Warn { get; init; } = static (_, _) => { };

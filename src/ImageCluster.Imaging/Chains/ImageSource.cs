@@ -24,6 +24,9 @@ public sealed record ImageSource
     /// <summary>Images beside the first, where the driver is one that stands over several; empty otherwise.</summary>
     public IReadOnlyList<ImageSource> Others { get; init; } = [];
 
+    /// <summary>Its own file is opened without locks; its parts and what it stands on are not.</summary>
+    public bool IsUnlocked { get; init; }
+
     /// <summary>What messages call a container; null for the file's name.</summary>
     public string? DisplayName { get; init; }
 

@@ -216,9 +216,8 @@ public partial class LocalFile : IBlockFile, IRangeCopy
         GC.SuppressFinalize(this);
     }
 
-    /// <param name="path">What messages name.</param>
-    /// <param name="sharing">Which of QEMU's locks.</param>
-    internal void Lock(string path, ImageLock sharing) => _locked = ImageLocks.Take(Handle, path, sharing, CanWrite);
+    /// <inheritdoc cref="ImageLocks.Take"/>
+    internal void Lock(string path, OpenMode mode, bool create = false) => _locked = ImageLocks.Take(Handle, path, mode, create);
 
     private protected static void CheckRange(long offset, long length)
     {

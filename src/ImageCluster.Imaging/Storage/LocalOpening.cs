@@ -12,7 +12,7 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
     public LocalFile Open()
     {
         SafeFileHandle handle = OpenHandle(create: false, mustBeNew: false);
-        return DisposeOnFailure(handle, () => Wrap(handle));
+        return DisposeOnFailure(handle, () => Wrap(handle, create: false));
     }
 
     public LocalFile Create(long length, bool mustBeNew)
@@ -21,7 +21,7 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
         SafeFileHandle handle = OpenHandle(create: true, mustBeNew);
         return DisposeOnFailure(handle, () =>
         {
-            LocalFile file = Wrap(handle);
+            LocalFile file = Wrap(handle, create: true);
             if (file is LocalBlockDevice)
             {
                 file.SetLength(length);
@@ -141,7 +141,7 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
         }
     }
 
-    private LocalFile Wrap(SafeFileHandle handle)
+    private LocalFile Wrap(SafeFileHandle handle, bool create)
     {
         if (!HostFile.IsLinux)
         {
@@ -167,7 +167,7 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
 
         DirectIo? direct = HostFile.IsDirect(mode.Cache) ? OpenDirect(handle, status) : null;
         LocalFile file = isDevice ? new LocalBlockDevice(name, handle, mode, direct) : new LocalFile(name, handle, mode, direct);
-        file.Lock(path, mode.Lock);
+        file.Lock(path, mode, create);
         return file;
     }
 

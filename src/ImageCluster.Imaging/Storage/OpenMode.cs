@@ -32,6 +32,12 @@ public sealed record OpenMode
     /// <summary>Which of QEMU's byte-range locks to take.</summary>
     public ImageLock Lock { get; init; } = ImageLock.Default;
 
+    /// <summary>What the image is opened for: with <see cref="Role"/> it says what <see cref="ImageLock.Default"/> and <see cref="ImageLock.Shared"/> take.</summary>
+    public ImageUse Use { get; init; }
+
+    /// <summary>What the file is to its image; of no meaning to <see cref="ImageUse.Exclusive"/>.</summary>
+    public FileRole Role { get; init; }
+
     /// <summary>
     /// What is written is sent to storage from time to time without waiting for it, so that the flush at the end, which is sure to come, has little left to do.
     /// Changes nothing else.
@@ -56,8 +62,7 @@ public sealed record OpenMode
 /// </summary>
 /// <remarks>
 /// What qemu-img 7.2 takes: a format's file for reading 100, 201, 203; for writing also 101, 103; with <c>-U</c> 100 alone. It asks less of
-/// raw images, whose file it opens as its command needs it: <c>convert</c> as any other source, but <c>map</c>, <c>compare</c> and <c>dd</c>
-/// only 100 (here <see cref="Shared"/>), <c>info</c> nothing (<see cref="None"/>).
+/// raw images, whose file it opens as its command needs it (<see cref="ImageUse"/>).
 /// </remarks>
 public enum ImageLock
 {

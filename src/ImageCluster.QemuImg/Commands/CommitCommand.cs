@@ -64,8 +64,8 @@ internal static class CommitCommand
         OpenSettings settings = new() { Write = true, Cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback) };
         ImageReference image = command.Image(name);
         bool showsProgress = command.Progress && !command.Quiet;
-        int baseIndex = FindBaseOrRefuse(host, image, baseName, settings, showsProgress);
-        using LayeredDisk disk = OpenWithBase(host, image, settings, baseIndex);
+        (int baseIndex, bool grows) = FindBaseOrRefuse(host, image, baseName, settings, showsProgress);
+        using LayeredDisk disk = OpenWithBase(host, image, settings with { BaseGrows = grows }, baseIndex);
         using ProgressMeter progress = new(host.Out, host.Errors, showsProgress, step: 1);
         string topName = host.Locator.DisplayName(image.DisplayName(disk.Top.FormatName));
         Commit(host, disk, topName, baseIndex, !keepsTop, bytesPerSecond, progress);
@@ -93,16 +93,19 @@ internal static class CommitCommand
                 throw new CommandException($"Block format '{readable.Layers[baseIndex].FormatName}' used by node '#block1' does not support reopening files");
             }
 
-            throw new CommandException(e.Message.Replace($"Could not open '{image.Text}': Could not open backing file: ", "", StringComparison.Ordinal)) { Hint = e.Hint };
+            string reason = e.Message.Replace($"Could not open '{image.Text}': ", "", StringComparison.Ordinal);
+            throw new CommandException(reason.Replace("Could not open backing file: ", "", StringComparison.Ordinal)) { Hint = e.Hint };
         }
     }
 
     // What is wrong with opening it for writing is said before what is wrong with the base.
-    private static int FindBaseOrRefuse(CommandHost host, ImageReference image, string? baseName, OpenSettings settings, bool showsProgress)
+    private static (int Index, bool Grows) FindBaseOrRefuse(CommandHost host, ImageReference image, string? baseName, OpenSettings settings, bool showsProgress)
     {
         try
         {
-            return FindBase(host, image, baseName, settings);
+            using LayeredDisk disk = ImageOpener.Open(host, image, settings with { Write = false });
+            int index = FindBase(host, image, baseName, disk);
+            return (index, disk.Layers[index].VirtualSize < disk.VirtualSize);
         }
         catch (CommandException)
         {
@@ -113,9 +116,8 @@ internal static class CommitCommand
     }
 
     // Which image of the chain to write into. The chain is opened for reading for that: only top and base are then opened for writing.
-    private static int FindBase(CommandHost host, ImageReference image, string? baseName, OpenSettings settings)
+    private static int FindBase(CommandHost host, ImageReference image, string? baseName, LayeredDisk disk)
     {
-        using LayeredDisk disk = ImageOpener.Open(host, image, settings with { Write = false });
         if (baseName is null)
         {
             return disk.Layers.Count > 1 ? 1 : throw new CommandException("Image does not have a backing file");

@@ -39,7 +39,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         {
             foreach (string name in plan.SourceNames)
             {
-                OpenSettings settings = new() { Cache = plan.SourceCache, ForceShare = command.ForceShare };
+                OpenSettings settings = new() { Cache = plan.SourceCache, ForceShare = command.ForceShare, Use = ImageUse.Source };
                 _sources.Add(ImageOpener.Open(host, command.Image(name), settings));
             }
 
@@ -179,7 +179,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
                 VirtualSize = TotalSize,
                 Options = options.Values,
                 Compress = plan.Compress,
-                Mode = new OpenMode { Write = true, Cache = cache },
+                Mode = new OpenMode { Write = true, Cache = cache, Use = UseOfTarget(cache) },
                 Secret = host.Secrets.Lookup(options.Values, plan.Target),
                 OpenBacking = name => ImageReference.OpenBackingByName(host, name, options.Get("backing_fmt")),
             };
@@ -211,6 +211,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
+    // Past the page cache the end of a file is written by whole blocks, which may make it longer.
+    private static ImageUse UseOfTarget(CacheMode cache) => cache is CacheMode.None or CacheMode.DirectSync ? ImageUse.Resize : ImageUse.Write;
+
     private InPlaceTarget OpenTarget(CacheMode cache)
     {
         if (plan.TargetIsOptionText && plan.OutputFormat is not null)
@@ -220,7 +223,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
 
         ImageReference image = TargetReference;
 
-        LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache });
+        LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache, Use = UseOfTarget(cache) });
         if (plan.Compress && CompressionComplaint(disk.Top) is { } complaint)
         {
             disk.Dispose();

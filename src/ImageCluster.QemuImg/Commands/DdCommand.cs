@@ -55,6 +55,7 @@ internal static class DdCommand
             throw new CommandException($"Format driver '{outputFormat}' does not support image creation");
         }
 
+        RefuseOwnInput(host, source, operands.Output);
         (long start, long length) = operands.Range(source.VirtualSize, out bool beyondEnd);
         if (beyondEnd)
         {
@@ -63,6 +64,18 @@ internal static class DdCommand
 
         Copy(host, new SlicedSource(new DiskSource(source), start, length), format, operands.Output);
         return 0;
+    }
+
+    // qemu-img empties a raw file that is input and output at once, and then reads zeros of it.
+    private static void RefuseOwnInput(CommandHost host, LayeredDisk source, string output)
+    {
+        if (host.Locator.Exists(output) && source.Layers.Any(layer => host.Locator.Exists(layer.FileName) && host.Locator.Canonical(layer.FileName) == host.Locator.Canonical(output)))
+        {
+            throw new CommandException($"{output}: error while creating output image: Failed to get \"write\" lock")
+            {
+                Hint = $"Is another process using the image [{ImageReference.PlainName(output)}]?\n",
+            };
+        }
     }
 
     private static void Copy(CommandHost host, SlicedSource source, ImageFormat format, string target)
@@ -94,7 +107,7 @@ internal static class DdCommand
                 Locator = locator,
                 VirtualSize = size,
                 Options = new Dictionary<string, string> { ["size"] = size.ToString(CultureInfo.InvariantCulture) },
-                Mode = OpenMode.ReadWrite,
+                Mode = OpenMode.ReadWrite with { Use = ImageUse.Write },
             });
         }
         catch (ImageException e)

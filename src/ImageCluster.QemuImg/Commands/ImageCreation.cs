@@ -2,6 +2,7 @@ using System.Globalization;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
@@ -145,6 +146,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
                 Locator = staged?.Locator ?? host.Locator,
                 VirtualSize = size,
                 Options = options.Values,
+                Mode = OpenMode.ReadWrite with { Use = ImageUse.Write },
                 Secret = host.Secrets.Lookup(options.Values, fileName),
                 OpenBacking = name => ImageReference.OpenBackingByName(host, name, options.Get("backing_fmt")),
             });

@@ -1,6 +1,7 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Operations;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 
@@ -68,7 +69,7 @@ internal static class ResizeCommand
         }
 
         (int direction, long amount) = ParseSize(arguments[^1]);
-        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), new OpenSettings { Write = true });
+        using LayeredDisk disk = ImageOpener.Open(host, command.Image(name), new OpenSettings { Write = true, Use = ImageUse.Resize });
         Resize(host, disk, direction, amount, preallocation, shrink);
         if (!command.Quiet)
         {

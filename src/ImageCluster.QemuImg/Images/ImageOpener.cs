@@ -19,6 +19,9 @@ internal sealed record OpenSettings
     /// <summary><c>-U</c>.</summary>
     public bool ForceShare { get; init; }
 
+    /// <summary>What for, where that is more than <see cref="Write"/> and <see cref="DescribeOnly"/> say.</summary>
+    public ImageUse? Use { get; init; }
+
     /// <summary><c>-n</c> of bench.</summary>
     public bool NativeAio { get; init; }
 
@@ -32,6 +35,9 @@ internal sealed record OpenSettings
 
     /// <inheritdoc cref="ChainOptions.WritableBase"/>
     public int? WritableBase { get; init; }
+
+    /// <inheritdoc cref="ChainOptions.BaseGrows"/>
+    public bool BaseGrows { get; init; }
 }
 
 /// <summary>Opens images for commands; failures are <see cref="CommandException"/>s in qemu-img's words.</summary>
@@ -50,11 +56,6 @@ internal static class ImageOpener
             LayeredDisk disk = OpenChain(host, image, settings);
             TellRepairs(host, disk);
             CheckOpened(host, image, settings, disk);
-            if (settings.Write)
-            {
-                WarnOfGuess(host, image, disk.Top);
-            }
-
             disk.ZeroDetection = ZeroDetection(image, disk);
             return disk;
         }
@@ -80,7 +81,8 @@ internal static class ImageOpener
         ChainOpener opener = new(host.Locator);
         try
         {
-            return opener.Open(image.FileName, Options(host, image, settings));
+            ChainOptions options = Options(host, image, settings);
+            return opener.Open(image.FileName, settings.Write ? options with { Guessed = format => WarnOfGuess(host, image, format.Name) } : options);
         }
         catch (ImageException) when (image.Backing is not null && settings.FollowBacking)
         {
@@ -101,13 +103,16 @@ internal static class ImageOpener
                 Write = Writes(image, settings),
                 Cache = settings.Cache,
                 NativeAio = settings.NativeAio || image.NeedsDirectCache,
-                Lock = image.IsUnlocked ? ImageLock.None : settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
+                Lock = settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
+                Use = settings.Use ?? (settings.DescribeOnly ? ImageUse.Look : settings.Write ? ImageUse.Write : ImageUse.Read),
             },
+            IsUnlocked = image.IsUnlocked,
             FollowBacking = settings.FollowBacking && source.FollowBacking,
             References = ProtocolPolicy.All,
             DescribeOnly = settings.DescribeOnly,
             ForCheck = settings.ForCheck,
             WritableBase = settings.WritableBase,
+            BaseGrows = settings.BaseGrows,
             Options = source.Options,
             Secret = source.Secret,
             Container = source.Container,
@@ -195,9 +200,11 @@ internal static class ImageOpener
     }
 
     /// <summary>Says of an image that is to be written that its format was guessed to be raw, where it was.</summary>
-    public static void WarnOfGuess(CommandHost host, ImageReference image, IImageLayer top)
+    public static void WarnOfGuess(CommandHost host, ImageReference image, IImageLayer top) => WarnOfGuess(host, image, top.FormatName);
+
+    private static void WarnOfGuess(CommandHost host, ImageReference image, string formatName)
     {
-        if (image.Format is null && top.FormatName == "raw")
+        if (image.Format is null && formatName == "raw")
         {
             host.Errors.Write($"WARNING: Image format was not specified for '{ImageReference.PlainName(image.FileName)}' and probing guessed raw.\n");
             host.Errors.Write("         Automatically detecting the format is dangerous for raw images, write operations on block 0 will be restricted.\n");

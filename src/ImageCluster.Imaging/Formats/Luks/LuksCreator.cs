@@ -69,7 +69,7 @@ internal sealed class LuksCreator
 
     public IFillTarget OpenFill()
     {
-        IBlockFile file = _request.Locator.Open(_request.FileName, _request.Mode);
+        IBlockFile file = _request.Locator.Open(_request.FileName, _request.Mode with { Role = FileRole.Raw });
         try
         {
             LuksVolume volume = LuksVolume.Open(file, 0, long.MaxValue, unfinished: true);
@@ -85,7 +85,7 @@ internal sealed class LuksCreator
 
     private IBlockFile MakeFile(long length)
     {
-        IBlockFile file = _request.Locator.Create(_request.FileName, length, _request.Mode);
+        IBlockFile file = _request.Locator.Create(_request.FileName, length, _request.Mode with { Role = FileRole.Raw });
         if (file.Length >= length)
         {
             return file;

@@ -55,7 +55,7 @@ internal static class Creator
             };
         }
 
-        return request.Locator.Create(settings.DataFile, settings.Header.VirtualSize, request.Mode);
+        return request.Locator.Create(settings.DataFile, settings.Header.VirtualSize, request.Mode with { Role = FileRole.Data });
     }
 
     /// <summary>

@@ -53,8 +53,8 @@ internal ref struct HeaderWriter
     }
 
     /// <summary>
-    /// Replaces an image's header, durably. Where either of the two fits into a sector the one is in the file or the other, whatever the
-    /// instant of a crash.
+    /// Replaces an image's header, durably. Whatever the instant of a crash, the file has the one, the other, or a shorter one that says the same as the
+    /// other. (Only of extensions of more than a sector, which nobody writes, that cannot be said.)
     /// </summary>
     /// <param name="file">The image's file.</param>
     /// <param name="header">The new header.</param>
@@ -62,22 +62,67 @@ internal ref struct HeaderWriter
     public static void Replace(IBlockFile file, Header header)
     {
         byte[] cluster = Write(header, file.Name);
-        if (cluster.AsSpan().LastIndexOfAnyExcept((byte)0) >= SectorSize)
+        int end = EndOf(cluster);
+        if (end > SectorSize)
         {
-            WriteLast(file, cluster);
-            return;
+            byte[] before = new byte[cluster.Length];
+            _ = file.Read(0, before);
+            if (EndOf(before) > SectorSize)
+            {
+                WriteBridge(file, header, cluster.Length, Math.Max(end, EndOf(before)));
+            }
+
+            file.Write(SectorSize, cluster.AsSpan(SectorSize, end - SectorSize));
+            file.Flush();
         }
 
         file.Write(0, cluster.AsSpan(0, SectorSize));
         file.Flush();
-        if (cluster.Length > SectorSize)
+        int rest = Math.Max(end, SectorSize);
+        if (cluster.Length > rest)
         {
-            file.Write(SectorSize, cluster.AsSpan(SectorSize));
+            file.Write(rest, cluster.AsSpan(rest));
             file.Flush();
         }
     }
 
-    private static void Write(Header header, Span<byte> cluster, string? file)
+    // What stands behind the first sector is about to change, and both headers need it: a header comes between that does without. It leaves out the feature
+    // names, which are for people, and has the backing file's name in the sector, or behind all that either of the two has.
+    private static void WriteBridge(IBlockFile file, Header header, int clusterSize, int free)
+    {
+        byte[] bridge = new byte[clusterSize];
+        try
+        {
+            Write(header, bridge, file.Name, withFeatureNames: false);
+            if (EndOf(bridge) > SectorSize)
+            {
+                bridge.AsSpan().Clear();
+                Write(header, bridge, file.Name, withFeatureNames: false, nameAt: free);
+            }
+        }
+        catch (ImageException e) when (e.Kind == ImageErrorKind.NoSpace)
+        {
+            return;
+        }
+
+        if (bridge.AsSpan(SectorSize, free - SectorSize).ContainsAnyExcept((byte)0))
+        {
+            return;
+        }
+
+        if (EndOf(bridge) > free)
+        {
+            file.Write(free, bridge.AsSpan(free));
+            file.Flush();
+        }
+
+        file.Write(0, bridge.AsSpan(0, SectorSize));
+        file.Flush();
+    }
+
+    private static int EndOf(ReadOnlySpan<byte> cluster) => cluster.LastIndexOfAnyExcept((byte)0) + 1;
+
+    private static void Write(Header header, Span<byte> cluster, string? file, bool withFeatureNames = true, int nameAt = 0)
     {
         WriteFields(header, cluster);
         HeaderWriter writer = new(cluster, header.Version == 2 ? Header.Version2Length : Header.Version3Length, file);
@@ -95,7 +140,7 @@ internal ref struct HeaderWriter
             BinaryPrimitives.WriteInt64BigEndian(data[8..], crypto.Length);
         }
 
-        if (header.Version >= 3 && header.ClusterBits > MaxBitsWithoutFeatureNames)
+        if (withFeatureNames && header.Version >= 3 && header.ClusterBits > MaxBitsWithoutFeatureNames)
         {
             FeatureNames.Write(writer.Add(HeaderExtensionMagic.FeatureNames, FeatureNames.Length));
         }
@@ -122,6 +167,7 @@ internal ref struct HeaderWriter
                 throw new ImageException(ImageErrorKind.InvalidArgument, file, "Backing file name too long");
             }
 
+            writer._at = Math.Max(writer._at, nameAt);
             BinaryPrimitives.WriteInt64BigEndian(cluster[8..], writer._at);
             BinaryPrimitives.WriteInt32BigEndian(cluster[16..], length);
             Encoding.UTF8.GetBytes(backing, writer.Take(length));

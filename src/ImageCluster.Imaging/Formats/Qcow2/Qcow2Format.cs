@@ -63,7 +63,7 @@ public sealed class Qcow2Format : ImageFormat
         try
         {
             ISectorCipher? cipher = settings.Encryption?.Open(image, file, password!);
-            IBlockFile? data = settings.DataFile is null ? null : request.Locator.Open(settings.DataFile, request.Mode);
+            IBlockFile? data = settings.DataFile is null ? null : request.Locator.Open(settings.DataFile, request.Mode with { Role = FileRole.Data });
             return new Qcow2Fill(image, file, data, request.Compress) { Cipher = cipher };
         }
         catch
@@ -196,7 +196,7 @@ public sealed class Qcow2Format : ImageFormat
             }
 
             string name = given is null ? context.Locator.Combine(context.FileName, reference) : reference;
-            return context.Locator.Open(name, context.Mode);
+            return context.Locator.Open(name, context.Mode with { Role = FileRole.Data });
         }
         catch (ImageException e) when (context.DescribeOnly)
         {

@@ -22,7 +22,7 @@ internal static class RawCreator
     {
         long size = RoundedSize(request);
         string preallocation = new OptionReader(request.Options, request.FileName).Choice("preallocation", "off", "off", "falloc", "full");
-        IBlockFile file = request.Locator.Create(request.FileName, size, request.Mode);
+        IBlockFile file = request.Locator.Create(request.FileName, size, request.Mode with { Role = FileRole.Raw });
         try
         {
             if (file.Length < size)

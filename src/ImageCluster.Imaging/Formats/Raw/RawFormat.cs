@@ -41,7 +41,7 @@ public sealed class RawFormat : ImageFormat
 
     public override IFillTarget OpenFill(CreateRequest request)
     {
-        IBlockFile file = request.Locator.Open(request.FileName, request.Mode);
+        IBlockFile file = request.Locator.Open(request.FileName, request.Mode with { Role = FileRole.Raw });
         return new RawFill(file, RawCreator.RoundedSize(request), file.CanResize);
     }
 

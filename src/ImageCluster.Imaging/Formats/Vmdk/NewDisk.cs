@@ -29,7 +29,7 @@ internal sealed class NewDisk : IDisposable
     /// <param name="directories">False for a stream that is to be filled: its directory comes last.</param>
     public static NewDisk Create(CreateRequest request, bool directories = true)
     {
-        NewDisk disk = Make(request, name => request.Locator.Create(name, 0, request.Mode with { Write = true }));
+        NewDisk disk = Make(request, (name, role) => request.Locator.Create(name, 0, request.Mode with { Write = true, Role = role }));
         try
         {
             foreach (NewExtent extent in disk.Extents)
@@ -47,7 +47,7 @@ internal sealed class NewDisk : IDisposable
     }
 
     /// <summary>Opens the files that <see cref="Create"/> made with the same request.</summary>
-    public static NewDisk Open(CreateRequest request) => Make(request, name => request.Locator.Open(name, request.Mode with { Write = true }));
+    public static NewDisk Open(CreateRequest request) => Make(request, (name, role) => request.Locator.Open(name, request.Mode with { Write = true, Role = role }));
 
     /// <summary>
     /// Makes the files an image: payload and tables first, then headers, and last what names everything. Durable on return.
@@ -101,13 +101,13 @@ internal sealed class NewDisk : IDisposable
         _main.Dispose();
     }
 
-    private static NewDisk Make(CreateRequest request, Func<string, IBlockFile> open)
+    private static NewDisk Make(CreateRequest request, Func<string, FileRole, IBlockFile> open)
     {
         CreateSettings settings = CreateSettings.From(request);
         uint parent = settings.BackingFile is null ? Descriptor.NoParent : ReadParent(request, settings.BackingFile);
         ExtentNames names = new(request.FileName);
         List<NewExtent> extents = [];
-        IBlockFile main = open(request.FileName);
+        IBlockFile main = open(request.FileName, FileRole.Image);
         try
         {
             if (settings.Embedded)
@@ -122,7 +122,7 @@ internal sealed class NewDisk : IDisposable
                     long length = Math.Min(settings.ExtentBytes, settings.Size - start);
                     string path = names.PathOf(settings, extents.Count);
                     SparseLayout? layout = settings.Flat ? null : new SparseLayout(length);
-                    extents.Add(new NewExtent(open(path), start, length, names.NameOf(settings, extents.Count), layout));
+                    extents.Add(new NewExtent(open(path, settings.Flat ? FileRole.Data : FileRole.Image), start, length, names.NameOf(settings, extents.Count), layout));
                 }
             }
 

@@ -99,7 +99,8 @@ internal sealed class Opener
 
         // An extent is a file beside the descriptor, also where its name has a colon.
         string name = _context.Locator.Combine(_context.FileName, ImagePath.HasProtocol(line.FileName) ? "./" + line.FileName : line.FileName);
-        IBlockFile file = _context.Locator.Open(name, _context.Mode with { Write = _context.Write && !line.ReadOnly });
+        FileRole role = line.Type is ExtentType.Flat or ExtentType.Vmfs ? FileRole.Data : FileRole.Image;
+        IBlockFile file = _context.Locator.Open(name, _context.Mode with { Write = _context.Write && !line.ReadOnly, Role = role });
         try
         {
             return line.Type switch

@@ -25,37 +25,86 @@ internal static class ImageLocks
     }
 
     /// <summary>Takes the locks on a file just opened, or throws <see cref="ImageErrorKind.Locked"/> in QEMU's words.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="path">What messages name.</param>
+    /// <param name="mode">What it is opened for.</param>
+    /// <param name="create">It is about to be emptied: as QEMU, first see that nobody minds its length.</param>
     /// <returns>False where there is nothing to <see cref="Release"/>.</returns>
-    public static bool Take(SafeFileHandle file, string path, ImageLock sharing, bool write)
+    public static bool Take(SafeFileHandle file, string path, OpenMode mode, bool create = false)
     {
-        if (sharing == ImageLock.Shared && write)
+        if (mode.Lock == ImageLock.Shared && mode.Write)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, path, "force-share=on can only be used with read-only images");
         }
 
-        if (sharing == ImageLock.None || !IsSupported(file))
+        if (mode.Lock == ImageLock.None || !IsSupported(file))
         {
             return false;
         }
 
-        Permissions wanted = Permissions.ConsistentRead | (write ? Permissions.Write | Permissions.Resize : Permissions.None);
-        bool sharesWriting = sharing == ImageLock.Shared || (sharing == ImageLock.SharedWrite && write);
-        Permissions unshared = sharesWriting ? Permissions.None : Permissions.Write | Permissions.Resize;
-
+        bool isOfUse = false;
+        bool isQemus = mode.Use != ImageUse.Exclusive;
         try
         {
-            // First lock, then look: of two that come at once, at least one sees the other.
-            LockBytes(file, path, PermissionBase, wanted);
-            LockBytes(file, path, UnsharedBase, unshared);
-            CheckBytes(file, path, UnsharedBase, wanted, "");
-            CheckBytes(file, path, PermissionBase, unshared, "shared ");
+            if (create && isQemus)
+            {
+                TakeStep(file, path, Permissions.Write | Permissions.Resize, Permissions.Resize);
+                Release(file);
+            }
+
+            if (isQemus && mode is { Role: FileRole.Data, Lock: ImageLock.Default })
+            {
+                // QEMU ties such a file to its image before anybody uses the image.
+                TakeStep(file, path, Permissions.None, Permissions.Resize);
+            }
+
+            (Permissions wanted, Permissions unshared) = isQemus ? Asked(mode) : Exclusive(mode);
+            isOfUse = isQemus && mode.Role != FileRole.Image;
+            TakeStep(file, path, wanted, unshared);
             return true;
         }
-        catch (ImageException)
+        catch (ImageException e)
         {
             Release(file);
-            throw;
+            throw isOfUse ? new ImageException(e.Kind, e.File, e.Message, e) { Errno = e.Errno, Hint = e.Hint, IsOfUse = true } : e;
         }
+    }
+
+    private static (Permissions Wanted, Permissions Unshared) Exclusive(OpenMode mode)
+    {
+        bool sharesWriting = mode.Lock == ImageLock.Shared || (mode.Lock == ImageLock.SharedWrite && mode.Write);
+        return (Permissions.ConsistentRead | (mode.Write ? Permissions.Write | Permissions.Resize : Permissions.None),
+            sharesWriting ? Permissions.None : Permissions.Write | Permissions.Resize);
+    }
+
+    // What a use of the image asks of one of its files.
+    private static (Permissions Wanted, Permissions Unshared) Asked(OpenMode mode)
+    {
+        Permissions wanted = mode.Use == ImageUse.Look ? Permissions.None : Permissions.ConsistentRead;
+        if (mode.Write && (mode.Role == FileRole.Image || mode.Use is ImageUse.Write or ImageUse.Resize))
+        {
+            // A format's own tables are written as soon as it is open for writing.
+            bool resizes = mode.Role != FileRole.Raw || mode.Use == ImageUse.Resize;
+            wanted |= resizes ? Permissions.Write | Permissions.Resize : Permissions.Write;
+        }
+
+        Permissions unshared = mode switch
+        {
+            { Lock: ImageLock.Shared } => Permissions.None,
+            { Use: ImageUse.Source } or { Role: FileRole.Image } => Permissions.Write | Permissions.Resize,
+            { Role: FileRole.Data } => Permissions.Resize,
+            _ => Permissions.None,
+        };
+        return (wanted, unshared);
+    }
+
+    // First lock, then look: of two that come at once, at least one sees the other.
+    private static void TakeStep(SafeFileHandle file, string path, Permissions wanted, Permissions unshared)
+    {
+        LockBytes(file, path, PermissionBase, wanted);
+        LockBytes(file, path, UnsharedBase, unshared);
+        CheckBytes(file, path, UnsharedBase, wanted, "");
+        CheckBytes(file, path, PermissionBase, unshared, "shared ");
     }
 
     /// <summary>

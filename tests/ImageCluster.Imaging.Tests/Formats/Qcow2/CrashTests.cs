@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Qcow2;
 using ImageCluster.Imaging.Storage;
@@ -62,6 +63,47 @@ public sealed class CrashTests
                 Assert.True(report.Corruptions == 0 && report.CheckErrors == 0, $"seed {seed}, instant {instant}: {string.Join("; ", report.Messages.Take(5))}");
             }
         }
+    }
+
+    /// <summary>The image stands on the one backing file or on the other, by its whole name, at every instant of the change.</summary>
+    [Theory]
+    [InlineData("cluster_size=64k", "old.raw", "a-much-longer-name.qcow2")]
+    [InlineData("cluster_size=64k", "a-much-longer-name.raw", "new.qcow2")]
+    [InlineData("cluster_size=8k", "old.raw", "LONG.qcow2")]
+    [InlineData("cluster_size=64k", "LONG.raw", "NAME.qcow2")]
+    [InlineData("cluster_size=2k", "LONG.raw", "LONG.qcow2")]
+    [InlineData("cluster_size=512", "old.raw", "other.qcow2")]
+    [InlineData("compat=0.10", "LONG.raw", "other.qcow2")]
+    public void ACrashWhileTheBackingFileChangesLeavesTheOneNameOrTheOther(string options, string before, string after)
+    {
+        int seed = TestSeed.Value;
+        (string first, string second) = (Long(before), Long(after));
+        MemoryLocator files = CrashImage.New(options, Size);
+        using (WritableQcow2Image image = CrashImage.Open(files))
+        {
+            image.ChangeBacking(new BackingReference(first, "raw"));
+        }
+
+        CrashLocator disk = new(files);
+        using (WritableQcow2Image image = CrashImage.Open(disk))
+        {
+            image.ChangeBacking(new BackingReference(second, "qcow2"));
+        }
+
+        HashSet<BackingReference?> names = [];
+        for (int instant = 0; instant <= disk.Instants; instant++)
+        {
+            foreach (MemoryLocator found in new[] { disk.AfterCrash(instant), disk.AfterCrash(instant, seed + instant), disk.AfterCrash(instant, seed - instant) })
+            {
+                using WritableQcow2Image image = CrashImage.Open(found);
+                Assert.True(image.Backing == new BackingReference(first, "raw") || image.Backing == new BackingReference(second, "qcow2"), $"seed {seed}, instant {instant}: {image.Backing}");
+                names.Add(image.Backing);
+            }
+        }
+
+        Assert.Equal(2, names.Count);
+
+        static string Long(string name) => name.Replace("LONG", new string('l', 700), StringComparison.Ordinal).Replace("NAME", new string('n', 1000), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -79,6 +79,29 @@ public sealed class CorruptionTests
         Assert.Contains(VmdkImages.Fails(() => VmdkImages.Open(temp["disk.vmdk"])).Message, theirs.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A directory of more than 32 Mi grain tables is refused before it is read or its room is taken; a byte less is another matter.</summary>
+    [SkippableTheory]
+    [InlineData("monolithicSparse", 128U, (512UL * 128 << 25) + 1)]
+    [InlineData("monolithicSparse", 1U, (512UL << 25) + 1)]
+    [InlineData("streamOptimized", 16U, (512UL * 16 << 25) + 1)]
+    public void A_directory_that_is_too_large_is_refused_in_the_words_of_qemu_img(string subformat, uint grainSectors, ulong capacity)
+    {
+        QemuTools.Require();
+        using TempDirectory temp = new();
+        byte[] image = Make(subformat);
+        foreach (int at in subformat == "streamOptimized" ? new[] { 0, image.Length - 1024 } : [0])
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(at + 12), capacity);
+            BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(at + 20), grainSectors);
+        }
+
+        File.WriteAllBytes(temp["disk.vmdk"], image);
+        ToolResult theirs = QemuTools.TryImg("info", temp["disk.vmdk"]);
+        string ours = VmdkImages.Fails(() => VmdkImages.Open(temp["disk.vmdk"])).Message;
+        Assert.Equal("L1 size too big", ours);
+        Assert.Equal($"qemu-img: Could not open '{temp["disk.vmdk"]}': {ours}\n", theirs.Error);
+    }
+
     [Fact]
     public void Version_3_without_compression_is_for_reading_only()
     {

@@ -50,6 +50,22 @@ public sealed class EsxReaderTests
         }
     }
 
+    /// <summary>The number of entries in the directory is the header's word: one sector of them too many is refused, whatever the file's length.</summary>
+    [SkippableFact]
+    public void A_sesparse_directory_that_is_too_large_is_refused_in_the_words_of_qemu_img()
+    {
+        QemuTools.Require();
+        using TempDirectory temp = new();
+        byte[] extent = EsxImages.SeSparse(GuestContent.Make(1 << 20, 3), 3);
+        BinaryPrimitives.WriteUInt64LittleEndian(extent.AsSpan(17 * sizeof(ulong)), (32UL << 20) * sizeof(ulong) / 512 + 1);
+        File.WriteAllBytes(temp["disk-part.vmdk"], extent);
+        File.WriteAllBytes(temp["disk.vmdk"], EsxImages.Descriptor("seSparse", $"RW {(1 << 20) / 512} SESPARSE \"disk-part.vmdk\""));
+        ToolResult theirs = QemuTools.TryImg("info", temp["disk.vmdk"]);
+        string ours = VmdkImages.Fails(() => VmdkImages.Open(temp["disk.vmdk"])).Message;
+        Assert.Equal("L1 size too big", ours);
+        Assert.Equal($"qemu-img: Could not open '{temp["disk.vmdk"]}': {ours}\n", theirs.Error);
+    }
+
     [SkippableTheory]
     [InlineData("vmfsSparse", "VMFSSPARSE")]
     [InlineData("seSparse", "SESPARSE")]
