@@ -50,7 +50,7 @@ internal sealed class QcowLayout
             BackingName = hasBacking ? backing : null,
             L1TableOffset = (QcowHeader.Length + (hasBacking ? Encoding.UTF8.GetByteCount(backing!) : 0) + 7) & ~7,
         };
-        if (Header.L1Count > int.MaxValue / sizeof(ulong))
+        if (Header.Size >> (Header.ClusterBits + Header.L2Bits) >= int.MaxValue / sizeof(ulong))
         {
             throw new ImageException(ImageErrorKind.Limit, request.FileName, "Image too large");
         }
