@@ -70,6 +70,9 @@ public sealed class ImageException : Exception
     /// <summary>The image's own metadata was found to be wrong while it was used, as QEMU reports it once for an image.</summary>
     public CorruptionSignal Corruption { get; init; }
 
+    /// <summary>What an operation of several steps failed in, as QEMU calls it ("Failed to update the image header"); null where it is not said.</summary>
+    public string? Step { get; init; }
+
     /// <summary>What an operation over a whole disk was doing; none where it is not said.</summary>
     public DiskAccess Access { get; init; }
 
@@ -82,12 +85,32 @@ public sealed class ImageException : Exception
     /// <summary>A lock refused how the whole chain is used, whatever the file's place in it: QEMU asks for that once all files are open.</summary>
     internal bool IsOfUse { get; init; }
 
+    /// <summary>
+    /// The same failure, with the step that it ended before the words of its error number, where a file could not be accessed or is damaged; a refusal
+    /// says itself what it is about, and who has a step keeps it. What was said of the access is in <see cref="Exception.InnerException"/>.
+    /// </summary>
+    public ImageException In(string step)
+    {
+        bool isAccess = Kind is ImageErrorKind.Io or ImageErrorKind.NoSpace || Corruption != CorruptionSignal.None;
+        return Step is not null || !isAccess ? this : new(Kind, File, $"{step}: {(Errno == 0 ? Message : Storage.Native.Errno.Text(Errno))}", this)
+        {
+            Hint = Hint,
+            Errno = Errno,
+            Corruption = Corruption,
+            Step = step,
+            Access = Access,
+            GuestOffset = GuestOffset,
+            Disk = Disk,
+        };
+    }
+
     /// <summary>The same failure, with the place where an operation met it; one that has a place keeps it.</summary>
     public ImageException At(DiskAccess access, long guestOffset, int disk = 0) => Access != DiskAccess.None ? this : new(Kind, File, Message, this)
     {
         Hint = Hint,
         Errno = Errno,
         Corruption = Corruption,
+        Step = Step,
         Access = access,
         GuestOffset = guestOffset,
         Disk = disk,

@@ -1,5 +1,3 @@
-using ImageCluster.Imaging.Storage.Native;
-
 namespace ImageCluster.Imaging.Storage;
 
 /// <summary>Taking room on the storage before it is needed: where there is not enough, QEMU's words say for what it was.</summary>
@@ -17,7 +15,7 @@ internal static class Preallocating
         catch (ImageException e) when (e.Kind == ImageErrorKind.NoSpace && e.Errno != 0 && mode is "falloc" or "full")
         {
             string what = mode == "full" ? "Could not write zeros for preallocation" : "Could not preallocate new data";
-            throw new ImageException(e.Kind, e.File, $"{context}{what}: {Errno.Text(e.Errno)}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.In(context + what);
         }
     }
 }

@@ -62,6 +62,12 @@ internal sealed class CommandHost
         return isDamage ? "Input/output error" : ErrorNumbers.TextOf(failure.Errno) ?? failure.Message;
     }
 
+    /// <summary>
+    /// What is said of a failure that tells itself what it is about. An image that was found to be corrupt in one of its steps is reported first, once.
+    /// </summary>
+    public string Words(ImageException failure) =>
+        failure is { Step: { } step, InnerException: ImageException inner } && failure.Corruption != CorruptionSignal.None ? $"{step}: {Reason(inner)}" : failure.Message;
+
     /// <summary>Prints a message of one or several lines, each after the program's name.</summary>
     public void Error(string message)
     {

@@ -1,5 +1,3 @@
-using ImageCluster.Imaging;
-
 namespace ImageCluster.QemuImg.CommandLine;
 
 /// <summary>The C library's words for the error numbers that the engine gives (strerror(3), Linux).</summary>
@@ -22,7 +20,4 @@ internal static class ErrorNumbers
         122 => "Disk quota exceeded",
         _ => null,
     };
-
-    /// <summary>The failure says no more than what the system said.</summary>
-    public static bool IsBare(ImageException failure) => failure.Errno != 0 && failure.Message == TextOf(failure.Errno);
 }

@@ -137,17 +137,9 @@ internal static class AmendCommand
                 Progress = progress.Report,
             });
         }
-        catch (ImageException e) when (e.Corruption != CorruptionSignal.None && values.Has("compat"))
-        {
-            throw new CommandException($"Failed to turn zero into data clusters: {host.Reason(e)}");
-        }
-        catch (ImageException e) when (ErrorNumbers.IsBare(e) && disk.Top.FormatName == "qcow2")
-        {
-            throw new CommandException($"Failed to update the image header: {e.Message}");
-        }
         catch (ImageException e)
         {
-            throw new CommandException(e.Message) { Hint = ImageOpener.HintText(e) };
+            throw new CommandException(host.Words(e)) { Hint = ImageOpener.HintText(e) };
         }
         finally
         {

@@ -125,8 +125,7 @@ internal static class ResizeCommand
         }
         catch (ImageException e)
         {
-            string context = !ErrorNumbers.IsBare(e) || disk.Top.FormatName != "qcow2" ? "" : wanted < disk.VirtualSize ? "Failed to discard cropped clusters: " : "Failed to update the image size: ";
-            throw new CommandException(context + e.Message) { Hint = ImageOpener.HintText(e) };
+            throw new CommandException(host.Words(e)) { Hint = ImageOpener.HintText(e) };
         }
     }
 }

@@ -11,7 +11,6 @@ namespace ImageCluster.QemuImg.Commands;
 internal static class SnapshotCommand
 {
     private const long TicksPerMicrosecond = 10;
-    private const int NoSuchFile = 2;
     private const int OperationNotSupported = 95;
 
     public static readonly CommandSpec Spec = new(
@@ -95,7 +94,15 @@ internal static class SnapshotCommand
             DateNanoseconds = (int)(now.Ticks % TimeSpan.TicksPerSecond / TicksPerMicrosecond * 1000),
             InstructionCount = 0,
         };
-        Do(host, $"Could not create snapshot '{name}': ", () => image.CreateSnapshot(snapshot), withNumber: true);
+        try
+        {
+            image.CreateSnapshot(snapshot);
+        }
+        catch (ImageException e)
+        {
+            string reason = e.Errno == 0 ? e.Message : $"-{e.Errno} ({host.Reason(e)})";
+            throw new CommandException($"Could not create snapshot '{name}': {reason}") { Hint = ImageOpener.HintText(e) };
+        }
     }
 
     private static void Apply(CommandHost host, ImageReference reference, IImageLayer top, string name)
@@ -109,18 +116,14 @@ internal static class SnapshotCommand
 
         // Where there is no such snapshot, the image may have another reason to refuse it.
         string id = SnapshotSelector.OfWord(name).Find(image.ListSnapshots())?.Id ?? "";
-        Do(host, $"Could not apply snapshot '{name}': ", () => Apply(image, id));
-    }
-
-    private static void Apply(ISnapshots image, string id)
-    {
         try
         {
             Editor(image).ApplySnapshot(id);
         }
-        catch (ImageException e) when (e.Errno is NoSuchFile or OperationNotSupported || ErrorNumbers.IsBare(e))
+        catch (ImageException e)
         {
-            throw new ImageException(e.Kind, e.File, $"Failed to load snapshot: {ErrorNumbers.TextOf(e.Errno)}", e);
+            string reason = e.Errno == 0 ? e.Message : $"Failed to load snapshot: {host.Reason(e)}";
+            throw new CommandException($"Could not apply snapshot '{name}': {reason}") { Hint = ImageOpener.HintText(e) };
         }
     }
 
@@ -129,38 +132,17 @@ internal static class SnapshotCommand
         // By name only: an id is not a name here.
         ImageSnapshot found = image?.ListSnapshots().FirstOrDefault(s => s.Name == name)
             ?? throw new CommandException($"Could not delete snapshot '{name}': snapshot not found");
-        Do(host, $"Could not delete snapshot '{name}': ", () => Delete(image!, found.Id));
-    }
-
-    private static void Delete(ISnapshots image, string id)
-    {
         try
         {
-            Editor(image).DeleteSnapshot(id);
+            Editor(image!).DeleteSnapshot(found.Id);
         }
-        catch (ImageException e) when (ErrorNumbers.IsBare(e) && e.Errno != OperationNotSupported)
+        catch (ImageException e)
         {
-            throw new ImageException(e.Kind, e.File, $"Failed to remove snapshot from snapshot list: {e.Message}", e);
+            string reason = e.Errno == OperationNotSupported ? host.Reason(e) : host.Words(e);
+            throw new CommandException($"Could not delete snapshot '{name}': {reason}") { Hint = ImageOpener.HintText(e) };
         }
     }
 
     private static ISnapshotEditor Editor(ISnapshots image) =>
         image as ISnapshotEditor ?? throw new ImageException(ImageErrorKind.Unsupported, null, "Operation not supported");
-
-    private static void Do(CommandHost host, string context, Action action, bool withNumber = false)
-    {
-        try
-        {
-            action();
-        }
-        catch (ImageException e)
-        {
-            bool hasNumber = e.Corruption != CorruptionSignal.None || e.Errno == OperationNotSupported || ErrorNumbers.IsBare(e);
-            string reason = hasNumber ? host.Reason(e) : e.Message;
-            throw new CommandException(withNumber && hasNumber ? $"{context}-{e.Errno} ({reason})" : context + reason)
-            {
-                Hint = ImageOpener.HintText(e),
-            };
-        }
-    }
 }

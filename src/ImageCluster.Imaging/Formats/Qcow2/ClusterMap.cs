@@ -43,7 +43,7 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
 
         if (!_layout.IsClusterAligned(tableOffset))
         {
-            throw Corrupt($"L2 table offset {Hex(tableOffset)} unaligned (L1 index: {Hex(l1Index)})");
+            throw Corrupt(BadEntry.L2Table(tableOffset, l1Index));
         }
 
         return metadata.L2.Get(tableOffset);
@@ -113,14 +113,14 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         if ((entry & Layout.CompressedFlag) != 0)
         {
             return metadata.HasDataFile
-                ? throw Corrupt($"Compressed cluster entry found in image with external data file ({At(table, index)})")
+                ? throw Corrupt($"Compressed cluster entry found in image with external data file ({BadEntry.At(table.HostOffset, index)})")
                 : ExtentKind.Compressed;
         }
 
         if ((entry & Layout.ZeroFlag) != 0 && !_layout.HasSubclusters)
         {
             return metadata.Header.Version < 3
-                ? throw Corrupt($"Zero cluster entry found in pre-v3 image ({At(table, index)})")
+                ? throw Corrupt($"Zero cluster entry found in pre-v3 image ({BadEntry.At(table.HostOffset, index)})")
                 : ExtentKind.Zero;
         }
 
@@ -134,12 +134,12 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         long host = (long)(entry & Layout.OffsetMask);
         if (!_layout.IsClusterAligned(host))
         {
-            throw Corrupt($"Cluster allocation offset {Hex(host)} unaligned ({At(table, index)})");
+            throw Corrupt(BadEntry.Cluster(host, table.HostOffset, index));
         }
 
         if (metadata.HasDataFile && host != guestCluster)
         {
-            throw Corrupt($"External data file host cluster offset {Hex(host)} does not match guest cluster offset: {Hex(guestCluster)}, L2 index: {Hex(index)})");
+            throw Corrupt(BadEntry.DataFileCluster(host, guestCluster, index));
         }
 
         return host;
@@ -184,7 +184,7 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
 
         if (kind == ExtentKind.Data ? (allocated & zero) != 0 : allocated != 0)
         {
-            throw Corrupt($"Invalid cluster entry found  ({At(table, index)})");
+            throw Corrupt($"Invalid cluster entry found  ({BadEntry.At(table.HostOffset, index)})");
         }
 
         long host = kind == ExtentKind.Data ? HostOffset(entry, table, index, guestCluster) : -1;
@@ -195,11 +195,6 @@ internal readonly struct ClusterMap(Metadata metadata, ulong[] l1)
         int run = Math.Min(BitOperations.TrailingZeroCount(~(same >> subcluster)), Layout.SubclustersPerCluster - subcluster);
         return new Subclusters(kind, run, host);
     }
-
-    private static string At(L2Table table, int index) => $"L2 offset: {Hex(table.HostOffset)}, L2 index: {Hex(index)}";
-
-    // C's "%#x".
-    private static string Hex(long number) => number == 0 ? "0" : $"0x{number:x}";
 
     private ImageException Corrupt(string message) => metadata.Signal(message);
 

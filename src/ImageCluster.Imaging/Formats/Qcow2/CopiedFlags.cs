@@ -64,7 +64,7 @@ internal sealed class CopiedFlags(Metadata metadata, Refcounts refcounts)
     {
         if (!_layout.IsClusterAligned(offset))
         {
-            throw metadata.Signal($"L2 table offset 0x{offset:x} unaligned (L1 index: {(l1Index == 0 ? "0" : $"0x{l1Index:x}")})");
+            throw metadata.Signal(BadEntry.L2Table(offset, l1Index));
         }
 
         metadata.File.ReadPadded(offset, _table.Bytes);

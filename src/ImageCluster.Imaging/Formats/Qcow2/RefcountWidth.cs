@@ -83,7 +83,7 @@ internal sealed class RefcountWidth
             if (count > max)
             {
                 throw new ImageException(ImageErrorKind.Unsupported, _metadata.File.Name,
-                    $"Cannot decrease refcount entry width to {1 << _order} bits: Cluster at offset {Hex(cluster << _layout.ClusterBits)} has a refcount of {count}");
+                    $"Cannot decrease refcount entry width to {1 << _order} bits: Cluster at offset 0x{cluster << _layout.ClusterBits:x} has a refcount of {count}");
             }
         });
     }
@@ -219,6 +219,4 @@ internal sealed class RefcountWidth
             }
         }
     }
-
-    private static string Hex(long value) => $"0x{value:x}";
 }

@@ -244,7 +244,7 @@ internal sealed partial class Refcounts
         ulong entry = index < _table.Length ? _table[index] & TableOffsetMask : 0;
         return (entry & (ulong)(_layout.ClusterSize - 1)) == 0 && entry <= long.MaxValue
             ? (long)entry
-            : throw Corrupt($"Refblock offset 0x{entry:x} unaligned (reftable index: {(index == 0 ? "0" : $"0x{index:x}")})");
+            : throw Corrupt(BadEntry.RefcountBlock(entry, index));
     }
 
     private void Add(long first, long count)

@@ -116,10 +116,13 @@ internal sealed class SnapshotEditor
     public void Delete(Snapshot snapshot)
     {
         ulong[] l1 = snapshot.L1Entries == 0 ? [] : Metadata.ReadL1(File, snapshot.L1Offset, (int)snapshot.L1Entries);
-        CopiedFlags.SetDirty(_metadata, true);
-        _snapshots.Remove(snapshot);
-        SnapshotTableWriter.Write(_metadata, _refcounts, _snapshots, _tableLength);
-        ChangeReferences(l1, up: false);
+        Step.Run("Failed to remove snapshot from snapshot list", () =>
+        {
+            CopiedFlags.SetDirty(_metadata, true);
+            _snapshots.Remove(snapshot);
+            SnapshotTableWriter.Write(_metadata, _refcounts, _snapshots, _tableLength);
+        });
+        Step.Run("Failed to free the cluster and L1 table", () => ChangeReferences(l1, up: false));
         long bytes = (long)snapshot.L1Entries * sizeof(ulong);
         for (long at = 0; at < bytes; at += _layout.ClusterSize)
         {
@@ -236,7 +239,7 @@ internal sealed class SnapshotEditor
                 {
                     if (!_layout.IsClusterAligned(entry.Host))
                     {
-                        throw Corrupt($"Cluster allocation offset 0x{entry.Host:x} unaligned (L2 offset: 0x{offset:x}, L2 index: {Hex(index)})");
+                        throw Corrupt(BadEntry.Cluster(entry.Host, offset, index));
                     }
 
                     action(entry.Host >> _layout.ClusterBits);
@@ -251,14 +254,11 @@ internal sealed class SnapshotEditor
     {
         if (!_layout.IsClusterAligned(offset))
         {
-            throw Corrupt($"L2 table offset 0x{offset:x} unaligned (L1 index: {Hex(l1Index)})");
+            throw Corrupt(BadEntry.L2Table(offset, l1Index));
         }
 
         File.ReadPadded(offset, _table.Bytes);
     }
-
-    // C's %#x: zero has no prefix.
-    private static string Hex(int value) => value == 0 ? "0" : $"0x{value:x}";
 
     private ImageException Corrupt(string message) => _metadata.Signal(message);
 }

@@ -322,7 +322,7 @@ internal partial class TableWriter
 
     private long Aligned(long offset, int l1Index) => _layout.IsClusterAligned(offset)
         ? offset
-        : throw _metadata.Signal($"L2 table offset 0x{offset:x} unaligned (L1 index: {Hex(l1Index)})");
+        : throw _metadata.Signal(BadEntry.L2Table(offset, l1Index));
 
     private void MakeRoom()
     {
@@ -331,7 +331,4 @@ internal partial class TableWriter
             Commit();
         }
     }
-
-    // C's %#x: zero has no prefix.
-    private static string Hex(int value) => value == 0 ? "0" : $"0x{value:x}";
 }

@@ -1,5 +1,4 @@
 using ImageCluster.Imaging.Formats.Capabilities;
-using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -7,6 +6,7 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 internal sealed partial class WritableQcow2Image : IAmendable
 {
     private const int KnownSnapshotData = 16;
+    private const string HeaderStep = "Failed to update the image header";
 
     /// <remarks>
     /// What another option may need comes first: the newer version at the start, the older one at the end. All is checked before anything is
@@ -79,7 +79,8 @@ internal sealed partial class WritableQcow2Image : IAmendable
             SnapshotTableContent table = SnapshotTable.Load(Metadata.File, Metadata.Header, forCheck: false, null);
             if (table.Snapshots.Any(static snapshot => snapshot.ExtraDataLength < KnownSnapshotData))
             {
-                Tables.Guard(() => SnapshotTableWriter.Write(Metadata, new Refcounts(Metadata), table.Snapshots, table.Length));
+                Step.Run("Failed to update the snapshot table", () =>
+                    Tables.Guard(() => SnapshotTableWriter.Write(Metadata, new Refcounts(Metadata), table.Snapshots, table.Length)));
             }
 
             return 0;
@@ -120,10 +121,11 @@ internal sealed partial class WritableQcow2Image : IAmendable
             CopiedFlags.SetDirty(Metadata, true);
             Refcounts refcounts = new(Metadata);
             IReadOnlyList<Snapshot> snapshots = SnapshotTable.Read(Metadata.File, Metadata.Header);
-            Expand(new ZeroExpander(Metadata, refcounts, snapshots) { Cipher = Cipher, Progress = progress });
+            ZeroExpander expander = new(Metadata, refcounts, snapshots) { Cipher = Cipher, Progress = progress };
+            Step.Run("Failed to turn zero into data clusters", expander.Run);
             new CopiedFlags(Metadata, refcounts).Refresh();
         });
-        ReplaceHeader(Metadata.Header with
+        Step.Run(HeaderStep, () => ReplaceHeader(Metadata.Header with
         {
             Version = 2,
             Incompatible = IncompatibleFeatures.None,
@@ -131,23 +133,11 @@ internal sealed partial class WritableQcow2Image : IAmendable
             Autoclear = AutoclearFeatures.None,
             CompressionType = CompressionType.Zlib,
             UnknownFields = [],
-        });
+        }));
         return 0;
     });
 
-    private static void Expand(ZeroExpander expander)
-    {
-        try
-        {
-            expander.Run();
-        }
-        catch (ImageException e) when (e.Kind == ImageErrorKind.NoSpace && e.Errno != 0)
-        {
-            throw new ImageException(e.Kind, e.File, $"Failed to turn zero into data clusters: {Errno.Text(e.Errno)}", e) { Hint = e.Hint, Errno = e.Errno };
-        }
-    }
-
-    private void WriteHeader(Func<Header, Header> change) => Alone(() =>
+    private void WriteHeader(Func<Header, Header> change) => Step.Run(HeaderStep, () => Alone(() =>
     {
         Tables.Begin();
         Tables.Flush();
@@ -158,7 +148,7 @@ internal sealed partial class WritableQcow2Image : IAmendable
         }
 
         return 0;
-    });
+    }));
 
     private ImageException Unsupported(string message) => new(ImageErrorKind.Unsupported, FileName, message);
 }

@@ -129,11 +129,11 @@ internal sealed partial class WritableQcow2Image
             Tables.Guard(Tables.Bitmaps.BeginResize);
             if (newSize < oldSize)
             {
-                Shrink(newSize);
+                Step.Run("Failed to discard cropped clusters", () => Shrink(newSize));
             }
             else
             {
-                Grow(oldSize, newSize, preallocation);
+                Step.Run("Failed to update the image size", () => Grow(oldSize, newSize, preallocation));
             }
 
             Tables.Bitmaps.Resize(newSize);

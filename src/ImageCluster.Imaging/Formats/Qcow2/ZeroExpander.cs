@@ -83,9 +83,7 @@ internal sealed class ZeroExpander
         int index = 0;
         foreach (ulong entry in _census.Active.Concat(_census.Inactive.Select(static inactive => inactive.Entry)))
         {
-            // Snapshots' tables are not told apart.
-            string place = index < _census.Active.Length ? $" (L1 index: {Hex(index)})" : "";
-            index++;
+            int l1Index = index++;
             long offset = (long)(entry & Layout.OffsetMask);
             if (offset == 0 || !_census.Visit(offset))
             {
@@ -94,7 +92,8 @@ internal sealed class ZeroExpander
 
             if (!_layout.IsClusterAligned(offset))
             {
-                throw Corrupt($"L2 table offset 0x{offset:x} unaligned{place}");
+                // Snapshots' tables are not told apart.
+                throw Corrupt(l1Index < _census.Active.Length ? BadEntry.L2Table(offset, l1Index) : BadEntry.L2Table(offset));
             }
 
             (uint active, uint inactive) = _census.Times(offset);
@@ -118,7 +117,7 @@ internal sealed class ZeroExpander
 
             if (entry.Host >= 0 && !_layout.IsClusterAligned(entry.Host))
             {
-                throw Corrupt($"Cluster allocation offset 0x{entry.Host:x} unaligned (L2 offset: 0x{_tableOffset:x}, L2 index: {Hex(index)})");
+                throw Corrupt(BadEntry.Cluster(entry.Host, _tableOffset, index));
             }
 
             _table[index] = entry.Host >= 0 && !IsShared(entry.Host, times) ? WriteOwn(entry.Host, times) : WriteNew(times);
@@ -198,7 +197,6 @@ internal sealed class ZeroExpander
         _unused.Clear();
     }
 
-    private static string Hex(int value) => value == 0 ? "0" : $"0x{value:x}";
 
     private ImageException Corrupt(string message) => _metadata.Signal(message);
 }
