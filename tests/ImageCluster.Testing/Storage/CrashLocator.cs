@@ -67,6 +67,49 @@ public sealed class CrashLocator : IFileLocator
     /// </summary>
     public MemoryLocator AfterCrash(int instant, int seed) => Replay(instant, new Survivors(new Random(seed)));
 
+    /// <summary>
+    /// What stays where the process was killed, and the machine goes on, when <paramref name="instant"/> changes had been made: all of them, flushed or not.
+    /// </summary>
+    /// <param name="torn">The next change was in its middle, where it can be (<see cref="CanTear"/>): the first half of its pages is there.</param>
+    public MemoryLocator AfterKill(int instant, bool torn = false)
+    {
+        lock (_lock)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(instant, _history.Count);
+            MemoryLocator found = _before.Clone();
+            Survivors all = new(null);
+            for (int i = 0; i < instant; i++)
+            {
+                all.Apply(_history[i], durable: true, found);
+            }
+
+            if (torn && FirstPages(instant) is { } part)
+            {
+                all.Apply(part, durable: true, found);
+            }
+
+            return found;
+        }
+    }
+
+    /// <summary>The change that an instant is just before, for messages.</summary>
+    public string Describe(int instant)
+    {
+        lock (_lock)
+        {
+            return instant < _history.Count && _history[instant] is var change ? $"{change.Kind} {change.Offset}+{change.Length} of {change.File}" : "the end";
+        }
+    }
+
+    /// <summary>The change at an instant can stop in its middle: the kernel looks for signals between pages.</summary>
+    public bool CanTear(int instant)
+    {
+        lock (_lock)
+        {
+            return FirstPages(instant) is not null;
+        }
+    }
+
     public IBlockFile Open(string name, OpenMode mode) => new RecordedFile(this, Canonical(name), _now.Open(name, mode), mode.Cache);
 
     public IBlockFile Create(string name, long length, OpenMode mode, bool mustBeNew = false)
@@ -106,17 +149,23 @@ public sealed class CrashLocator : IFileLocator
         }
     }
 
+    private FileChange? FirstPages(int instant)
+    {
+        if (instant >= _history.Count || _history[instant] is not { Kind: FileChangeKind.Write, Data: { } data } change)
+        {
+            return null;
+        }
+
+        long middle = (change.Offset + (data.Length / 2)) / MemoryStore.BlockSize * MemoryStore.BlockSize;
+        return middle <= change.Offset ? null : change with { Length = middle - change.Offset, Data = data[..(int)(middle - change.Offset)] };
+    }
+
     private MemoryLocator Replay(int instant, Survivors survivors)
     {
         lock (_lock)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(instant, _history.Count);
-            MemoryLocator found = new();
-            foreach (string name in _before.Names)
-            {
-                found.Add(name, _before.Store(name).Clone());
-            }
-
+            MemoryLocator found = _before.Clone();
             Dictionary<string, int> flushed = [];
             for (int i = 0; i < instant; i++)
             {

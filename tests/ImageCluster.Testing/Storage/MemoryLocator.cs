@@ -28,6 +28,18 @@ public sealed class MemoryLocator : IFileLocator
         ? store
         : throw new ImageException(ImageErrorKind.NotFound, name, $"Could not open '{name}': No such file or directory") { Errno = 2 };
 
+    /// <summary>The same files, apart from these from now on.</summary>
+    public MemoryLocator Clone()
+    {
+        MemoryLocator clone = new();
+        foreach ((string name, MemoryStore store) in _stores)
+        {
+            clone.Add(name, store.Clone());
+        }
+
+        return clone;
+    }
+
     public void Add(string name, MemoryStore store) => _stores[Canonical(name)] = store;
 
     public IBlockFile Open(string name, OpenMode mode) => new MemoryFile(name, Store(name), mode.Write);

@@ -17,7 +17,8 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
 {
     public long VirtualSize { get; } = length ?? disk.VirtualSize;
 
-    public int Granularity => (int)Math.Clamp(disk.Top.Granularity, 512, 2 << 20);
+    /// <summary>What is compressed are whole clusters, whatever smaller parts of them can be written.</summary>
+    public int Granularity => (int)Math.Clamp(compress && disk.Top is IImageStatus { ClusterSize: > 0 and var cluster } ? cluster : disk.Top.Granularity, 512, 2 << 20);
 
     /// <summary><see cref="ShardLength"/>, whatever the image.</summary>
     public const long InPlaceShardLength = 512L << 20;

@@ -12,6 +12,9 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
     private readonly Layout _layout = metadata.Layout;
     private List<Range> _noted = [];
 
+    // Clusters of the external data file that can be given back.
+    private ClusterRanges _notedData = new();
+
     // Where the next compressed cluster starts, behind the last one in the same host cluster; 0 where there is none.
     private long _nextCompressed;
 
@@ -108,11 +111,23 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
         }
     }
 
+    /// <summary>Notes that a cluster of the external data file can be given back to the storage by the next <see cref="FreeNoted"/>.</summary>
+    public void DiscardDataLater(long offset)
+    {
+        NotedBytes += _layout.ClusterSize;
+        _notedData.Add(offset >> _layout.ClusterBits, (offset >> _layout.ClusterBits) + 1);
+    }
+
+    /// <summary>Clusters of the external data file are to be written, or have been: what was noted of them holds no longer.</summary>
+    public void KeepData(long offset, int clusters) => _notedData.Remove(offset >> _layout.ClusterBits, (offset >> _layout.ClusterBits) + clusters);
+
     /// <summary>Takes the noted references off. Nothing durable may refer to them any more.</summary>
     public void FreeNoted()
     {
         List<Range> noted = _noted;
         _noted = [];
+        ClusterRanges notedData = _notedData;
+        _notedData = new ClusterRanges();
         NotedBytes = 0;
         List<(long Start, long End)> discards = [];
         foreach (Range range in noted)
@@ -123,6 +138,11 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
         foreach ((long start, long end) in discards)
         {
             metadata.File.Discard(start, end - start);
+        }
+
+        foreach ((long start, long end) in notedData.Ranges)
+        {
+            metadata.DataFile.Discard(start << _layout.ClusterBits, (end - start) << _layout.ClusterBits);
         }
     }
 

@@ -122,6 +122,10 @@ internal sealed class MergePublisher(Metadata metadata, Refcounts refcounts, All
             }
 
             allocator.FreeLater(before, discard: now.Host < 0);
+            if (now.Host < 0 && before.Host >= 0 && metadata.HasDataFile)
+            {
+                allocator.DiscardDataLater(before.Host);
+            }
         }
 
         if (old is not null)

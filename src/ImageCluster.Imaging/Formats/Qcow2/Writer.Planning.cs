@@ -122,7 +122,13 @@ internal sealed partial class WritableQcow2Image
     private long ReserveFor(int l1Index, long guestCluster, int clusters)
     {
         _ = Tables.Open(l1Index);
-        return Metadata.HasDataFile ? guestCluster : Tables.Allocate(clusters);
+        if (!Metadata.HasDataFile)
+        {
+            return Tables.Allocate(clusters);
+        }
+
+        Tables.Allocator.KeepData(guestCluster, clusters);
+        return guestCluster;
     }
 
     private uint TouchedBits(int inCluster, int length)

@@ -165,6 +165,11 @@ internal sealed partial class WritableQcow2Image :
     {
         int index = _layout.L2Index(offset);
         L2Table table = Tables.Open(_layout.L1Index(offset));
+        if (Metadata.HasDataFile)
+        {
+            Tables.Allocator.KeepData(plan.Host, plan.Clusters);
+        }
+
         for (int i = 0; i < plan.Clusters; i++)
         {
             ClusterEntry old = ClusterEntry.Read(table, index + i, Metadata);
@@ -189,7 +194,7 @@ internal sealed partial class WritableQcow2Image :
         Tables.Allocator.FreeLater(entry, discard);
         if (entry.Host >= 0 && discard && Metadata.HasDataFile)
         {
-            Metadata.DataFile.Discard(entry.Host, _layout.ClusterSize);
+            Tables.Allocator.DiscardDataLater(entry.Host);
         }
     }
 }
