@@ -30,6 +30,9 @@ public enum ImageErrorKind
     /// <summary>A feature, version or option that this engine does not implement.</summary>
     Unsupported,
 
+    /// <summary>The image was to be written, and the format is one that is only read.</summary>
+    ReadOnlyFormat,
+
     /// <summary>The chain policy forbids it: outside the allowed roots, a loop, too deep.</summary>
     Policy,
 
@@ -84,6 +87,12 @@ public sealed class ImageException : Exception
 
     /// <summary>A lock refused how the whole chain is used, whatever the file's place in it: QEMU asks for that once all files are open.</summary>
     internal bool IsOfUse { get; init; }
+
+    /// <summary>It is a backing file that cannot be opened: what is wrong with it is in <see cref="Exception.InnerException"/>.</summary>
+    public bool IsOfBacking { get; init; }
+
+    /// <summary>The same failure, as one of a backing file.</summary>
+    public ImageException OfBacking() => IsOfBacking ? this : new(Kind, File, $"Could not open backing file: {Message}", this) { Hint = Hint, Errno = Errno, IsOfBacking = true };
 
     /// <summary>
     /// The same failure, with the step that it ended before the words of its error number, where a file could not be accessed or is damaged; a refusal

@@ -227,9 +227,9 @@ public sealed class ChainOpener(IFileLocator locator)
             };
             return (OpenLayer(source, below, nesting), source);
         }
-        catch (ImageException e) when (!e.IsOfUse && !e.Message.StartsWith("Could not open backing file", StringComparison.Ordinal))
+        catch (ImageException e) when (!e.IsOfUse)
         {
-            throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.OfBacking();
         }
     }
 

@@ -85,16 +85,14 @@ internal static class CommitCommand
         {
             return ImageOpener.Open(host, image, settings with { WritableBase = baseIndex });
         }
-        catch (CommandException e)
+        catch (CommandException e) when (e.InnerException is ImageException failure)
         {
             using LayeredDisk readable = ImageOpener.Open(host, image, settings);
-            if (e.Message.EndsWith(": Image is read-only", StringComparison.Ordinal))
-            {
-                throw new CommandException($"Block format '{readable.Layers[baseIndex].FormatName}' used by node '#block1' does not support reopening files");
-            }
-
-            string reason = e.Message.Replace($"Could not open '{image.Text}': ", "", StringComparison.Ordinal);
-            throw new CommandException(reason.Replace("Could not open backing file: ", "", StringComparison.Ordinal)) { Hint = e.Hint };
+            ImageException ofBase = failure is { IsOfBacking: true, InnerException: ImageException inner } ? inner : failure;
+            string reason = ofBase.Kind == ImageErrorKind.ReadOnlyFormat
+                ? $"Block format '{readable.Layers[baseIndex].FormatName}' used by node '#block1' does not support reopening files"
+                : ofBase.Message;
+            throw new CommandException(reason) { Hint = e.Hint };
         }
     }
 

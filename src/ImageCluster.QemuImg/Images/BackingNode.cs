@@ -28,12 +28,12 @@ internal sealed class BackingNode
         }
         catch (ImageException e)
         {
-            throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e);
+            throw e.OfBacking();
         }
     }
 
     /// <summary>For the engine.</summary>
-    /// <exception cref="ImageException">The options are wrong; after "Could not open backing file: ".</exception>
+    /// <exception cref="ImageException">The options are wrong.</exception>
     public ImageSource ToSource(CommandHost host)
     {
         try
@@ -42,7 +42,7 @@ internal sealed class BackingNode
         }
         catch (ImageException e)
         {
-            throw new ImageException(e.Kind, e.File, $"Could not open backing file: {e.Message}", e) { Hint = e.Hint };
+            throw e.OfBacking();
         }
     }
 

@@ -61,7 +61,7 @@ internal static class ImageOpener
         }
         catch (ImageException e)
         {
-            bool isForReading = image.FallsBackToReading && e.Message == "Image is read-only";
+            bool isForReading = image.FallsBackToReading && e.Kind == ImageErrorKind.ReadOnlyFormat;
             throw Failure(image, isForReading ? new ImageException(e.Kind, e.File, "Block node is read-only") : e, exitCode);
         }
     }
@@ -129,7 +129,7 @@ internal static class ImageOpener
 
     /// <summary>What to say where an image cannot be opened.</summary>
     public static CommandException Failure(ImageReference image, ImageException failure, int exitCode = 1) =>
-        new($"Could not open '{image.Text}': {failure.Message}", exitCode) { Hint = HintText(failure) };
+        new($"Could not open '{image.Text}': {failure.Message}", exitCode, failure) { Hint = HintText(failure) };
 
     /// <summary>The engine's hint as lines.</summary>
     public static string? HintText(ImageException failure) =>

@@ -9,7 +9,7 @@ internal static class ReadOnlyFormat
         try
         {
             return context.Write
-                ? throw new ImageException(ImageErrorKind.Unsupported, context.FileName, "Image is read-only")
+                ? throw new ImageException(ImageErrorKind.ReadOnlyFormat, context.FileName, "Image is read-only")
                 : open(context);
         }
         catch
