@@ -5,7 +5,7 @@ public interface IRangeCopy
 {
     /// <summary>
     /// Copies <paramref name="length"/> bytes. False where it cannot (other file system, other kind of file, the source ends before):
-    /// then the range's content is undefined, and the caller is to copy it by reading and writing.
+    /// then a part may have been copied, and the caller is to copy all of it by reading and writing.
     /// </summary>
     bool TryCopyFrom(IBlockFile source, long sourceOffset, long offset, long length);
 }

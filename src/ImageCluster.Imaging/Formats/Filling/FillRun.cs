@@ -1,4 +1,5 @@
 using System.Buffers;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Filling;
 
@@ -10,6 +11,8 @@ public sealed class FillRun : IDisposable
 {
     private byte[] _data = [];
     private byte[] _compressed = [];
+    private RangeCopier? _copy;
+    private RangeReader? _read;
 
     /// <summary>Guest offset in bytes; a multiple of the target's granularity. A run never crosses a shard's border.</summary>
     public long Offset { get; private set; }
@@ -31,19 +34,59 @@ public sealed class FillRun : IDisposable
 
     public List<FillPiece> Pieces { get; } = [];
 
-    /// <summary>The guest's bytes.</summary>
-    public Span<byte> Data => _data.AsSpan(0, Length);
+    /// <summary>The guest's bytes. Of a run that the storage is to copy they are read when somebody asks for them.</summary>
+    public Span<byte> Data
+    {
+        get
+        {
+            Load();
+            return _data.AsSpan(0, Length);
+        }
+    }
 
     /// <summary>Starts anew with room for <paramref name="length"/> bytes, to be filled through <see cref="Data"/>.</summary>
     public void StartData(long offset, int length)
     {
         Start(offset, length, zero: false);
-        if (_data.Length < length)
-        {
-            Return(ref _data);
-            _data = ArrayPool<byte>.Shared.Rent(length);
-        }
+        Grow(length);
     }
+
+    /// <summary>Starts anew with bytes that the storage is to copy by itself, whole: zeros among them are not looked for.</summary>
+    /// <param name="offset">The guest's.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="copy">Asked through <see cref="TryCopy"/>.</param>
+    /// <param name="read">Where it cannot copy.</param>
+    public void StartCopy(long offset, int length, RangeCopier copy, RangeReader read)
+    {
+        Start(offset, length, zero: false);
+        SparseSize = 0;
+        _copy = copy;
+        _read = read;
+    }
+
+    /// <summary>Has the storage copy bytes of the run; false where that is not wanted or cannot be done, and the payload is to be written.</summary>
+    /// <param name="start">From the run's start.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="file">Where to.</param>
+    /// <param name="offset">Where in the file.</param>
+    public bool TryCopy(int start, int length, IBlockFile file, long offset)
+    {
+        if (_copy is null)
+        {
+            return false;
+        }
+
+        if (_copy(Offset + start, length, file, offset))
+        {
+            return true;
+        }
+
+        Load();
+        return false;
+    }
+
+    /// <summary>The storage is to copy the run.</summary>
+    public bool IsToBeCopied => _copy is not null;
 
     /// <summary>Starts anew with zeros that the target must state.</summary>
     public void StartZero(long offset, int length) => Start(offset, length, zero: true);
@@ -65,7 +108,7 @@ public sealed class FillRun : IDisposable
     /// <summary>The bytes to write for a piece: from the compressed room or from the data.</summary>
     public ReadOnlySpan<byte> Payload(in FillPiece piece) => piece.Kind == FillPieceKind.Compressed
         ? _compressed.AsSpan(piece.PayloadStart, piece.PayloadLength)
-        : _data.AsSpan(piece.PayloadStart, piece.PayloadLength);
+        : Data.Slice(piece.PayloadStart, piece.PayloadLength);
 
     public void Dispose()
     {
@@ -88,6 +131,27 @@ public sealed class FillRun : IDisposable
         Length = length;
         ExplicitZero = zero;
         Pieces.Clear();
+        _copy = null;
+        _read = null;
+    }
+
+    private void Grow(int length)
+    {
+        if (_data.Length < length)
+        {
+            Return(ref _data);
+            _data = ArrayPool<byte>.Shared.Rent(length);
+        }
+    }
+
+    private void Load()
+    {
+        if (_copy is not null)
+        {
+            _copy = null;
+            Grow(Length);
+            _read!(Offset, _data.AsSpan(0, Length));
+        }
     }
 }
 

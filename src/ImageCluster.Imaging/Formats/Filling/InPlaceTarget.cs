@@ -88,10 +88,25 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
             {
                 disk.WriteZeroes(run.Offset + piece.Start, piece.Length, ZeroMode.MayUnmap);
             }
+            else if (run.IsToBeCopied)
+            {
+                CopyData(run, piece);
+            }
             else
             {
                 WriteData(run.Offset + piece.Start, run.Payload(piece));
             }
+        }
+    }
+
+    // What the storage does not copy is written.
+    private void CopyData(FillRun run, FillPiece piece)
+    {
+        long offset = run.Offset + piece.Start;
+        int done = (disk.Top as ICopyWriter)?.WriteCopied(offset, piece.Length, (guest, length, file, at) => run.TryCopy((int)(guest - run.Offset), (int)length, file, at)) ?? 0;
+        if (done < piece.Length)
+        {
+            disk.Write(offset + done, run.Payload(piece)[done..]);
         }
     }
 

@@ -18,13 +18,13 @@ public static class SparseCutter
     /// <param name="granularity">The target's, in bytes, a power of two.</param>
     public static void Cut(FillRun run, int granularity)
     {
-        ReadOnlySpan<byte> data = run.Data;
         if (run.SparseSize <= 0)
         {
-            AddData(run, 0, data.Length);
+            AddData(run, 0, run.Length);
             return;
         }
 
+        ReadOnlySpan<byte> data = run.Data;
         int unit = Math.Max(granularity, 1 << BitOperations.Log2((uint)run.SparseSize));
         int dataStart = -1;
         int dataEnd = 0;

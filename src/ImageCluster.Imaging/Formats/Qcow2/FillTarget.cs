@@ -116,7 +116,10 @@ internal sealed class Qcow2Fill : IFillTarget
                 length += pieces[i].PayloadLength;
             }
 
-            WriteData(run.Offset + first.Start, first.HostOffset, run.Payload(first with { PayloadLength = length }));
+            if (!run.TryCopy(first.Start, length, _data ?? _file, first.HostOffset))
+            {
+                WriteData(run.Offset + first.Start, first.HostOffset, run.Payload(first with { PayloadLength = length }));
+            }
         }
     }
 

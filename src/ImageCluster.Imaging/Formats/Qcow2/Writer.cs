@@ -9,7 +9,7 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// them in the file is <see cref="TableWriter"/>. Writes of different clusters run at once: only reserving and publishing take the lock.
 /// </summary>
 internal sealed partial class WritableQcow2Image :
-    Qcow2Image, IWritableLayer, ICompressedWriter, IResizable, ISnapshotEditor, IEmptyable, IBackingChanger, IBitmapEditor, IRepairedOnOpen
+    Qcow2Image, IWritableLayer, ICopyWriter, ICompressedWriter, IResizable, ISnapshotEditor, IEmptyable, IBackingChanger, IBitmapEditor, IRepairedOnOpen
 {
     private const int SectorSize = 512;
 
@@ -141,14 +141,9 @@ internal sealed partial class WritableQcow2Image :
                 WriteHost(offset, plan.Host, plan.Length, data);
             }
         }
-        catch when (plan.IsNewRoom && !Metadata.HasDataFile)
+        catch
         {
-            // Nothing points to the room: it is simply free again.
-            lock (_gate)
-            {
-                Tables.Allocator.Release(plan.Host, (long)plan.Clusters << _layout.ClusterBits);
-            }
-
+            ReleaseRoom(plan);
             throw;
         }
 

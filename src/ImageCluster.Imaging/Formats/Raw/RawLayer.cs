@@ -1,5 +1,6 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Nbd;
 using ImageCluster.Imaging.Storage.Null;
@@ -7,7 +8,7 @@ using ImageCluster.Imaging.Storage.Null;
 namespace ImageCluster.Imaging.Formats.Raw;
 
 /// <summary>A raw image, or the part of a file that the driver options offset and size select.</summary>
-internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
+internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImageStatus
 {
     private const int SectorSize = 512;
     private readonly IBlockFile _file;
@@ -106,6 +107,12 @@ internal sealed class RawLayer : IWritableLayer, IResizable, IImageStatus
         }
 
         _file.Write(_start + offset, data);
+    }
+
+    public int WriteCopied(long offset, int length, RangeCopier copy)
+    {
+        bool mustBeSeen = _isProbed && offset < FormatRegistry.ProbeLength;
+        return !mustBeSeen && copy(offset, length, _file, _start + offset) ? length : 0;
     }
 
     public void WriteZeroes(long offset, long length, ZeroMode mode) => _file.WriteZeroes(_start + offset, length, mode);

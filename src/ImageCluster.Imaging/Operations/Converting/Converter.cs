@@ -121,9 +121,16 @@ public sealed class Converter
                 return true;
             }
 
-            run.StartData(work.Offset, work.Length);
-            run.SparseSize = CopiesWhole(work) ? 0 : _options.SparseSize;
-            Read(work.Offset, run.Data);
+            if (CopiesWhole(work))
+            {
+                run.StartCopy(work.Offset, work.Length, CopyInto, Read);
+            }
+            else
+            {
+                run.StartData(work.Offset, work.Length);
+                run.SparseSize = _options.SparseSize;
+                Read(work.Offset, run.Data);
+            }
         }
 
         try
@@ -174,7 +181,17 @@ public sealed class Converter
         return false;
     }
 
-    // Read and written here, but as the storage would copy it.
+    private bool CopyInto(long guestOffset, long length, IBlockFile file, long offset)
+    {
+        if (_copiesWhole && _source.TryCopy(guestOffset, length, file, offset))
+        {
+            return true;
+        }
+
+        _copiesWhole = false;
+        return false;
+    }
+
     private bool CopiesWhole(SourceRun work)
     {
         if (_copiesWhole && !(work.Offset + work.Length <= _source.VirtualSize && _source.CanCopy(work.Offset, work.Length)))

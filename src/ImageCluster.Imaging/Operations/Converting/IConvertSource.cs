@@ -18,8 +18,8 @@ public interface IConvertSource
     void Read(long offset, Span<byte> buffer);
 
     /// <summary>
-    /// Has the storage copy a range into a file, the bytes not passing through this process. False where it cannot: then the file's range is
-    /// undefined, and is to be written.
+    /// Has the storage copy a range into a file, the bytes not passing through this process. False where it cannot: then a part may have been
+    /// copied, and all of it is to be written.
     /// </summary>
     bool TryCopy(long offset, long length, IBlockFile target, long targetOffset) => false;
 
