@@ -1,5 +1,6 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Chains;
@@ -105,12 +106,12 @@ public sealed class LayeredFile(LayeredDisk disk, string name, bool canWrite) : 
             return;
         }
 
-        if (disk.Top is not IResizable image)
+        if (disk.Top is not IResizable)
         {
             throw new ImageException(ImageErrorKind.Unsupported, name, "Image format driver does not support resize");
         }
 
         // Images count in sectors.
-        image.Resize((length + 511) & -512L, "off");
+        Resizer.Resize(disk, (length + 511) & -512L, "off");
     }
 }

@@ -31,6 +31,12 @@ public static class Resizer
 
         long sizeBefore = disk.VirtualSize;
         long shownSize = oldSize ?? sizeBefore;
+        bool isCovered = disk.Layers.Count > 1 && newSize > shownSize && disk.Layers[1].VirtualSize > shownSize;
+        if (isCovered && newSize > sizeBefore)
+        {
+            resizable.CheckGrowthOverBacking(newSize, preallocation);
+        }
+
         if (preallocation != "off" && disk.Layers.Count > 1 && newSize > disk.VirtualSize)
         {
             resizable.Unrecorded(() => TakeOverEnd(disk));
@@ -38,12 +44,12 @@ public static class Resizer
 
         resizable.Resize(newSize, preallocation);
 
-        // Where the disk grows over a longer backing file, the guest must find zeros, not what the backing file has there.
-        // What was preallocated is zeros already, and keeps its room.
-        long hidden = disk.Layers.Count > 1 ? Math.Min(preallocation == "off" ? newSize : sizeBefore, disk.Layers[1].VirtualSize) : 0;
-        if (hidden > shownSize)
+        // Where the disk grows over a longer backing file, the guest must find zeros, not what the backing file has there: all that is
+        // added says so, as with QEMU. What was preallocated is zeros already, and keeps its room.
+        long end = preallocation == "off" ? newSize : sizeBefore;
+        if (isCovered && end > shownSize)
         {
-            resizable.Unrecorded(() => disk.WriteZeroes(shownSize, hidden - shownSize, ZeroMode.MayUnmap));
+            resizable.Unrecorded(() => disk.WriteZeroes(shownSize, end - shownSize, ZeroMode.MayUnmap));
         }
 
         disk.Flush();

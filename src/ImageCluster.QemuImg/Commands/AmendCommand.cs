@@ -2,6 +2,7 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
@@ -133,6 +134,7 @@ internal static class AmendCommand
             {
                 Options = values.Values,
                 Force = force,
+                Resize = size => Resizer.Resize(disk, size, "off"),
                 Secret = host.Secrets.Lookup(values.Values, disk.Top.FileName),
                 Progress = progress.Report,
             });

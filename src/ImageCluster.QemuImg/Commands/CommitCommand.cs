@@ -157,6 +157,26 @@ internal static class CommitCommand
         }
     }
 
+    // Of why the base cannot grow qemu-img keeps no more than the number.
+    private static void Grow(CommandHost host, Committer committer)
+    {
+        try
+        {
+            committer.Grow();
+        }
+        catch (ImageException e)
+        {
+            string reason = e switch
+            {
+                { Errno: not 0 } => host.Reason(e),
+                { Kind: ImageErrorKind.Unsupported } => "Operation not supported",
+                { Kind: ImageErrorKind.InvalidArgument } => "Invalid argument",
+                _ => host.Reason(e),
+            };
+            throw new CommandException($"Block job failed: {reason}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
     private static void Commit(CommandHost host, LayeredDisk disk, string topName, int baseIndex, bool empties, long bytesPerSecond, ProgressMeter progress)
     {
         using RateLimiter? limiter = bytesPerSecond > 0 ? new RateLimiter(bytesPerSecond) : null;
@@ -167,9 +187,11 @@ internal static class CommitCommand
             Progress = bytes => progress.Report(Interlocked.Add(ref done, bytes), whole),
             Throttle = limiter is null ? null : limiter.Take,
         };
+        Committer committer = new(disk, baseIndex, options);
+        Grow(host, committer);
         try
         {
-            new Committer(disk, baseIndex, options).Run(CancellationToken.None);
+            committer.Run(CancellationToken.None);
         }
         catch (ImageException e)
         {

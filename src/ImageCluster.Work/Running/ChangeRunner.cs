@@ -27,7 +27,7 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
         {
             Mode = OpenMode.ReadWrite,
             // Only a disk that grows may have to hide what its backing file has there.
-            FollowBacking = spec.Change == UsePurpose.Resize,
+            FollowBacking = spec.Change == UsePurpose.Resize || (spec.Change == UsePurpose.Amend && spec.Options.ContainsKey("size")),
             ForCheck = spec.Change == UsePurpose.Repair,
         });
         return new ShardResult { Shard = shard, Detail = Change(task, spec, disk) };
@@ -45,6 +45,7 @@ internal sealed class ChangeRunner(JobFiles files, TimeProvider time) : IShardRu
                 {
                     Options = spec.Options,
                     Force = spec.Force,
+                    Resize = size => Resizer.Resize(disk, size, "off"),
                     Secret = files.Roots.Secrets.For("", spec.Options),
                 });
                 disk.Flush();

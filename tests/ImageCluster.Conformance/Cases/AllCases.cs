@@ -29,5 +29,6 @@ internal static class AllCases
         .. OthersCases.List,
         .. ReadOnlyCases.List,
         .. FoundCases.List,
+        .. GrowthCases.List,
     ];
 }

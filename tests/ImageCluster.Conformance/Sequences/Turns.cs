@@ -3,9 +3,14 @@ using ImageCluster.Testing.Storage;
 
 namespace ImageCluster.Conformance.Sequences;
 
-/// <summary>Lets one program change the images and the other do the same to a copy, and demands that both came to the same.</summary>
+/// <summary>
+/// Lets one program change the images and the other do the same to a copy, and demands that both came to the same. With CONFORMANCE_KEEP in the
+/// environment the images are left behind, and the history says where.
+/// </summary>
 internal sealed class Turns : IDisposable
 {
+    private static readonly bool Keeps = Environment.GetEnvironmentVariable("CONFORMANCE_KEEP") is not null;
+
     private readonly TempDirectory _directory = new();
     private readonly TempDirectory _copy = new();
     private readonly List<string> _log = [];
@@ -14,12 +19,15 @@ internal sealed class Turns : IDisposable
     public string Directory => _directory.Path;
 
     /// <summary>All that was done, for the message of a failure.</summary>
-    public string History => string.Join('\n', _log);
+    public string History => string.Join('\n', Keeps ? _log.Append($"{Directory} and {_copy.Path}") : _log);
 
     public void Dispose()
     {
-        _directory.Dispose();
-        _copy.Dispose();
+        if (!Keeps)
+        {
+            _directory.Dispose();
+            _copy.Dispose();
+        }
     }
 
     /// <summary>Adds a line to the history.</summary>

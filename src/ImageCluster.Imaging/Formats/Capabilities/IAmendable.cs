@@ -18,6 +18,12 @@ public sealed record AmendRequest
     /// <summary>Secrets by QEMU's option name; see <see cref="OpenContext.Secret"/>.</summary>
     public Func<string, byte[]?> Secret { get; init; } = static _ => null;
 
+    /// <summary>
+    /// Changes the size of the guest's disk, in bytes, with all that belongs to it in the chain (<see cref="Operations.Resizer"/>); null where there is no backing
+    /// file and the layer may do it by itself.
+    /// </summary>
+    public Action<long>? Resize { get; init; }
+
     /// <summary>Called with work done and work to do, in units that only their ratio has a meaning for.</summary>
     public Action<long, long>? Progress { get; init; }
 }

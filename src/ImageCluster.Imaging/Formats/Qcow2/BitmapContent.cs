@@ -193,9 +193,9 @@ internal sealed class BitmapContent
             return;
         }
 
-        if (from == 0 && to == BitsIn(page))
+        if (from == 0 && to == _layout.ClusterSize * 8)
         {
-            // Costs neither memory nor room in the file.
+            // Costs neither memory nor room in the file. Of a page with fewer bits QEMU takes all to be set, and shows them when the disk grows.
             _changed.Remove(page);
             _table[page] = BitmapTable.AllOnes;
             IsChanged = true;

@@ -38,9 +38,13 @@ internal sealed partial class WritableQcow2Image : IAmendable
         }
 
         ChangeHeader(plan);
-        if (plan.Size is { } size)
+        if (plan.Size is { } size && request.Resize is { } resize)
         {
-            Resize(size, "off");
+            resize(size);
+        }
+        else if (plan.Size is { } own)
+        {
+            Resize(own, "off");
         }
 
         if (downgrades)

@@ -23,6 +23,14 @@ internal sealed partial class WritableQcow2Image
         });
     }
 
+    public void CheckGrowthOverBacking(long newSize, string preallocation) => Alone(() =>
+    {
+        CheckResize(newSize, preallocation);
+        return Metadata.Header.Version >= 3 || preallocation is not ("off" or "metadata") || newSize <= RoundUp(VirtualSize, _layout.ClusterSize)
+            ? 0
+            : throw Refusal("Failed to zero out new clusters: Operation not supported");
+    });
+
     public void Unrecorded(Action write)
     {
         Tables.RecordsWrites = false;

@@ -311,7 +311,10 @@ public sealed class BitmapTests : IDisposable
         using (Qcow2Image image = (Qcow2Image)Qcow2TestImages.Open(Path))
         {
             ulong[] table = BitmapTable.Read(image.Metadata.File, image.Bitmaps[0]);
-            Assert.Equal([BitmapTable.AllOnes, BitmapTable.AllOnes, BitmapTable.AllOnes, BitmapTable.AllOnes], table[1..]);
+            Assert.Equal([BitmapTable.AllOnes, BitmapTable.AllOnes, BitmapTable.AllOnes], table[1..4]);
+
+            // QEMU takes what lies behind the last bit to be set, too, and shows it when the disk grows.
+            Assert.NotEqual(BitmapTable.AllOnes, table[4]);
         }
 
         Assert.Equal("b 512 on: (1048576, 8388608)\n", BitmapText.Of(Path));
