@@ -3,6 +3,7 @@ using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Conformance.Interruptions;
 
@@ -11,6 +12,7 @@ internal sealed class Interruption
 {
     private const int Sector = 512;
     private const int NoCheck = 63;
+    private const int Leaks = 3;
     private const int Crashed = 134;
 
     private readonly InterruptionCase _case;
@@ -60,22 +62,25 @@ internal sealed class Interruption
     {
         foreach (View view in _case.Views.Where(view => view.Snapshot is null && exists(view.File)))
         {
-            if (IsUnreadable(view, run, take))
+            if ((view.IsNew || view.Password is not null) && view.Read(run, take) is null)
             {
-                // Judged below: it may be one that is not there yet, or not any more.
+                // Judged below: it may be one that is not there yet, or a password that holds no more.
+                continue;
+            }
+
+            if (run(["check", .. view.Opening]).ExitCode is 0 or NoCheck)
+            {
                 continue;
             }
 
             ToolResult repaired = run(["check", "-r", "all", .. view.Opening]);
-            if (repaired.ExitCode is not (0 or NoCheck))
-            {
-                return $"check -r all {view}: {repaired.ExitCode} {repaired.Output}{repaired.Error}";
-            }
-
             ToolResult check = run(["check", .. view.Opening]);
-            if (check.ExitCode is not (0 or NoCheck))
+
+            // Of room that nobody has, qed has no account: neither program gives it back.
+            bool isSound = view.Format == "qed" ? check.ExitCode is 0 or Leaks : (repaired.ExitCode, check.ExitCode) == (0, 0);
+            if (!isSound)
             {
-                return $"check {view} after the repair: {check.ExitCode} {check.Output}{check.Error}";
+                return $"check -r all {view}: {repaired.ExitCode} {repaired.Output}{repaired.Error}, and then {check.ExitCode} {check.Output}{check.Error}";
             }
         }
 
@@ -92,28 +97,27 @@ internal sealed class Interruption
         return "";
     }
 
-    private static bool IsUnreadable(View view, Func<string[], ToolResult> run, Func<string, byte[]> take) => view.Password is not null && view.Read(run, take) is null;
-
     private static string Verdict(View view, byte[]? before, byte[]? now, byte[]? done)
     {
         if (now is null)
         {
-            return before is null || done is null ? "" : "cannot be read";
+            return before is null || done is null || view.IsNew ? "" : "cannot be read";
         }
 
-        if (before is null && view.IsCipherText)
+        if (view.IsNew && (view.Format == "luks" || (before is not null && now.AsSpan().SequenceEqual(before))))
         {
+            // It is not touched yet; or where nothing is written there is no cipher text: no zeros either.
             return "";
         }
 
-        if (before is not null && now.Length != before.Length && now.Length != done?.Length)
+        if (!view.IsNew && before is not null && now.Length != before.Length && now.Length != done?.Length)
         {
             return $"has {now.Length} bytes, neither {before.Length} nor {done?.Length}";
         }
 
         for (int at = 0; at < now.Length; at += Sector)
         {
-            if (!IsSame(now, before, at) && !IsSame(now, done, at))
+            if (!IsSame(now, view.IsNew ? null : before, at) && !IsSame(now, done, at))
             {
                 return $"the sector at {at} is neither as it was nor as it will be";
             }
@@ -167,7 +171,19 @@ internal sealed class Interruption
         MemoryLocator files = new();
         foreach (string path in Directory.GetFiles(directory))
         {
-            files[Path.GetFileName(path)] = File.ReadAllBytes(path);
+            MemoryStore store = new();
+            using SafeFileHandle file = File.OpenHandle(path);
+            byte[] block = new byte[MemoryStore.BlockSize];
+            for (long at = 0; RandomAccess.Read(file, block, at) is > 0 and var count; at += count)
+            {
+                if (block.AsSpan(0, count).ContainsAnyExcept((byte)0))
+                {
+                    store.Write(at, block.AsSpan(0, count));
+                }
+            }
+
+            store.SetLength(RandomAccess.GetLength(file));
+            files.Add(Path.GetFileName(path), store);
         }
 
         return files;
@@ -178,7 +194,20 @@ internal sealed class Interruption
         Directory.CreateDirectory(directory);
         foreach (string name in files.Names)
         {
-            File.WriteAllBytes(Path.Combine(directory, Path.GetFileName(name)), files[name]);
+            using SafeFileHandle file = File.OpenHandle(Path.Combine(directory, Path.GetFileName(name)), FileMode.Create, FileAccess.Write);
+            MemoryStore store = files.Store(name);
+            RandomAccess.SetLength(file, store.Length);
+            byte[] block = new byte[MemoryStore.BlockSize];
+            for (long at = 0; at < store.Length;)
+            {
+                (long length, bool isHole) = store.NextRange(at, Math.Min(MemoryStore.BlockSize - (at % MemoryStore.BlockSize), store.Length - at));
+                if (!isHole)
+                {
+                    RandomAccess.Write(file, block.AsSpan(0, store.Read(at, block.AsSpan(0, (int)length))), at);
+                }
+
+                at += length;
+            }
         }
     }
 }

@@ -35,7 +35,9 @@ internal static class InterruptionCases
     // QEMU's check -r forgets the snapshots of an image that has bitmaps: an image has the ones or the others.
     private static readonly string[] WithBitmaps = [.. Everywhere, "commit {i}", "rebase -b '' {i}", .. Bitmaps];
 
-    public static IReadOnlyList<InterruptionCase> All { get; } =
+    public static IReadOnlyList<InterruptionCase> All { get; } = [.. OfQcow2(), .. OtherFormatCases.All()];
+
+    private static IEnumerable<InterruptionCase> OfQcow2() =>
     [
         .. Qcow2("qcow2", "cluster_size=1k", [.. Everywhere, .. OnABase, .. Snapshots, "amend -o compat=0.10 {i}", "amend -o refcount_bits=64 {i}", "amend -o refcount_bits=8 {i}", "amend -o lazy_refcounts=on {i}", "amend -o size=600k {i}"]),
         .. Qcow2("qcow2 version 2", "cluster_size=1k,compat=0.10", [.. Everywhere.Where(static line => !line.StartsWith("resize", StringComparison.Ordinal)), .. OnABase, .. Snapshots, "amend -o compat=1.1 {i}", "amend -o compat=1.1,refcount_bits=32 {i}"]),

@@ -13,8 +13,8 @@ internal sealed record View(string File, string Format)
     /// <summary>The snapshot that is looked at; null for the image as it stands.</summary>
     public string? Snapshot { get; init; }
 
-    /// <summary>A new image in which nothing is readable before all is written: that of a cipher, which has no zeros.</summary>
-    public bool IsCipherText { get; init; }
+    /// <summary>The command makes it anew: until that is done it need not be readable, and what is not written yet is zeros.</summary>
+    public bool IsNew { get; init; }
 
     /// <summary>The arguments by which a command opens the image.</summary>
     public string[] Opening => Password is null
