@@ -32,6 +32,9 @@ public abstract class ImageFormat
 
     public virtual bool CanCreate => CreateOptions.Count > 0;
 
+    /// <summary>False for a format whose images are only read.</summary>
+    public virtual bool CanWrite => true;
+
     /// <summary>True where the header can name a backing file.</summary>
     public virtual bool SupportsBacking => false;
 

@@ -33,6 +33,10 @@ public sealed class OptionReader(IReadOnlyDictionary<string, string> options, st
             };
     }
 
+    /// <summary>As <see cref="Size"/>, up to 2^64-1.</summary>
+    public ulong UnsignedSize(string name, ulong otherwise) =>
+        Text(name) is { } text && ByteSize.TryParseUnsigned(text, out ulong value) && value > long.MaxValue ? value : (ulong)Size(name, (long)otherwise);
+
     public long Number(string name, long otherwise)
     {
         string? text = Text(name);

@@ -58,6 +58,7 @@ internal static class AmendCommand
         using ProgressMeter progress = new(host.Out, host.Errors, command.Progress && !command.Quiet, step: 1, starts: false);
         if (command.Format is not null && options.AsksForHelp)
         {
+            CheckProtocol(command.Format);
             ImageFormat stated = FormatRegistry.Find(command.Format) ?? throw new CommandException($"Unknown file format '{command.Format}'");
             WriteHelp(host.Out, stated);
             return 0;
@@ -78,14 +79,19 @@ internal static class AmendCommand
             return 0;
         }
 
-        if (image.ProtocolDriver is { } driver)
-        {
-            throw new CommandException($"Format driver '{driver}' does not support option amendment");
-        }
+        CheckProtocol(image.ProtocolDriver);
 
         CreateOptionSet values = Parse(format, options.Text);
         Amend(host, disk, values, force, progress);
         return 0;
+    }
+
+    private static void CheckProtocol(string? driver)
+    {
+        if (driver is not null && CreationDrivers.IsProtocol(driver))
+        {
+            throw new CommandException($"Format driver '{driver}' does not support option amendment");
+        }
     }
 
     private static void WriteHelp(TextWriter output, ImageFormat format)
@@ -134,7 +140,7 @@ internal static class AmendCommand
             {
                 Options = values.Values,
                 Force = force,
-                Resize = size => Resizer.Resize(disk, size, "off"),
+                Resize = size => Resizer.Resize(disk, values.IsNegative("size") ? throw new CommandException("Image size cannot be negative") : size, "off"),
                 Secret = host.Secrets.Lookup(values.Values, disk.Top.FileName),
                 Progress = progress.Report,
             });

@@ -98,7 +98,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             throw new CommandException(objection);
         }
 
-        CreateOptionSet options = CreationDrivers.Options(host, format, plan.Target);
+        CreateOptionSet options = CreationDrivers.Options(host, format, name, plan.Target);
         if (plan.Options is not null)
         {
             options.Parse(plan.Options, "");
@@ -172,6 +172,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     {
         try
         {
+            CreationDrivers.CheckName(host, plan.OutputFormat!, plan.Target);
             CreateRequest request = new()
             {
                 FileName = plan.Target,
@@ -194,7 +195,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
         catch (ImageException e)
         {
-            throw new CommandException($"{plan.Target}: error while converting {format.Name}: {e.Message}") { Hint = ImageOpener.HintText(e) };
+            throw new CommandException($"{plan.Target}: error while converting {plan.OutputFormat}: {e.Message}") { Hint = ImageOpener.HintText(e) };
         }
     }
 
@@ -223,7 +224,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
 
         ImageReference image = TargetReference;
 
-        LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache, Use = UseOfTarget(cache) });
+        LayeredDisk disk = ImageOpener.Open(host, image, new OpenSettings { Write = true, Cache = cache, Use = UseOfTarget(cache), Unmap = plan.SparseSize > 0 });
         if (plan.Compress && CompressionComplaint(disk.Top) is { } complaint)
         {
             disk.Dispose();

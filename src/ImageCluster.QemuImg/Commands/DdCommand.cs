@@ -44,7 +44,7 @@ internal static class DdCommand
         }
 
         using LayeredDisk source = ImageOpener.Open(host, command.Image(operands.Input), new OpenSettings { ForceShare = command.ForceShare });
-        ImageFormat format = FormatRegistry.Find(outputFormat == "file" ? "raw" : outputFormat) ?? throw new CommandException("Unknown file format");
+        ImageFormat format = FormatRegistry.Find(CreationDrivers.IsProtocol(outputFormat) ? "raw" : outputFormat) ?? throw new CommandException("Unknown file format");
         if (CreationDrivers.ObjectionToName(host, operands.Output) is { } objection)
         {
             throw new CommandException(objection);
@@ -62,7 +62,7 @@ internal static class DdCommand
             host.Error($"{operands.Input}: cannot skip to specified offset");
         }
 
-        Copy(host, new SlicedSource(new DiskSource(source), start, length), format, operands.Output);
+        Copy(host, new DdSource(source, start, length, operands.BlockSize), format, outputFormat, operands.Output);
         return 0;
     }
 
@@ -78,10 +78,24 @@ internal static class DdCommand
         }
     }
 
-    private static void Copy(CommandHost host, SlicedSource source, ImageFormat format, string target)
+    private static void Copy(CommandHost host, DdSource source, ImageFormat format, string formatName, string target)
+    {
+        try
+        {
+            Copy(host, source, source.VirtualSize, format, formatName, target);
+        }
+        catch (ImageException e) when (e.Access == DiskAccess.Read)
+        {
+            // Several blocks are read at once, and written in any order: what is left behind are those before the one that cannot be read.
+            Copy(host, source.Before(e.GuestOffset), source.VirtualSize, format, formatName, target);
+            throw new CommandException($"error while reading from input image file: {host.Reason(e)}") { Hint = ImageOpener.HintText(e) };
+        }
+    }
+
+    private static void Copy(CommandHost host, IConvertSource source, long size, ImageFormat format, string formatName, string target)
     {
         using StagedTarget? staged = host.Locator.Stage(target);
-        using IFillTarget fill = Create(staged?.Locator ?? host.Locator, format, target, source.VirtualSize);
+        using IFillTarget fill = Create(host, staged?.Locator ?? host.Locator, format, formatName, target, size);
         try
         {
             // Every block is written, zeros too.
@@ -89,7 +103,7 @@ internal static class DdCommand
             fill.Finish();
             staged?.Publish(CancellationToken.None);
         }
-        catch (ImageException e)
+        catch (ImageException e) when (e.Access != DiskAccess.Read)
         {
             string reason = host.Reason(e);
             string what = e.Access == DiskAccess.Write ? "writing to output" : "reading from input";
@@ -97,10 +111,11 @@ internal static class DdCommand
         }
     }
 
-    private static IFillTarget Create(IFileLocator locator, ImageFormat format, string target, long size)
+    private static IFillTarget Create(CommandHost host, IFileLocator locator, ImageFormat format, string formatName, string target, long size)
     {
         try
         {
+            CreationDrivers.CheckName(host, formatName, target);
             return format.CreateFill(new CreateRequest
             {
                 FileName = target,
@@ -122,6 +137,8 @@ internal static class DdCommand
         private long _blockSize = 512;
         private long? _count;
         private long _skip;
+
+        public long BlockSize => _blockSize;
 
         public string? Input { get; private set; }
 

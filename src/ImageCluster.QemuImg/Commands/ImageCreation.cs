@@ -36,7 +36,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
     public void Create()
     {
         ImageFormat format = FindFormat();
-        CreateOptionSet options = CreationDrivers.Options(host, format, fileName);
+        CreateOptionSet options = CreationDrivers.Options(host, format, formatName, fileName);
         if (Options is not null)
         {
             options.Parse(Options, $"{fileName}: ");
@@ -139,6 +139,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
         try
         {
+            CreationDrivers.CheckName(host, formatName, fileName);
             using StagedTarget? staged = host.Locator.Stage(fileName);
             format.Create(new CreateRequest
             {

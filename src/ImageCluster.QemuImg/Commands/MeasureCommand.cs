@@ -105,13 +105,13 @@ internal static class MeasureCommand
     private static MeasureResult Measure(
         CommandHost host, string formatName, string? optionText, LayeredDisk? disk, long? size, IReadOnlyList<ImageBitmap>? bitmaps)
     {
-        ImageFormat format = FormatRegistry.Find(formatName) ?? throw new CommandException($"Unknown file format '{formatName}'");
+        ImageFormat format = FormatRegistry.Find(CreationDrivers.IsProtocol(formatName) ? "raw" : formatName) ?? throw new CommandException($"Unknown file format '{formatName}'");
         if (!format.CanCreate)
         {
             throw new CommandException($"Format driver '{formatName}' does not support image creation");
         }
 
-        CreateOptionSet options = CreateOptionSet.OfFormatAndFile(format);
+        CreateOptionSet options = CreationDrivers.IsProtocol(formatName) && formatName != "file" ? CreateOptionSet.OfProtocol(withFile: true) : CreateOptionSet.OfFormatAndFile(format);
         if (optionText is not null)
         {
             try
@@ -129,6 +129,11 @@ internal static class MeasureCommand
         if (size is not null)
         {
             options.TrySet("size", size.Value.ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (CreationDrivers.IsProtocol(formatName))
+        {
+            throw new CommandException($"Block driver '{formatName}' does not support size measurement");
         }
 
         try

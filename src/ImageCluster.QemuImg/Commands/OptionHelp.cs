@@ -18,12 +18,12 @@ internal static class OptionHelp
         if (target is null)
         {
             host.Out.Write($"Supported {formatName} options:\n");
-            CreateOptionSet.OfFormat(format).WriteHelp(host.Out);
+            CreationDrivers.Options(format, formatName).WriteHelp(host.Out);
             host.Out.Write("\nThe protocol level may support further options.\nSpecify the target filename to include those options.\n");
             return;
         }
 
         host.Out.Write("Supported options:\n");
-        CreationDrivers.Options(host, format, target).WriteHelp(host.Out);
+        CreationDrivers.Options(host, format, formatName, target).WriteHelp(host.Out);
     }
 }

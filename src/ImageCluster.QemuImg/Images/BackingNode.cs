@@ -75,6 +75,11 @@ internal sealed class BackingNode
             throw new ImageException(ImageErrorKind.InvalidArgument, null, UnsupportedDrivers.Refusal(driver) ?? $"Unknown driver '{driver}'");
         }
 
+        if (_given.Text("detect-zeroes") == "unmap" && _given.Text("discard") is not (null or "unmap" or "on"))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, null, BlockNode.DetectsWithoutUnmap);
+        }
+
         Dictionary<string, string> options = [];
         foreach (string name in OwnOptions())
         {

@@ -15,6 +15,9 @@ namespace ImageCluster.QemuImg.Images;
 /// </summary>
 internal sealed class BlockNode
 {
+    /// <summary>What is wrong with zeros that are to be unmapped where nothing may be.</summary>
+    public const string DetectsWithoutUnmap = "setting detect-zeroes to unmap is not allowed without setting discard operation to unmap";
+
     private readonly Dictionary<string, string> _options = [];
     private readonly QDict _significant = [];
     private readonly QDict _address = [];
@@ -45,7 +48,7 @@ internal sealed class BlockNode
             ReadBacking(given);
         }
 
-        ReadOptions(given);
+        ReadOptions(given, isTop);
     }
 
     /// <summary>As stated; null where the format is to be probed, or the protocol told by the name.</summary>
@@ -82,6 +85,12 @@ internal sealed class BlockNode
 
     /// <summary>What is wrong with them, found when the file is open and before the format looks at it; null for nothing.</summary>
     public ImageException? FileComplaint { get; private set; }
+
+    /// <summary>As <see cref="FileComplaint"/>, where the image is not opened so that zeros are unmapped.</summary>
+    public ImageException? UnmapComplaint { get; private set; }
+
+    /// <summary>What <c>read-only</c> says is said of its file, not of itself.</summary>
+    public bool HasReadOnlyFile { get; private set; }
 
     /// <summary><c>auto-read-only</c>: what cannot be written is opened for reading, also where it is to be written.</summary>
     public bool FallsBackToReading { get; private set; }
@@ -314,7 +323,7 @@ internal sealed class BlockNode
         }
     }
 
-    private void ReadOptions(BlockOptions given)
+    private void ReadOptions(BlockOptions given, bool isTop)
     {
         BlockNode[] children = _file is null ? [] : [_file, .. _others];
         FirstComplaint = children.Select(static child => child.FirstComplaint).FirstOrDefault(static complaint => complaint is not null);
@@ -323,6 +332,7 @@ internal sealed class BlockNode
         NeedsDirectCache = Array.Exists(children, static child => child.NeedsDirectCache);
         IsUnlocked = _file is { IsUnlocked: true } || (IsProtocol && given.Text("locking") == "off");
         ReadOnly = _file?.ReadOnly is true ? true : null;
+        HasReadOnlyFile = ReadOnly is true && !given.Has("read-only");
         foreach ((string key, object? value) in given.Own(IsProtocol, _childNames))
         {
             if (key is "driver" or "backing" || _childNames.Contains(key))
@@ -351,7 +361,7 @@ internal sealed class BlockNode
             }
         }
 
-        CheckTogether(given);
+        CheckTogether(given, isTop);
     }
 
     private void ReadGeneric(string key, string text)
@@ -373,11 +383,15 @@ internal sealed class BlockNode
         ForcesSharing |= key == "force-share" && RuntimeOptions.IsOn(text);
     }
 
-    private void CheckTogether(BlockOptions given)
+    private void CheckTogether(BlockOptions given, bool isTop)
     {
-        if (given.Text("detect-zeroes") == "unmap" && given.Text("discard") is not ("unmap" or "on"))
+        // Only what stands above all else does not unmap unless it is told to; how it is opened may tell it so.
+        string? discard = given.Text("discard");
+        if (given.Text("detect-zeroes") == "unmap" && (discard is null ? isTop : discard is not ("unmap" or "on")))
         {
-            FileComplaint ??= Invalid("setting detect-zeroes to unmap is not allowed without setting discard operation to unmap");
+            ImageException complaint = Invalid(DetectsWithoutUnmap);
+            UnmapComplaint = isTop && discard is null ? complaint : null;
+            FileComplaint ??= UnmapComplaint is null ? complaint : null;
         }
 
         NeedsDirectCache |= IsProtocol && given.Text("aio") == "native" && !_isDirect;

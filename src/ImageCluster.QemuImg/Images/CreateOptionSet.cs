@@ -47,6 +47,10 @@ internal sealed class CreateOptionSet
     /// <summary>A format's own options and those of what is reached by a protocol.</summary>
     public static CreateOptionSet OfFormatAndProtocol(ImageFormat format) => With(format, ProtocolOptions);
 
+    /// <summary>Options of a protocol's driver that stands for a format; with those of files where the target's name is of one.</summary>
+    public static CreateOptionSet OfProtocol(bool withFile) =>
+        new([.. ProtocolOptions, .. withFile ? FileOptions.Where(static option => option.Name != "preallocation") : []]);
+
     /// <summary>The values given, by name; sizes as plain numbers.</summary>
     public IReadOnlyDictionary<string, string> Values => _values;
 
@@ -54,6 +58,9 @@ internal sealed class CreateOptionSet
 
     /// <summary>The size of the disk was given as 2^64-1, by which QEMU knows that none was given.</summary>
     public bool LacksSize => _shown.GetValueOrDefault("size") == "-1";
+
+    /// <summary>A size was given that QEMU takes for a negative number.</summary>
+    public bool IsNegative(string name) => _shown.GetValueOrDefault(name)?.StartsWith('-') ?? false;
 
     public bool Has(string name) => _known.Any(option => option.Name == name);
 

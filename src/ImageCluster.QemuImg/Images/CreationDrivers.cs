@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using ImageCluster.Imaging;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
@@ -14,7 +15,7 @@ internal static class CreationDrivers
         CommandHost host, string formatName, string target, [NotNullWhen(true)] out ImageFormat? format, [NotNullWhen(false)] out string? objection)
     {
         // A file itself is made as the raw image that it is.
-        format = FormatRegistry.Find(formatName == "file" ? "raw" : formatName);
+        format = FormatRegistry.Find(IsProtocol(formatName) ? "raw" : formatName);
         StorageProtocol? protocol = host.Locator.ProtocolOf(target);
         string? scheme = ImagePath.ProtocolOf(target);
         objection = (format, protocol) switch
@@ -28,6 +29,48 @@ internal static class CreationDrivers
         return objection is null;
     }
 
+    /// <summary>A protocol's driver, which stands for a format where what it reaches is to be as it is.</summary>
+    public static bool IsProtocol(string formatName) => formatName is "file" or "host_device" or "nbd";
+
+    /// <summary>Refuses a name that is not of the protocol that stands for the format.</summary>
+    /// <exception cref="ImageException">In QEMU's words.</exception>
+    public static void CheckName(CommandHost host, string formatName, string target)
+    {
+        string? complaint = formatName switch
+        {
+            "nbd" when ImagePath.ProtocolOf(target) is not ("nbd" or "nbd+tcp" or "nbd+unix") => "File name string for NBD must start with 'nbd:'",
+            "host_device" when !host.Locator.Exists(target) => $"Could not open '{target}': No such file or directory",
+            "host_device" when !IsDevice(host, target) => $"'host_device' driver requires '{target}' to be either a character or block device",
+            _ => null,
+        };
+        if (complaint is not null)
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, target, $"Protocol driver '{formatName}' does not support image creation, and opening the image failed: {complaint}");
+        }
+    }
+
+    /// <summary>The options of a format, or of a protocol's driver that stands for one, whatever the target.</summary>
+    public static CreateOptionSet Options(ImageFormat format, string formatName) => formatName switch
+    {
+        "file" => CreateOptionSet.OfFormatAndFile(format),
+        _ when IsProtocol(formatName) => CreateOptionSet.OfProtocol(withFile: false),
+        _ => CreateOptionSet.OfFormat(format),
+    };
+
+    // The length of a device cannot be changed; what cannot even be opened is one that is no disk.
+    private static bool IsDevice(CommandHost host, string target)
+    {
+        try
+        {
+            using IBlockFile file = host.Locator.Open(target, OpenMode.ReadWrite);
+            return !file.CanResize;
+        }
+        catch (ImageException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>What is wrong with a target's name, where nothing can be made under it; null for nothing.</summary>
     public static string? ObjectionToName(CommandHost host, string target) => ImagePath.ProtocolOf(target) switch
     {
@@ -37,6 +80,10 @@ internal static class CreationDrivers
     };
 
     /// <summary>The create options of the format and of what the target's name reaches.</summary>
-    public static CreateOptionSet Options(CommandHost host, ImageFormat format, string target) =>
-        host.Locator.ProtocolOf(target) is null ? CreateOptionSet.OfFormatAndFile(format) : CreateOptionSet.OfFormatAndProtocol(format);
+    public static CreateOptionSet Options(CommandHost host, ImageFormat format, string formatName, string target)
+    {
+        bool isFile = host.Locator.ProtocolOf(target) is null;
+        return IsProtocol(formatName) && formatName != "file" ? CreateOptionSet.OfProtocol(isFile)
+            : isFile ? CreateOptionSet.OfFormatAndFile(format) : CreateOptionSet.OfFormatAndProtocol(format);
+    }
 }

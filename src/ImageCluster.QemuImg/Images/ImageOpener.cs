@@ -22,6 +22,9 @@ internal sealed record OpenSettings
     /// <summary>What for, where that is more than <see cref="Write"/> and <see cref="DescribeOnly"/> say.</summary>
     public ImageUse? Use { get; init; }
 
+    /// <summary>Zeros that are written may be unmapped, whatever the options say or leave out.</summary>
+    public bool Unmap { get; init; }
+
     /// <summary><c>-n</c> of bench.</summary>
     public bool NativeAio { get; init; }
 
@@ -53,6 +56,7 @@ internal static class ImageOpener
             }
 
             CheckBeforeOpening(host, image, settings);
+            RefuseToWrite(host, image, settings);
             LayeredDisk disk = OpenChain(host, image, settings);
             TellRepairs(host, disk);
             CheckOpened(host, image, settings, disk);
@@ -61,10 +65,39 @@ internal static class ImageOpener
         }
         catch (ImageException e)
         {
-            bool isForReading = image.FallsBackToReading && e.Kind == ImageErrorKind.ReadOnlyFormat;
-            throw Failure(image, isForReading ? new ImageException(e.Kind, e.File, "Block node is read-only") : e, exitCode);
+            throw Failure(image, e, exitCode);
         }
     }
+
+    // What nobody can write is not opened for writing: that somebody else uses it does not matter.
+    private static void RefuseToWrite(CommandHost host, ImageReference image, OpenSettings settings)
+    {
+        if (!settings.Write || image.ReadOnly is not null && !image.HasReadOnlyFile)
+        {
+            return;
+        }
+
+        if (image.HasReadOnlyFile && image.Format is not (null or "raw"))
+        {
+            host.Locator.Open(image.FileName, OpenMode.ReadOnly with { Lock = ImageLock.Shared }).Dispose();
+            throw IsReadOnly(image);
+        }
+
+        ImageFormat? format = image.Format is null ? null : FormatRegistry.Find(image.Format);
+        if (format is { CanWrite: false })
+        {
+            host.Locator.Open(image.FileName, OpenMode.ReadOnly with { Lock = ImageLock.Shared }).Dispose();
+            if (image.FallsBackToReading)
+            {
+                Open(host, image, settings with { Write = false, Use = ImageUse.Look }).Dispose();
+                throw IsReadOnly(image);
+            }
+
+            throw new ImageException(ImageErrorKind.ReadOnlyFormat, image.FileName, "Image is read-only");
+        }
+    }
+
+    private static ImageException IsReadOnly(ImageReference image) => new(ImageErrorKind.InvalidArgument, image.FileName, "Block node is read-only");
 
     // Where QEMU's driver can write zeros as such.
     private static ZeroMode? ZeroDetection(ImageReference image, LayeredDisk disk) => image.DetectZeroes switch
@@ -141,6 +174,11 @@ internal static class ImageOpener
         try
         {
             string format = disk.Top.FormatName;
+            if (settings.Write && image.HasReadOnlyFile && format != "raw")
+            {
+                throw IsReadOnly(image);
+            }
+
             if (image.RefusedValue(format) is { } complaint)
             {
                 throw complaint;
@@ -181,7 +219,7 @@ internal static class ImageOpener
 
             if (settings.Write && image.ReadOnly is true)
             {
-                throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Block node is read-only");
+                throw IsReadOnly(image);
             }
         }
         catch (ImageException)
@@ -224,7 +262,7 @@ internal static class ImageOpener
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "force-share=on can only be used with read-only images");
         }
 
-        if (image.FileComplaint is { } second)
+        if ((image.FileComplaint ?? (settings.Unmap ? null : image.UnmapComplaint)) is { } second)
         {
             host.Locator.Open(image.FileName, OpenMode.ReadOnly with { Lock = ImageLock.Shared }).Dispose();
             throw second;

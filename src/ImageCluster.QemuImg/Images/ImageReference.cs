@@ -51,6 +51,12 @@ internal sealed class ImageReference
     /// <inheritdoc cref="BlockNode.FirstComplaint"/>
     public ImageException? FirstComplaint => _node?.FirstComplaint;
 
+    /// <inheritdoc cref="BlockNode.UnmapComplaint"/>
+    public ImageException? UnmapComplaint => _node?.UnmapComplaint;
+
+    /// <inheritdoc cref="BlockNode.HasReadOnlyFile"/>
+    public bool HasReadOnlyFile => _node is { HasReadOnlyFile: true };
+
     /// <inheritdoc cref="BlockNode.FileComplaint"/>
     public ImageException? FileComplaint => _node?.FileComplaint;
 

@@ -120,7 +120,12 @@ internal static class RuntimeOptions
             throw Invalid($"Parameter '{name}' expects a number");
         }
 
-        if (Sizes.Contains(name) && !ByteSize.TryParse(value, out _))
+        if (Sizes.Contains(name) && CreateOptionSet.IsBeyond64Bits(value, takesSuffix: true))
+        {
+            throw Invalid($"Value '{value}' is out of range for parameter '{name}'");
+        }
+
+        if (Sizes.Contains(name) && !ByteSize.TryParseUnsigned(value, out _))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, null, $"Parameter '{name}' expects a non-negative number below 2^64") { Hint = CreateOptionSet.SizeHint };
         }

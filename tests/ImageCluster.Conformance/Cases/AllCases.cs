@@ -30,5 +30,7 @@ internal static class AllCases
         .. ReadOnlyCases.List,
         .. FoundCases.List,
         .. GrowthCases.List,
+        .. TargetOptionCases.List,
+        .. ProtocolCases.List,
     ];
 }

@@ -62,6 +62,10 @@ internal static class DebugCases
         Make("commit", "blkdebug: a base that cannot be written", "rebase -u -b 'json:{\"driver\": \"qcow2\", \"file\": {\"driver\": \"blkdebug\", \"inject-error\": [{\"event\": \"write_aio\", \"errno\": 28, \"once\": true}], \"image\": {\"driver\": \"file\", \"filename\": \"a.qcow2\"}}}' -F qcow2 top.qcow2", "commit top.qcow2", "commit -d top.qcow2", "compare -f qcow2 a.qcow2 top.qcow2"),
         Make("map", "blkdebug: over an overlay", "map --output=json --image-opts driver=blkdebug,image.driver=qcow2,image.file.filename=top.qcow2", "map --image-opts driver=blkdebug,image.driver=qcow2,image.file.filename=top.qcow2"),
         Make("create", "blkdebug: as a backing file", "create -f qcow2 -b blkdebug::a.raw -F raw new", "info new", "convert new x", "create -f qcow2 -b blkdebug:r.conf:a.raw -F raw other", "convert -m 1 other y"),
+        Make("dd", "blkdebug: what is left behind a block that cannot be read", "dd -f raw bs=4k if=blkdebug:r.conf:a.raw of=x", "dd -f raw bs=100k skip=1 if=blkdebug:r.conf:a.raw of=y", "dd -f raw bs=512 -O qcow2 if=blkdebug:r.conf:a.raw of=z", "dd -f raw bs=1M if=blkdebug:r.conf:a.raw of=w") with
+        {
+            Images = ["x:raw", "y:raw", "z:qcow2", "w:raw"],
+        },
         .. new[] { "w", "fl" }.SelectMany(static rules => Writes(rules)),
         Make("convert", "blkdebug: writes that fail", "convert -m 1 -n -O raw -f raw a.raw blkdebug:w.conf:zero.raw", "bench -w -c 3 -d 1 -f raw blkdebug:w.conf:b.raw", "bench -w -c 3 -d 1 --flush-interval=2 -f raw blkdebug:fl.conf:b.raw"),
     ];

@@ -5,6 +5,8 @@ public sealed class BochsFormat : ImageFormat
 {
     public override string Name => "bochs";
 
+    public override bool CanWrite => false;
+
     public override int Probe(ReadOnlySpan<byte> head, string fileName) => BochsHeader.IsGrowing(head) ? 100 : 0;
 
     public override IImageLayer Open(OpenContext context) => BochsReader.Open(context);

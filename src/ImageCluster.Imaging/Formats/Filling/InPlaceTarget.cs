@@ -147,7 +147,7 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
     // To the end of the unit that the offset lies in.
     private ReadOnlySpan<byte> UnitAt(long offset, ReadOnlySpan<byte> data)
     {
-        int unit = Math.Max(Granularity, 64 << 10);
+        int unit = Math.Max(Granularity, 4 << 10);
         return data[..(int)Math.Min(data.Length, unit - (offset % unit))];
     }
 }

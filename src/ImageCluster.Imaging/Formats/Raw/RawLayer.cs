@@ -32,15 +32,15 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
         {
             OptionReader options = new(context.Options, context.FileName);
             long length = context.File.Length;
-            long start = options.Size("offset", 0);
-            long? size = options.Text("size") is null ? null : options.Size("size", 0);
-            if (start > length)
+            ulong start = options.UnsignedSize("offset", 0);
+            ulong? size = options.Text("size") is null ? null : options.UnsignedSize("size", 0);
+            if (start > (ulong)length)
             {
                 throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName,
                     $"Offset ({start}) cannot be greater than size of the containing file ({length})");
             }
 
-            if (size > length - start)
+            if (size > (ulong)length - start)
             {
                 throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName,
                     $"The sum of offset ({start}) and size ({size}) has to be smaller or equal to the  actual size of the containing file ({length})");
@@ -51,7 +51,7 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
                 throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "Specified size is not multiple of 512");
             }
 
-            return new RawLayer(context.File, context, start, size);
+            return new RawLayer(context.File, context, (long)start, (long?)size);
         }
         catch
         {
