@@ -41,6 +41,22 @@ public sealed class ProcessTests
         Assert.Equal(0, shared.ExitCode);
     }
 
+    [SkippableTheory]
+    [InlineData("-r")]
+    [InlineData("-r", "-U")]
+    public void KeysChangeOnlyWhereNobodyElseReads(params string[] arguments)
+    {
+        QemuTools.Require();
+        using TempDirectory directory = new();
+        Programs.Execute(directory.Path, Programs.QemuImg, "create", "-q", "--object", "secret,id=s,data=abc", "-f", "luks", "-o", "key-secret=s,iter-time=10", "x", "1M");
+        string[] amend = ["amend", "--object", "secret,id=s,data=abc", "--object", "secret,id=n,data=def", "--image-opts", "-o", "state=active,new-secret=n,iter-time=10", "driver=luks,key-secret=s,file.filename=x"];
+        using QemuHolder holder = QemuHolder.Io(directory["x"], "raw", arguments);
+        ToolResult theirs = Programs.Execute(directory.Path, Programs.QemuImg, amend);
+        ToolResult ours = Programs.Execute(directory.Path, Programs.OwnBinary, amend);
+        Assert.Equal(theirs, ours);
+        Assert.NotEqual(0, ours.ExitCode);
+    }
+
     [Fact]
     public void ASignalAsksHowFarTheWorkIs()
     {

@@ -37,6 +37,7 @@ public sealed class ChainOpener(IFileLocator locator)
         Secret = options.Secret,
         Container = options.Container,
         Others = options.Others,
+        NoDirectory = options.NoDirectory,
         IsUnlocked = options.IsUnlocked,
         FollowBacking = options.FollowBacking,
         Backing = options.Backing,
@@ -60,7 +61,7 @@ public sealed class ChainOpener(IFileLocator locator)
             while (source.FollowBacking && (source.Backing is not null || layers[^1].Backing is not null))
             {
                 IImageLayer overlay = layers[^1];
-                ((IImageLayer layer, IDebugEvents? ofLayer), source) = OpenBacking(overlay, source.Backing, layers.Count, seen, options, nesting);
+                ((IImageLayer layer, IDebugEvents? ofLayer), source) = OpenBacking(overlay, source, layers.Count, seen, options, nesting);
                 layers.Add(layer);
                 events.Add(ofLayer);
                 if (!options.DescribeOnly && !options.ForCheck)
@@ -187,8 +188,9 @@ public sealed class ChainOpener(IFileLocator locator)
     }
 
     private ((IImageLayer Layer, IDebugEvents? Events) Opened, ImageSource Source) OpenBacking(
-        IImageLayer overlay, ImageSource? given, int depth, HashSet<string> seen, ChainOptions options, int nesting)
+        IImageLayer overlay, ImageSource described, int depth, HashSet<string> seen, ChainOptions options, int nesting)
     {
+        ImageSource? given = described.Backing;
         if (depth >= options.MaxDepth)
         {
             throw new ImageException(ImageErrorKind.Limit, overlay.FileName,
@@ -207,6 +209,11 @@ public sealed class ChainOpener(IFileLocator locator)
         if (given?.FileName is null && overlay.Backing is { } reference)
         {
             // A name that means nothing beside this image is not the backing file's mistake.
+            if (described.NoDirectory is { } reason && ImagePath.IsRelative(reference.Name))
+            {
+                throw new ImageException(ImageErrorKind.InvalidArgument, overlay.FileName, reason);
+            }
+
             locator.Combine(overlay.FileName, reference.Name);
         }
 

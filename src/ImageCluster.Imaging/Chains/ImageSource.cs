@@ -24,6 +24,9 @@ public sealed record ImageSource
     /// <summary>Images beside the first, where the driver is one that stands over several; empty otherwise.</summary>
     public IReadOnlyList<ImageSource> Others { get; init; } = [];
 
+    /// <summary>What to say where a name is to be found beside the image, of which no directory can be told; null where its file has one.</summary>
+    public string? NoDirectory { get; init; }
+
     /// <summary>Its own file is opened without locks; its parts and what it stands on are not.</summary>
     public bool IsUnlocked { get; init; }
 

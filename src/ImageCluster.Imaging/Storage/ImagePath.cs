@@ -15,6 +15,9 @@ public static class ImagePath
 
     public static bool IsAbsolute(string name) => name.StartsWith('/') || (OperatingSystem.IsWindows() && Path.IsPathFullyQualified(name));
 
+    /// <summary>True where the name means something only beside another: neither an absolute path nor a protocol's.</summary>
+    public static bool IsRelative(string name) => !IsAbsolute(name) && !HasProtocol(name);
+
     /// <summary>The path of a local file: without <c>file:</c> or <c>host_device:</c>; null for any other protocol.</summary>
     public static string? ToLocal(string name) => ProtocolOf(name) switch
     {
@@ -36,7 +39,7 @@ public static class ImagePath
     /// </summary>
     public static string Combine(string referrer, string reference)
     {
-        if (IsAbsolute(reference) || HasProtocol(reference))
+        if (!IsRelative(reference))
         {
             return reference;
         }

@@ -219,6 +219,15 @@ public partial class LocalFile : IBlockFile, IRangeCopy
     /// <inheritdoc cref="ImageLocks.Take"/>
     internal void Lock(string path, OpenMode mode, bool create = false) => _locked = ImageLocks.Take(Handle, path, mode, create);
 
+    /// <inheritdoc cref="ImageLocks.TakeAlone"/>
+    internal void LockAlone()
+    {
+        if (_locked)
+        {
+            ImageLocks.TakeAlone(Handle, Name);
+        }
+    }
+
     private protected static void CheckRange(long offset, long length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
+using ImageCluster.Imaging.Formats;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Images;
 using ImageCluster.QemuImg.Output;
@@ -80,9 +81,13 @@ internal static class InfoCommand
             }
 
             images.Add(info);
-            next = wholeChain && info.FullBackingName is { } backing ? ImageReference.FromName(backing, info.Backing!.Format) : null;
+            next = wholeChain && info.Backing is { } backing ? Below(info, backing) : null;
         }
 
         return images;
     }
+
+    private static ImageReference Below(ImageInfo overlay, BackingReference backing) => overlay.FullBackingName is { } name
+        ? ImageReference.FromName(name, backing.Format)
+        : throw new CommandException($"Could not determine absolute backing filename, but backing filename '{backing.Name}' present");
 }

@@ -119,11 +119,14 @@ internal sealed class BlockNode
 
     private string Name => Driver switch
     {
-        _ when IsProtocol => ImageReference.PlainName(FileName),
+        _ when IsProtocol => ProtocolRegistry.FindDriver(Driver ?? "file")?.DisplayName(FileName) ?? ImageReference.PlainName(FileName),
         "blkdebug" => $"blkdebug:{_options.GetValueOrDefault("config")}:{_file!.Name}",
         "blkverify" => $"blkverify:{_file!.Name}:{_others[0].Name}",
         _ => _file!.Name,
     };
+
+    /// <summary>Why nothing can be found beside the file, which is several at once; null where it can.</summary>
+    public string? NoDirectory => Driver is "quorum" or "blkverify" ? $"Cannot generate a base directory for {Driver} nodes" : _file?.NoDirectory;
 
     /// <summary>What space the image takes can be asked.</summary>
     public bool TellsSize => !IsNamedFilter && (_file is null || _file.TellsSize) && _others.TrueForAll(static other => other.TellsSize);
@@ -194,6 +197,7 @@ internal sealed class BlockNode
         Container = ContainerOf(host),
         Others = [.. _others.Select(other => other.ToDisk(host))],
         DisplayName = HasName ? null : DisplayName(Driver ?? "raw"),
+        NoDirectory = NoDirectory,
         FollowBacking = !WithoutBacking,
     };
 

@@ -2,6 +2,7 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Output;
 
@@ -56,7 +57,7 @@ internal sealed class ImageInfo
             IsDirty = status?.IsDirty ?? false,
             TellsDirty = (status?.TellsDirty ?? true) && !(!isFile && layer.FormatName == "raw"),
             Backing = layer.Backing,
-            FullBackingName = layer.Backing is { } backing ? FullName(host, image.FileName, backing.Name) : null,
+            FullBackingName = layer.Backing is { } backing ? FullName(host, image, backing.Name) : null,
             Snapshots = SnapshotInfo.Of(layer),
             Specific = layer.DescribeSpecific(),
         };
@@ -125,13 +126,18 @@ internal sealed class ImageInfo
     }
 
     // Null where a name beside this image means nothing.
-    private static string? FullName(CommandHost host, string image, string backing)
+    private static string? FullName(CommandHost host, ImageReference image, string backing)
     {
+        if (image.NoDirectory is not null && ImagePath.IsRelative(backing))
+        {
+            return null;
+        }
+
         try
         {
-            return host.Locator.Combine(image, backing);
+            return host.Locator.Combine(image.FileName, backing);
         }
-        catch (ImageException) when (host.Locator.ProtocolOf(image) is not null)
+        catch (ImageException) when (host.Locator.ProtocolOf(image.FileName) is not null)
         {
             return null;
         }

@@ -48,6 +48,11 @@ internal static class ImageOpener
 {
     public static LayeredDisk Open(CommandHost host, ImageReference image, OpenSettings settings, int exitCode = 1)
     {
+        if (settings.ForceShare && image.DeniesSharing)
+        {
+            throw new CommandException("--force-share/-U conflicts with image options", exitCode);
+        }
+
         try
         {
             if (image.UsesEmptyBacking)
@@ -139,6 +144,7 @@ internal static class ImageOpener
                 Lock = settings.ForceShare || image.ForcesSharing ? ImageLock.Shared : ImageLock.Default,
                 Use = settings.Use ?? (settings.DescribeOnly ? ImageUse.Look : settings.Write ? ImageUse.Write : ImageUse.Read),
             },
+            NoDirectory = image.NoDirectory,
             IsUnlocked = image.IsUnlocked,
             FollowBacking = settings.FollowBacking && source.FollowBacking,
             References = ProtocolPolicy.All,

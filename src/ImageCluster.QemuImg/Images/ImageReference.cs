@@ -75,6 +75,12 @@ internal sealed class ImageReference
     /// <inheritdoc cref="BlockNode.TellsSize"/>
     public bool TellsSize => _node is null or { TellsSize: true };
 
+    /// <inheritdoc cref="BlockNode.NoDirectory"/>
+    public string? NoDirectory => _node?.NoDirectory;
+
+    /// <summary>An option string says of sharing what <c>-U</c> contradicts.</summary>
+    public bool DeniesSharing { get; private init; }
+
     /// <inheritdoc cref="BlockNode.DetectZeroes"/>
     public string? DetectZeroes => _node?.DetectZeroes;
 
@@ -129,7 +135,8 @@ internal sealed class ImageReference
             }
         }
 
-        return OrEnd(text, exitCode, () => Parse(text, flat, null));
+        bool denies = flat.TryGetValue("force-share", out object? sharing) && sharing is not "on";
+        return OrEnd(text, exitCode, () => new ImageReference(text, BlockNode.Parse(flat, null)) { DeniesSharing = denies });
     }
 
     /// <summary>A backing file's name as a header has it, for the engine: null for a plain one.</summary>

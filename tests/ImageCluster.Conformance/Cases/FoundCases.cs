@@ -40,6 +40,18 @@ internal static class FoundCases
         "img create -q -f qcow2 -b b.qcow2 -F qcow2 c.qcow2", "img create -q -f vmdk a.vmdk 1M", "img create -q -f raw r.raw 1M", "img create -q -f qcow2 m.qcow2 1M", "img bitmap --add m.qcow2 b", "img create -q -f raw r.vhdx 1M", "sample bochs x.bochs", "sh -c 'yes | head -c 1M > yes.raw'",
     ];
 
+    // The same image twice, and the names under which both are one.
+    private static readonly string[] Twice = ["img create -q -f qcow2 b.qcow2 1M", "io qcow2 b.qcow2 'write -P 1 0 64k'", "img create -q -f qcow2 -b b.qcow2 -F qcow2 t.qcow2", "cp t.qcow2 u.qcow2"];
+
+    private const string Voted = "driver=qcow2,file.driver=quorum,file.vote-threshold=1,file.children.0.driver=file,file.children.0.filename=t.qcow2,file.children.1.driver=file,file.children.1.filename=u.qcow2";
+    private const string Verified = "driver=qcow2,file.driver=blkverify,file.test.driver=file,file.test.filename=t.qcow2,file.raw.driver=file,file.raw.filename=u.qcow2";
+
+    // A raw data file that is longer than the disk.
+    private static readonly string[] LongDataFile =
+    [
+        "img create -q -f qcow2 -o data_file=d.raw,data_file_raw=on d.qcow2 1M", "io qcow2 d.qcow2 'write -P 1 0 1M'", "truncate -s 3M d.raw", "io raw d.raw 'write -P 2 1M 2M'",
+    ];
+
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
         Make("rebase", "a relative name where the image's own is json:", "qcow2", Encrypted, $"rebase {Key} --image-opts -b a.qcow2 -F qcow2 {Locked}", $"rebase {Key} --image-opts -u -b a.qcow2 -F qcow2 {Locked}"),
@@ -76,6 +88,19 @@ internal static class FoundCases
             "create -f qcow2 -o size=15.5E x", "create -f qcow2 -o size=18446744073709551615 x", "create -f vdi -o size=9223372036854775808 x", "create -f vpc -o size=15E x", "create -f vhdx -o size=15E x", "create -f qed -o size=15E x",
             "create -f parallels -o size=15E x", "create -f qcow2 -o cluster_size=15E x 1M", "create -f vhdx -o log_size=15E x 1M", "create -f parallels -o cluster_size=15E x 1M", "create -f qed -o cluster_size=15E x 1M", "create -f raw -o extent_size_hint=15E x 1M",
             "resize a.qcow2 9223372036854775807", "create -f qcow2 -o size=15E,size=1M y"),
+        .. new[] { Voted, Verified }.Select(static node => Make("info", $"a relative name beside several files at once: {(node == Voted ? "quorum" : "blkverify")}", "qcow2", Twice, $"info --image-opts {node}", $"info --output=json --image-opts {node}", $"info --backing-chain --image-opts {node}",
+            $"map --image-opts {node}", $"check --image-opts {node}", $"convert -O raw --image-opts {node} x", $"commit --image-opts {node}", $"resize --image-opts {node} 2M", $"rebase -b b.qcow2 -F qcow2 --image-opts {node}", $"map --image-opts {node},backing.driver=qcow2,backing.file.filename=b.qcow2", $"rebase -u -b '' --image-opts {node}")),
+        Make("info", "-U where an option says otherwise", "", Twice, "info -U --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off", "info -U --image-opts driver=null-co,force-share=on", "map -U --image-opts driver=null-co,force-share=x", "compare -U --image-opts driver=null-co,force-share=off driver=null-co",
+            "convert -U --image-opts -O raw driver=null-co,force-share=no x", "check -U --image-opts driver=qcow2,file.filename=nix,force-share=off", "info -U 'json:{\"driver\": \"null-co\", \"force-share\": false}'", "snapshot -U -l --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off", "measure -U --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off"),
+        Make("info", "the name of a filter over what has no options", "", Twice, "info --image-opts driver=blkdebug,image.driver=null-co", "info --image-opts driver=blkdebug,image.driver=null-co,image.size=1M", "info --image-opts driver=raw,file.driver=blkdebug,file.image.driver=null-aio"),
+        Make("resize", "a raw data file that is longer already", "qcow2", LongDataFile, "resize d.qcow2 1536k", "resize d.qcow2 2M") with { Images = ["d.qcow2", "d.raw:raw"] },
+        .. new[] { "metadata", "falloc", "full" }.Select(static mode => Make("resize", $"--preallocation={mode}, a raw data file that is longer already", "qcow2", LongDataFile, $"resize --preallocation={mode} d.qcow2 1984k") with { Images = ["d.qcow2", "d.raw:raw"] }),
+        Make("amend", "a size, and a version that is refused", "qcow2", ["img create -q -f qcow2 s.qcow2 2M", "img snapshot -c one s.qcow2", "img resize -q s.qcow2 4M"], "amend -o compat=0.10,size=1M s.qcow2", "info s.qcow2") with
+        {
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Output,
+            Reason = "what is refused changes nothing; qemu-img 7.2 cuts the disk first",
+        },
         Make("create", "a size that nobody can open", "qcow", [], "create -f qcow x 9223372036854775807", "create -f qcow -o size=15E x") with
         {
             Verdict = Verdict.Better,

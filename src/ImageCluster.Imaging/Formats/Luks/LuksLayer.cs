@@ -149,7 +149,11 @@ internal sealed class LuksLayer : IWritableLayer, IResizable, IAmendable, IImage
         VirtualSize = RoundUp(newSize);
     }
 
-    public void Amend(AmendRequest request) => new LuksAmendment(_volume, request, "", FileName).Apply();
+    public void Amend(AmendRequest request)
+    {
+        (_file as LocalFile)?.LockAlone();
+        new LuksAmendment(_volume, request, "", FileName).Apply();
+    }
 
     public FormatSpecificInfo? DescribeSpecific() => LuksDescriber.Add(new FormatSpecificInfo("luks"), _volume);
 

@@ -10,6 +10,11 @@ internal sealed partial class WritableQcow2Image
     // Fills the subclusters that the write touches in part, and those that only the old room has, from what they were.
     private void WritePart(in Plan plan, long offset, ReadOnlySpan<byte> data)
     {
+        if (KeepsWhatStands(data))
+        {
+            return;
+        }
+
         int inCluster = _layout.OffsetInCluster(offset);
         long cluster = offset - inCluster;
         uint needed = plan.Touched | (plan.IsNewRoom ? plan.Old.Allocated : 0);
@@ -90,11 +95,16 @@ internal sealed partial class WritableQcow2Image
     // Without data, zeros.
     private void WriteHost(long guestOffset, long hostOffset, int length, ReadOnlySpan<byte> data)
     {
+        if (KeepsWhatStands(data))
+        {
+            return;
+        }
+
         if (Cipher is null)
         {
             if (data.IsEmpty)
             {
-                Metadata.DataFile.WriteZeroes(hostOffset, length, _zeroMode);
+                Metadata.DataFile.WriteZeroes(hostOffset, length, _zeroMode!.Value);
             }
             else
             {
@@ -114,6 +124,8 @@ internal sealed partial class WritableQcow2Image
             data = data.IsEmpty ? data : data[part..];
         }
     }
+
+    private bool KeepsWhatStands(ReadOnlySpan<byte> data) => data.IsEmpty && _zeroMode is null;
 
     private void WriteEncrypted(long guestOffset, long hostOffset, int length, ReadOnlySpan<byte> data)
     {

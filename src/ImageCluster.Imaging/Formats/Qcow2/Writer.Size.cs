@@ -195,33 +195,28 @@ internal sealed partial class WritableQcow2Image
     {
         long entries = _layout.L1EntriesFor(newSize);
         Tables.GrowL1((int)Math.Min(entries, int.MaxValue));
-        if (Metadata.HasDataFile)
+        bool cutsDataFile = preallocation == "off" && !Metadata.Header.IsDataFileRaw;
+        if (Metadata.HasDataFile && (cutsDataFile || Metadata.DataFile.Length < newSize))
         {
             Metadata.DataFile.SetLength(newSize);
-            preallocation = preallocation == "off" && Metadata.Header.IsDataFileRaw ? "metadata" : preallocation;
         }
 
         // Tables for what is not part of the disk yet do no harm; the size is stored when they are there.
         Metadata.Header = Metadata.Header with { VirtualSize = newSize };
         try
         {
-            long tail = Math.Min(newSize, RoundUp(oldSize, _layout.ClusterSize));
-            for (long at = oldSize; at < tail;)
+            if (Metadata.Header.IsDataFileRaw)
             {
-                // What the last cluster holds behind the disk's end was not the guest's.
-                Extent extent = Map(at, tail - at);
-                if (extent.Kind is ExtentKind.Data or ExtentKind.Compressed)
-                {
-                    WriteZeroBytes(at, extent.Length);
-                }
-
-                at = extent.End;
+                Adopt(oldSize, newSize, preallocation);
             }
-
-            if (preallocation != "off")
+            else
             {
-                _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
-                Preallocating.Run(preallocation, "Failed to resize underlying file: ", () => WriteZeroBytes(oldSize, newSize - oldSize));
+                ClearTail(oldSize, Math.Min(newSize, RoundUp(oldSize, _layout.ClusterSize)));
+                if (preallocation != "off")
+                {
+                    _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
+                    Preallocating.Run(preallocation, "Failed to resize underlying file: ", () => WriteZeroBytes(oldSize, newSize - oldSize));
+                }
             }
 
             Tables.Flush();
@@ -236,6 +231,33 @@ internal sealed partial class WritableQcow2Image
         {
             _zeroMode = ZeroMode.MayUnmap;
         }
+    }
+
+    // What the last cluster holds behind the disk's end was not the guest's.
+    private void ClearTail(long from, long to)
+    {
+        while (from < to)
+        {
+            Extent extent = Map(from, to - from);
+            if (extent.Kind is ExtentKind.Data or ExtentKind.Compressed)
+            {
+                WriteZeroBytes(from, extent.Length);
+            }
+
+            from = extent.End;
+        }
+    }
+
+    // A raw data file is the disk: what stands in it already is the guest's from now on.
+    private void Adopt(long from, long to, string preallocation)
+    {
+        if (preallocation is "falloc" or "full")
+        {
+            Preallocating.Run(preallocation, "Failed to resize underlying file: ", () => Metadata.DataFile.Allocate(from, to - from));
+        }
+
+        _zeroMode = null;
+        WriteZeroBytes(from, to - from);
     }
 
     private void StoreSize(long size) => Tables.Guard(() =>

@@ -21,8 +21,8 @@ internal sealed partial class WritableQcow2Image :
     private readonly IRoom? _room;
     private TableWriter? _tablesOrNone;
 
-    // How written zeros reach the file; changed only while nobody else writes.
-    private ZeroMode _zeroMode = ZeroMode.MayUnmap;
+    // How written zeros reach the file, null for not at all; changed only while nobody else writes.
+    private ZeroMode? _zeroMode = ZeroMode.MayUnmap;
     private bool _disposed;
 
     /// <param name="metadata">The image's state, owned from here on.</param>

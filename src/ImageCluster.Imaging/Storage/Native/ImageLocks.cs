@@ -70,6 +70,12 @@ internal static class ImageLocks
         }
     }
 
+    /// <summary>
+    /// In addition to what <see cref="Take"/> took: nobody else may read or write the file any more (what QEMU asks for to change the keys of a LUKS
+    /// image). Throws <see cref="ImageErrorKind.Locked"/> where somebody does.
+    /// </summary>
+    public static void TakeAlone(SafeFileHandle file, string path) => TakeStep(file, path, Permissions.Write, Permissions.ConsistentRead | Permissions.Write);
+
     private static (Permissions Wanted, Permissions Unshared) Exclusive(OpenMode mode)
     {
         bool sharesWriting = mode.Lock == ImageLock.Shared || (mode.Lock == ImageLock.SharedWrite && mode.Write);
