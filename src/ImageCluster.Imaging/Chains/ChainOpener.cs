@@ -200,7 +200,7 @@ public sealed class ChainOpener(IFileLocator locator)
             };
         }
 
-        if (given is not null && FormatRegistry.Find(overlay.FormatName) is { } format && format.CreateOptions.All(static option => option.Name != "backing_file"))
+        if (given is not null && FormatRegistry.Find(overlay.FormatName) is { } format && !format.SupportsBacking && format.Name != "parallels")
         {
             throw new ImageException(ImageErrorKind.Unsupported, overlay.FileName, "Driver doesn't support backing files");
         }
@@ -261,7 +261,8 @@ public sealed class ChainOpener(IFileLocator locator)
         }
 
         BackingReference backing = overlay.Backing
-            ?? throw new ImageException(ImageErrorKind.InvalidArgument, overlay.FileName, "A block device must be specified for \"file\"");
+            ?? throw new ImageException(ImageErrorKind.InvalidArgument, overlay.FileName,
+                given?.Format is null ? "Must specify either driver or file" : "A block device must be specified for \"file\"");
         string? stated = given?.Format ?? backing.Format;
         string name = locator.Combine(overlay.FileName, backing.Name);
         if (options.ReadName?.Invoke(name, stated) is { } read)

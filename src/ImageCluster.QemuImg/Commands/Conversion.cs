@@ -59,9 +59,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
             }
 
             BitmapCopy? bitmaps = plan.Bitmaps ? new BitmapCopy(host, _sources[0].Top, plan.SkipBrokenBitmaps) : null;
-            CacheMode cache = CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
             using StagedTarget? staged = creation is null ? null : host.Locator.Stage(plan.Target);
             IFileLocator locator = staged?.Locator ?? host.Locator;
+            CacheMode cache = ParseCache(creation, locator);
             _replaces = creation is not null && locator.Exists(plan.Target);
             using (IFillTarget target = creation is { } c ? Create(c.Format, c.Options, cache, locator) : OpenTarget(cache))
             {
@@ -75,6 +75,25 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         finally
         {
             _sources.ForEach(static disk => disk.Dispose());
+        }
+    }
+
+    // What is wrong with making the target is said before what is wrong with how it would be written.
+    private CacheMode ParseCache((ImageFormat Format, CreateOptionSet Options)? creation, IFileLocator locator)
+    {
+        try
+        {
+            return CommandArguments.ParseCache(plan.CacheName, CacheMode.Unsafe);
+        }
+        catch (CommandException) when (creation is { Format.Name: not "vmdk" } && (locator != host.Locator || !locator.Exists(plan.Target)))
+        {
+            Create(creation.Value.Format, creation.Value.Options, CacheMode.Unsafe, locator).Dispose();
+            if (locator == host.Locator)
+            {
+                locator.Delete(plan.Target);
+            }
+
+            throw;
         }
     }
 

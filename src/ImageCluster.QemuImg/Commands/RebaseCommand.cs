@@ -157,6 +157,11 @@ internal static class RebaseCommand
         {
             throw new CommandException($"Could not open new backing file '{backing}': {e.Message}") { Hint = ImageOpener.HintText(e) };
         }
+        catch (CommandException e) when (e.Message.StartsWith($"Could not open '{backing}': ", StringComparison.Ordinal))
+        {
+            // Its name already could not be taken apart.
+            throw new CommandException(e.Message.Replace("Could not open '", "Could not open new backing file '", StringComparison.Ordinal)) { Hint = e.Hint };
+        }
     }
 
     private static int? FindInChain(ProtocolLocator locator, LayeredDisk disk, IImageLayer image)

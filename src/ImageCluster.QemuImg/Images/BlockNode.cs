@@ -38,6 +38,11 @@ internal sealed class BlockNode
             throw Invalid(UnsupportedDrivers.Refusal(driver) ?? $"Unknown driver '{driver}'");
         }
 
+        if (isTop && given.OwnTexts(RuntimeOptions.IsInherited).Select(static option => Caught(() => RuntimeOptions.Check(option.Key, option.Value))).FirstOrDefault(static complaint => complaint is not null) is { } wrong)
+        {
+            throw wrong;
+        }
+
         FileName = IsProtocol ? ReadFileName(given) : "";
         if (!IsProtocol)
         {

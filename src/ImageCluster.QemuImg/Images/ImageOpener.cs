@@ -263,7 +263,7 @@ internal static class ImageOpener
             throw first;
         }
 
-        if (Writes(image, settings) && (settings.ForceShare || image.ForcesSharing))
+        if (Writes(image, settings) && (settings.ForceShare || image.ForcesSharing) && CreationDrivers.ObjectionToName(host, image.FileName) is null)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "force-share=on can only be used with read-only images");
         }

@@ -32,5 +32,6 @@ internal static class AllCases
         .. GrowthCases.List,
         .. TargetOptionCases.List,
         .. ProtocolCases.List,
+        .. OrderCases.List,
     ];
 }

@@ -20,7 +20,13 @@ internal sealed class QcowLayout
             throw Invalid(request, "Image size is too small, cannot be zero length");
         }
 
-        string? format = options.Flag("encryption", false) ? "aes" : options.Text("encrypt.format");
+        bool isAes = options.Flag("encryption", false);
+        if (isAes && options.Text("encrypt.format") is not null)
+        {
+            throw Invalid(request, "'encrypt.format' and its alias 'encryption' can't be used at the same time");
+        }
+
+        string? format = isAes ? "aes" : options.Text("encrypt.format");
         if (format is null && options.Text("encrypt.key-secret") is not null)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, request.FileName, "Parameter 'encrypt.format' is missing");

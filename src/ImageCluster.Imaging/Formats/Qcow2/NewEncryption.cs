@@ -17,13 +17,13 @@ internal sealed record NewEncryption(LuksSettings? Luks)
     {
         OptionReader reader = new(options, file);
         string? format = reader.Text("encrypt.format");
-        bool isGiven = reader.Text("encryption") is not null;
-        if (format is not null && isGiven)
+        bool isAes = reader.Flag("encryption", false);
+        if (format is not null && isAes)
         {
             throw Invalid(file, "'encrypt.format' and its alias 'encryption' can't be used at the same time");
         }
 
-        format ??= reader.Flag("encryption", false) ? "aes" : null;
+        format ??= isAes ? "aes" : null;
         string[] given = [.. options.Keys.Where(static name => name.StartsWith(Prefix, StringComparison.Ordinal) && name != "encrypt.format")];
         switch (format)
         {
