@@ -52,6 +52,14 @@ internal static class FoundCases
         "img create -q -f qcow2 -o data_file=d.raw,data_file_raw=on d.qcow2 1M", "io qcow2 d.qcow2 'write -P 1 0 1M'", "truncate -s 3M d.raw", "io raw d.raw 'write -P 2 1M 2M'",
     ];
 
+    private static readonly string[] Blocks =
+    [
+        "img create -q -f qcow2 -o cluster_size=512,refcount_bits=64 small.qcow2 3M", "io qcow2 small.qcow2 'write -P 1 0 3M'", "img create -q -f qcow2 -o cluster_size=1k,refcount_bits=1 thin.qcow2 64M", "io qcow2 thin.qcow2 'write -P 1 30M 3M' 'write -P 2 0 1M'",
+        "img create -q -f qcow2 high.qcow2 64M", Poke("high.qcow2", 65544, @"\000\377\377\377\000\000\000\000"),
+        "img create -q -f qcow2 bare.qcow2 64M", "truncate -s 65G bare.qcow2", Poke("bare.qcow2", 65544, @"\000\000\000\020\000\000\000\000"),
+        "img create -q -f qcow2 odd.qcow2 64M", "truncate -s 65G odd.qcow2", Poke("odd.qcow2", 65544, @"\000\000\000\020\000\000\000\000\000\000\000\000\000\000\002\000"),
+    ];
+
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
         Make("rebase", "a relative name where the image's own is json:", "qcow2", Encrypted, $"rebase {Key} --image-opts -b a.qcow2 -F qcow2 {Locked}", $"rebase {Key} --image-opts -u -b a.qcow2 -F qcow2 {Locked}"),
@@ -94,6 +102,11 @@ internal static class FoundCases
             "convert -U --image-opts -O raw driver=null-co,force-share=no x", "check -U --image-opts driver=qcow2,file.filename=nix,force-share=off", "info -U 'json:{\"driver\": \"null-co\", \"force-share\": false}'", "snapshot -U -l --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off", "measure -U --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off"),
         Make("info", "the name of a filter over what has no options", "", Twice, "info --image-opts driver=blkdebug,image.driver=null-co", "info --image-opts driver=blkdebug,image.driver=null-co,image.size=1M", "info --image-opts driver=raw,file.driver=blkdebug,file.image.driver=null-aio"),
         Make("resize", "a raw data file that is longer already", "qcow2", LongDataFile, "resize d.qcow2 1536k", "resize d.qcow2 2M") with { Images = ["d.qcow2", "d.raw:raw"] },
+        Make("resize", "--shrink: refcount blocks that count nothing any more", "qcow2", Blocks, "resize --shrink small.qcow2 1M", "check small.qcow2", "resize small.qcow2 4M", "bench -q -w -c 40 -s 4k small.qcow2", "resize --shrink thin.qcow2 2M", "check thin.qcow2", "resize --shrink thin.qcow2 0", "check thin.qcow2") with
+        {
+            Images = ["small.qcow2", "thin.qcow2"],
+        },
+        Make("resize", "--shrink: refcount blocks where none can be", "qcow2", Blocks, "resize --shrink high.qcow2 32M", "info high.qcow2", "resize --shrink bare.qcow2 32M", "info bare.qcow2", "resize --shrink odd.qcow2 32M", "info odd.qcow2"),
         .. new[] { "metadata", "falloc", "full" }.Select(static mode => Make("resize", $"--preallocation={mode}, a raw data file that is longer already", "qcow2", LongDataFile, $"resize --preallocation={mode} d.qcow2 1984k") with { Images = ["d.qcow2", "d.raw:raw"] }),
         Make("amend", "a size, and a version that is refused", "qcow2", ["img create -q -f qcow2 s.qcow2 2M", "img snapshot -c one s.qcow2", "img resize -q s.qcow2 4M"], "amend -o compat=0.10,size=1M s.qcow2", "info s.qcow2") with
         {
@@ -108,6 +121,8 @@ internal static class FoundCases
             Reason = "it is refused; qemu-img 7.2 makes an image that it then finds too large to open",
         },
     ];
+
+    private static string Poke(string file, int offset, string octal) => $"sh -c 'printf \"{octal}\" | dd of={file} bs=1 seek={offset} conv=notrunc status=none'";
 
     private static ConformanceCase Make(string command, string topic, string format, string[] setup, params string[] steps) =>
         new() { Command = command, Topic = topic, Format = format, Setup = setup, Steps = steps, IgnoresDiskSize = true, SameLayout = false };

@@ -137,7 +137,7 @@ internal sealed partial class WritableQcow2Image
             Tables.Guard(Tables.Bitmaps.BeginResize);
             if (newSize < oldSize)
             {
-                Step.Run("Failed to discard cropped clusters", () => Shrink(newSize));
+                Shrink(newSize);
             }
             else
             {
@@ -154,22 +154,13 @@ internal sealed partial class WritableQcow2Image
 
     private void Shrink(long newSize)
     {
-        long from = RoundUp(newSize, _layout.ClusterSize);
-        long firstUnused = _layout.L1EntriesFor(newSize);
-        ForEachTable(from, Math.Max(from, VirtualSize), (l1Index, start, stop) =>
+        Step.Run("Failed to discard cropped clusters", () => Crop(newSize));
+        Step.Run("Failed to discard unused refblocks", () =>
         {
-            if (l1Index < firstUnused)
-            {
-                DropEntries(l1Index, start, stop);
-            }
+            Tables.Guard(Tables.Refcounts.DropEmptyBlocks);
+            Tables.Flush();
         });
-        for (int i = (int)firstUnused; i < Metadata.L1.Length; i++)
-        {
-            DropTable(i);
-        }
-
-        Tables.Flush();
-        StoreSize(newSize);
+        Step.Run("Failed to update the image size", () => StoreSize(newSize));
         if (Metadata.HasDataFile)
         {
             Metadata.DataFile.SetLength(newSize);
@@ -189,6 +180,25 @@ internal sealed partial class WritableQcow2Image
         {
             Metadata.File.SetLength(end);
         }
+    }
+
+    private void Crop(long newSize)
+    {
+        long from = RoundUp(newSize, _layout.ClusterSize);
+        long firstUnused = _layout.L1EntriesFor(newSize);
+        ForEachTable(from, Math.Max(from, VirtualSize), (l1Index, start, stop) =>
+        {
+            if (l1Index < firstUnused)
+            {
+                DropEntries(l1Index, start, stop);
+            }
+        });
+        for (int i = (int)firstUnused; i < Metadata.L1.Length; i++)
+        {
+            DropTable(i);
+        }
+
+        Tables.Flush();
     }
 
     private void Grow(long oldSize, long newSize, string preallocation)
