@@ -48,6 +48,9 @@ public sealed record ConformanceCase
     /// <summary>The inputs are exports of an NBD server too, whose socket is <c>nbd.sock</c>.</summary>
     public bool NeedsNbd { get; init; }
 
+    /// <summary>The inputs <c>disk.img</c> and <c>cd.img</c> are block devices too, <c>disk</c> and, for reading only, <c>cd</c>.</summary>
+    public bool NeedsDevices { get; init; }
+
     public Verdict Verdict { get; init; } = Verdict.Same;
 
     /// <summary>Where the verdict is not Same: what differs. The rest must be the same.</summary>

@@ -47,6 +47,8 @@ public sealed partial class Sandbox : IDisposable
 
         using NbdServer? forTheirs = test.NeedsNbd ? ServeByNbd(test, theirs) : null;
         using NbdServer? forOurs = test.NeedsNbd ? ServeByNbd(test, ours) : null;
+        using BlockDevices? theirDevices = test.NeedsDevices ? new BlockDevices(theirs) : null;
+        using BlockDevices? ourDevices = test.NeedsDevices ? new BlockDevices(ours) : null;
         for (int i = 0; i < test.Steps.Count; i++)
         {
             string[] arguments = CommandLineText.Split(test.Steps[i].Replace("{web}", web?.Address, StringComparison.Ordinal));

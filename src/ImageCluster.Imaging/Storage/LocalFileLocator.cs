@@ -11,16 +11,25 @@ public sealed class LocalFileLocator : IFileLocator
 {
     public IBlockFile Open(string name, OpenMode mode)
     {
-        LocalOpening opening = new(name, PathOf(name), mode);
-        LocalFile file = opening.Open();
-        if (ImagePath.ProtocolOf(name) == "host_device" && file is not LocalBlockDevice)
+        string path = PathOf(name);
+        LocalFile file = new LocalOpening(name, path, mode).Open();
+        string? refusal = (ImagePath.ProtocolOf(name), file is LocalBlockDevice) switch
+        {
+            ("host_device", false) => $"'host_device' driver requires '{path}' to be either a character or block device",
+            ("file", true) => $"'file' driver requires '{path}' to be a regular file",
+            _ => null,
+        };
+        if (refusal is not null)
         {
             file.Dispose();
-            throw new ImageException(ImageErrorKind.InvalidArgument, name, $"'host_device' driver requires '{PathOf(name)}' to be either a character or block device");
+            throw new ImageException(ImageErrorKind.InvalidArgument, name, refusal);
         }
 
         return file;
     }
+
+    /// <summary>What the path leads to is a block or character device.</summary>
+    public static bool IsDevice(string path) => HostFile.IsDevice(path);
 
     /// <inheritdoc/>
     /// <remarks>A block device keeps its length, which must suffice; its first sector is zeroed, as QEMU does, lest an older image be found there.</remarks>
@@ -33,7 +42,7 @@ public sealed class LocalFileLocator : IFileLocator
         }
 
         LocalOpening opening = new(name, PathOf(name), mode with { Write = true });
-        return opening.Create(length, mustBeNew);
+        return !mustBeNew && HostFile.IsDevice(PathOf(name)) ? StandingTarget.Take("host_device", length, opening.Open) : opening.Create(length, mustBeNew);
     }
 
     /// <summary>True for anything that has that name, a directory too.</summary>

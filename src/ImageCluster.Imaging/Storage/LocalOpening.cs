@@ -22,18 +22,10 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
         return DisposeOnFailure(handle, () =>
         {
             LocalFile file = Wrap(handle, create: true);
-            if (file is LocalBlockDevice)
+            Empty(file, handle);
+            if (length > 0)
             {
                 file.SetLength(length);
-                file.WriteZeroes(0, Math.Min(512, file.Length), ZeroMode.KeepAllocated);
-            }
-            else
-            {
-                Empty(file, handle);
-                if (length > 0)
-                {
-                    file.SetLength(length);
-                }
             }
 
             return file;
@@ -163,6 +155,11 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
         if (!isDevice && status.Type != FileType.Regular)
         {
             throw new ImageException(ImageErrorKind.Io, name, $"'file' driver requires '{path}' to be a regular file") { Errno = Errno.Inval };
+        }
+
+        if (mode.Write && status.Type == FileType.BlockDevice && HostFile.IsReadOnlyDevice(handle))
+        {
+            throw Errno.Exception(Errno.Access, name, "The device is not writable");
         }
 
         DirectIo? direct = HostFile.IsDirect(mode.Cache) ? OpenDirect(handle, status) : null;

@@ -3,11 +3,27 @@ namespace ImageCluster.Imaging.Storage;
 /// <summary>Taking room on the storage before it is needed: where there is not enough, QEMU's words say for what it was.</summary>
 internal static class Preallocating
 {
+    /// <summary>Refuses any but <c>off</c> where a device has all the room that it will ever have.</summary>
+    public static void Require(string mode, string context, IBlockFile? file)
+    {
+        if (mode != "off" && file is LocalBlockDevice)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, file.Name, $"{context}Preallocation mode '{mode}' unsupported for this non-regular file");
+        }
+    }
+
+    /// <summary>Takes room.</summary>
     /// <param name="mode"><c>falloc</c> or <c>full</c>; any other takes no room and has no words of its own.</param>
     /// <param name="context">What stands before the message; ends with its own colon and blank.</param>
-    /// <param name="take">Takes the room.</param>
-    public static void Run(string mode, string context, Action take)
+    /// <param name="file">Where it is taken; null for what has it already.</param>
+    /// <param name="take">Takes it.</param>
+    public static void Run(string mode, string context, IBlockFile? file, Action take)
     {
+        if (mode is "falloc" or "full")
+        {
+            Require(mode, context, file);
+        }
+
         try
         {
             take();

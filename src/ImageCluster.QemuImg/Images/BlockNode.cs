@@ -272,11 +272,11 @@ internal sealed class BlockNode
             throw Invalid("Must specify either driver or file");
         }
 
-        // A name that is an option is taken as it is, colons and all.
+        // A name that is an option is taken as it is, colons and all; a driver that does not open what it names says so when it comes to that.
         string driver = Driver ?? "file";
         return string.IsNullOrEmpty(name)
             ? throw Invalid($"The '{driver}' block driver requires a file name")
-            : driver == "host_device" || ImagePath.HasProtocol(name) ? $"{driver}:{name}" : name;
+            : driver == "host_device" || ImagePath.HasProtocol(name) || (Driver == "file" && LocalFileLocator.IsDevice(name)) ? $"{driver}:{name}" : name;
     }
 
     // What the driver calls the images that it stands over.

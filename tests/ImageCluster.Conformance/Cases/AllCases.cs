@@ -33,5 +33,6 @@ internal static class AllCases
         .. TargetOptionCases.List,
         .. ProtocolCases.List,
         .. OrderCases.List,
+        .. DeviceCases.List,
     ];
 }

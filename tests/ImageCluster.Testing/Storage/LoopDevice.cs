@@ -19,8 +19,15 @@ public sealed class LoopDevice : IDisposable
             RandomAccess.SetLength(handle, length);
         }
 
+        return Over(file);
+    }
+
+    /// <summary>A device over a file that is there.</summary>
+    public static LoopDevice Over(string file, bool isReadOnly = false)
+    {
         Skip.IfNot(Environment.UserName == "root" && File.Exists("/dev/loop-control"), "block devices: not root, or no loop devices here");
-        (int exitCode, string output) = Run("losetup", "--find", "--show", file);
+        string[] mode = isReadOnly ? ["--read-only"] : [];
+        (int exitCode, string output) = Run("losetup", ["--find", "--show", .. mode, file]);
         Skip.IfNot(exitCode == 0, $"block devices: losetup fails here: {output}");
         return new LoopDevice(output.Trim());
     }

@@ -55,7 +55,29 @@ internal static class Creator
             };
         }
 
-        return request.Locator.Create(settings.DataFile, settings.Header.VirtualSize, request.Mode with { Role = FileRole.Data });
+        IBlockFile file = request.Locator.Create(settings.DataFile, 0, request.Mode with { Role = FileRole.Data });
+        try
+        {
+            SetLength(file, settings.Header.VirtualSize);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static void SetLength(IBlockFile file, long length)
+    {
+        try
+        {
+            file.SetLength(length);
+        }
+        catch (ImageException e)
+        {
+            throw new ImageException(e.Kind, e.File, $"Could not resize image: {e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
+        }
     }
 
     /// <summary>
@@ -91,15 +113,15 @@ internal static class Creator
         switch (mode)
         {
             case Preallocation.Falloc:
-                Preallocating.Run("falloc", Context, () => file.Allocate(start, end - start));
+                Preallocating.Run("falloc", Context, file, () => file.Allocate(start, end - start));
                 break;
             case Preallocation.Full:
-                Preallocating.Run("full", Context, () => WriteZeros(file, start, end));
+                Preallocating.Run("full", Context, file, () => WriteZeros(file, start, end));
                 break;
             default:
                 if (file.Length < end)
                 {
-                    file.SetLength(end);
+                    SetLength(file, end);
                 }
 
                 break;

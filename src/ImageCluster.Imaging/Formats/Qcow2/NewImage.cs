@@ -122,11 +122,11 @@ internal sealed class NewImage
     /// <param name="data">The external data file, or null.</param>
     public void WritePreallocation(IBlockFile file, IBlockFile? data)
     {
-        if (data is not null)
+        if (data is { HasFixedSize: false })
         {
             Creator.Occupy(data, 0, _settings.Header.VirtualSize, _settings.Preallocation);
         }
-        else if (_preallocated.Runs.Count > 0)
+        else if (data is null && _preallocated.Runs.Count > 0)
         {
             long start = _settings.Preallocation == Preallocation.Metadata ? 0 : _preallocated.Runs[0].Host;
             Creator.Occupy(file, start << Layout.ClusterBits, _preallocated.DataEnd << Layout.ClusterBits, _settings.Preallocation);

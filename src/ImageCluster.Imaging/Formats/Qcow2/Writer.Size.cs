@@ -114,6 +114,19 @@ internal sealed partial class WritableQcow2Image
             throw Refusal("Can't resize a v2 image which has snapshots");
         }
 
+        if (Metadata.HasDataFile)
+        {
+            // A device that is long enough has room for what is preallocated.
+            if (preallocation == "off")
+            {
+                FixedLength.Require(Metadata.DataFile, newSize);
+            }
+            else if (preallocation != "metadata" && newSize > Metadata.DataFile.Length)
+            {
+                Preallocating.Require(preallocation, "", Metadata.DataFile);
+            }
+        }
+
         Tables.Bitmaps.CheckResize(newSize);
         if (newSize < VirtualSize && preallocation != "off")
         {
@@ -225,7 +238,8 @@ internal sealed partial class WritableQcow2Image
                 if (preallocation != "off")
                 {
                     _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
-                    Preallocating.Run(preallocation, "Failed to resize underlying file: ", () => WriteZeroBytes(oldSize, newSize - oldSize));
+                    IBlockFile? taken = Metadata.HasDataFile && Metadata.DataFile.HasFixedSize ? null : Metadata.DataFile;
+                    Preallocating.Run(preallocation, "Failed to resize underlying file: ", taken, () => WriteZeroBytes(oldSize, newSize - oldSize));
                 }
             }
 

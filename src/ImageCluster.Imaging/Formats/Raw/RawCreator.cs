@@ -1,5 +1,4 @@
 using ImageCluster.Imaging.Storage;
-using ImageCluster.Imaging.Storage.Nbd;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -35,7 +34,12 @@ internal static class RawCreator
                 file.AllocateStart(size);
             }
 
-            Preallocating.Run(preallocation, "", () => Preallocate(file, size, preallocation));
+            if (preallocation != "off" && file.HasFixedSize)
+            {
+                throw new ImageException(ImageErrorKind.Unsupported, file.Name, $"Unsupported preallocation mode '{preallocation}'");
+            }
+
+            Preallocating.Run(preallocation, "", file, () => Preallocate(file, size, preallocation));
             return file;
         }
         catch
@@ -47,11 +51,6 @@ internal static class RawCreator
 
     private static void Preallocate(IBlockFile file, long size, string mode)
     {
-        if (mode != "off" && file is NbdFile)
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, file.Name, $"Unsupported preallocation mode '{mode}'");
-        }
-
         if (size == 0 || mode == "off" || !file.CanResize)
         {
             return;

@@ -2,8 +2,6 @@ using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
-using ImageCluster.Imaging.Storage.Nbd;
-using ImageCluster.Imaging.Storage.Null;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -123,15 +121,9 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
 
     public void Resize(long newSize, string preallocation)
     {
-        if (_fixedSize || !_file.CanResize)
+        if (_fixedSize)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, FileName, _file switch
-            {
-                _ when _fixedSize => "Cannot resize fixed-size raw disks",
-                NbdFile => "Cannot resize NBD nodes",
-                NullFile => "Image format driver does not support resize",
-                _ => "Cannot resize device files",
-            });
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, "Cannot resize fixed-size raw disks");
         }
 
         long old = _file.Length;
@@ -141,6 +133,8 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
             throw new ImageException(ImageErrorKind.Unsupported, FileName, "Preallocation can't be used for shrinking files");
         }
 
+        Preallocating.Require(preallocation, "", _file);
+        FixedLength.Require(_file, newSize);
         if (preallocation is not ("off" or "falloc" or "full"))
         {
             throw new ImageException(ImageErrorKind.Unsupported, FileName, $"Unsupported preallocation mode: {preallocation}");
@@ -149,7 +143,7 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
         _file.SetLength(newSize);
         if (newSize > old && preallocation != "off")
         {
-            Preallocating.Run(preallocation, "", () => Occupy(old, newSize, preallocation));
+            Preallocating.Run(preallocation, "", _file, () => Occupy(old, newSize, preallocation));
         }
 
         VirtualSize = RoundUp(newSize - _start);

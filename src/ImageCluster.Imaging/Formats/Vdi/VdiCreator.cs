@@ -20,10 +20,7 @@ internal static class VdiCreator
         IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
         try
         {
-            if (file.CanResize)
-            {
-                file.SetLength(layout.LengthWith(layout.IsStatic ? layout.Blocks : 0));
-            }
+            TakeRoom(file, layout);
 
             byte[] chunk = new byte[Math.Min(Chunk, layout.DataOffset - VdiHeader.Length)];
             for (long at = VdiHeader.Length; at < layout.DataOffset; at += chunk.Length)
@@ -39,6 +36,25 @@ internal static class VdiCreator
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    // A device has its room, which must suffice.
+    private static void TakeRoom(IBlockFile file, VdiLayout layout)
+    {
+        if (layout.IsPreallocated && file is LocalBlockDevice)
+        {
+            throw new ImageException(ImageErrorKind.Unsupported, file.Name, "Unsupported preallocation mode 'metadata'");
+        }
+
+        try
+        {
+            file.SetLength(layout.LengthWith(layout.IsStatic ? layout.Blocks : 0));
+        }
+        catch (ImageException e) when (layout.IsStatic)
+        {
+            // As QEMU has it, with nothing in between.
+            throw new ImageException(e.Kind, e.File, $"Failed to statically allocate file{e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
         }
     }
 }

@@ -11,7 +11,8 @@ internal sealed class VdiLayout
     {
         OptionReader options = new(request.Options, request.FileName);
         string preallocation = options.Choice("preallocation", "off", "off", "metadata", "falloc", "full");
-        IsStatic = options.Flag("static", preallocation == "metadata");
+        IsPreallocated = preallocation == "metadata";
+        IsStatic = options.Flag("static", IsPreallocated);
         if (request.VirtualSize > VdiHeader.MaxDiskSize)
         {
             throw new ImageException(ImageErrorKind.Limit, request.FileName,
@@ -24,6 +25,9 @@ internal sealed class VdiLayout
     }
 
     public bool IsStatic { get; }
+
+    /// <summary>Static because the preallocation asked for it.</summary>
+    public bool IsPreallocated { get; }
 
     public long DiskSize { get; }
 

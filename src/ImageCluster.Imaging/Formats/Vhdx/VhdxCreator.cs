@@ -20,10 +20,10 @@ internal static class VhdxCreator
     /// <summary>Creates the file with its block table and, for a fixed image, its blocks, but without what would make it an image.</summary>
     public static IBlockFile CreateFile(CreateRequest request, VhdxLayout layout)
     {
-        // A device keeps its length: a fixed image's blocks are there.
+        // A device keeps its length, which must suffice: a fixed image's blocks are there.
         return NewImageFile.Create(request, layout.FirstBlock, file =>
         {
-            if (file.CanResize && layout.IsFixed)
+            if (layout.IsFixed)
             {
                 file.SetLength(layout.FirstBlock + layout.Blocks * layout.BlockSize);
             }

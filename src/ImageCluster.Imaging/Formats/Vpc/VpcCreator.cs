@@ -20,9 +20,10 @@ internal static class VpcCreator
         IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
         try
         {
-            if (layout.IsFixed && file.CanResize)
+            if (layout.IsFixed)
             {
-                file.SetLength(layout.DiskSize);
+                // The footer too must find room on a device.
+                file.SetLength(file.CanResize ? layout.DiskSize : layout.DiskSize + VpcFooter.Length);
                 file.AllocateStart(layout.DiskSize);
             }
 

@@ -79,6 +79,9 @@ internal static class HostFile
         return place is not null && Status(place, out FileStatus status) == 0 ? status.Type : null;
     }
 
+    /// <summary>What the name leads to, whatever may be done with it, is a block or character device.</summary>
+    public static bool IsDevice(string path) => TypeOf(path) is FileType.BlockDevice or FileType.CharacterDevice;
+
     public static int Status(SafeFileHandle file, out FileStatus status)
     {
         status = default;
@@ -174,6 +177,9 @@ internal static class HostFile
 
     /// <summary>Logical sector size of a block device in bytes; 0 where it does not say.</summary>
     public static int SectorSize(SafeFileHandle file) => LibC.IoCtl(file, LibC.BlkSszGet, out int size) == 0 ? size : 0;
+
+    /// <summary>The block device takes no writes, whoever has opened it for them.</summary>
+    public static bool IsReadOnlyDevice(SafeFileHandle file) => LibC.IoCtl(file, LibC.BlkRoGet, out int isReadOnly) == 0 && isReadOnly != 0;
 
     /// <summary>copy_file_range: bytes copied, 0 at the source's end, or -1 with an error number.</summary>
     public static long CopyRange(SafeFileHandle source, long sourceOffset, SafeFileHandle target, long offset, long length, out int errno)

@@ -38,6 +38,7 @@ internal static partial class LibC
     public const short WrLck = 1;
     public const short UnLck = 2;
 
+    public const nuint BlkRoGet = 0x125e;
     public const nuint BlkSszGet = 0x1268;
     public const nuint BlkDiscard = 0x1277;
     public const nuint BlkZeroOut = 0x127f;

@@ -1,5 +1,3 @@
-using ImageCluster.Imaging.Storage.Native;
-
 namespace ImageCluster.Imaging.Storage.Protocols;
 
 /// <summary>
@@ -51,18 +49,7 @@ public abstract class StorageProtocol
             throw new ImageException(ImageErrorKind.Unsupported, name, $"Protocol driver '{Driver(name)}' does not support creating new images");
         }
 
-        IBlockFile file = OpenExisting(name, mode with { Write = true }, files);
-        try
-        {
-            file.SetLength(length);
-            ClearStart(file);
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        return StandingTarget.Take(Driver(name), length, () => Open(name, mode with { Write = true }, files));
     }
 
     /// <summary>For protocols whose images appear as a whole: where a new one is put together. Null for those that are written in place.</summary>
@@ -115,34 +102,4 @@ public abstract class StorageProtocol
         throw new ImageException(ImageErrorKind.Unsupported, null, $"Block driver '{driver}' takes a file name only");
 
     private string Driver(string name) => DriverOf(ImagePath.ProtocolOf(name) ?? Schemes[0]);
-
-    private IBlockFile OpenExisting(string name, OpenMode mode, IFileLocator files)
-    {
-        try
-        {
-            return Open(name, mode, files);
-        }
-        catch (ImageException e)
-        {
-            throw new ImageException(e.Kind, e.File,
-                $"Protocol driver '{Driver(name)}' does not support image creation, and opening the image failed: {e.Message}", e)
-            {
-                Hint = e.Hint,
-                Errno = e.Errno,
-            };
-        }
-    }
-
-    private static void ClearStart(IBlockFile file)
-    {
-        try
-        {
-            file.WriteZeroes(0, Math.Min(512, file.Length), ZeroMode.KeepAllocated);
-        }
-        catch (ImageException e)
-        {
-            string reason = e.Errno != 0 ? Errno.Text(e.Errno) : e.Message;
-            throw new ImageException(e.Kind, e.File, $"Failed to clear the new image's first sector: {reason}", e) { Hint = e.Hint, Errno = e.Errno };
-        }
-    }
 }
