@@ -48,7 +48,7 @@ public abstract class DelegatingFile(IBlockFile inner) : IBlockFile
         Inner.Discard(offset, length);
     }
 
-    public void SetLength(long length)
+    public virtual void SetLength(long length)
     {
         Before(StorageCall.SetLength, length, []);
         Inner.SetLength(length);

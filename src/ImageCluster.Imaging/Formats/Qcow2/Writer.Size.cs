@@ -277,7 +277,7 @@ internal sealed partial class WritableQcow2Image
     {
         if (preallocation is "falloc" or "full")
         {
-            Preallocating.Run(preallocation, "Failed to resize underlying file: ", () => Metadata.DataFile.Allocate(from, to - from));
+            Preallocating.Run(preallocation, "Failed to resize underlying file: ", Metadata.DataFile.HasFixedSize ? null : Metadata.DataFile, () => Metadata.DataFile.Allocate(from, to - from));
         }
 
         _zeroMode = null;

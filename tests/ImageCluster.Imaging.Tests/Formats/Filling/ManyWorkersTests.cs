@@ -201,11 +201,20 @@ public sealed class ManyWorkersTests : IDisposable
     {
         public override bool CanResize => false;
 
+        // Less than it has is taken without effect.
+        public override void SetLength(long length)
+        {
+            if (length > Inner.Length)
+            {
+                throw new ImageException(ImageErrorKind.NoSpace, Name, "Cannot grow device files");
+            }
+        }
+
         protected override void Before(StorageCall call, long offset, ReadOnlySpan<byte> data)
         {
             long end = call switch
             {
-                StorageCall.SetLength or StorageCall.Allocate => long.MaxValue,
+                StorageCall.Allocate => long.MaxValue,
                 StorageCall.Write => offset + data.Length,
                 _ => 0,
             };

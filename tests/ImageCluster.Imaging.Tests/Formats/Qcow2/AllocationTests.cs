@@ -39,8 +39,15 @@ public class AllocationTests
     public void FillingAllocatesNothingByClusters(string options, bool compress)
     {
         byte[] content = GuestContent.Make(Size, 2, 20_000);
-        MemoryLocator files = new();
-        using IFillTarget target = new Qcow2Format().CreateFill(FillHelper.Request(files, "a", Size, compress, options));
+
+        // The least of some: the run-time empties its pools of buffers now and then. A few growing lists, refcount blocks' numbers; 4,096 clusters
+        // would cost more than this at 16 bytes each.
+        Assert.InRange(Enumerable.Range(0, 3).Min(_ => FillAll(content, options, compress)), 0, 48 << 10);
+    }
+
+    private static long FillAll(byte[] content, string options, bool compress)
+    {
+        using IFillTarget target = new Qcow2Format().CreateFill(FillHelper.Request(new MemoryLocator(), "a", Size, compress, options));
         using FillRun run = new();
         long allocated = 0;
         for (int at = 0; at < Size; at += run.Length)
@@ -56,8 +63,7 @@ public class AllocationTests
             target.Write(run);
         }
 
-        // A few growing lists, refcount blocks' numbers; 4,096 clusters would cost more than this at 16 bytes each.
-        Assert.InRange(allocated, 0, 48 << 10);
+        return allocated;
     }
 
     private static long ReadAll(IImageLayer layer, byte[] buffer)
