@@ -34,5 +34,6 @@ internal static class AllCases
         .. ProtocolCases.List,
         .. OrderCases.List,
         .. DeviceCases.List,
+        .. UnreadableCases.List,
     ];
 }

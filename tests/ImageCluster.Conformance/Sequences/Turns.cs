@@ -121,9 +121,9 @@ internal sealed class Turns : IDisposable
     private static ToolResult RunOne(bool ours, string directory, string[] arguments) =>
         ours ? Programs.RunOurs(directory, arguments) : Programs.Execute(directory, Programs.QemuImg, arguments);
 
-    // Bench says how long it took.
+    // Bench says how long it took. What fails in several places at once qemu-img says several times.
     private static string Messages(string[] arguments, ToolResult result) =>
-        $"{(arguments[0] == "bench" ? "" : result.Output)}{result.Error}exit code {result.ExitCode}\n";
+        $"{(arguments[0] == "bench" ? "" : result.Output)}{string.Concat(result.Error.Split('\n').Distinct().Select(static line => line + "\n"))}exit code {result.ExitCode}\n";
 
     private static string Files(string directory) =>
         string.Join('\n', System.IO.Directory.EnumerateFiles(directory).Select(static file => Path.GetFileName(file)).Order(StringComparer.Ordinal));

@@ -9,6 +9,19 @@ internal static class PreallocationDetector
 {
     public static bool Detect(Metadata metadata)
     {
+        try
+        {
+            return CountsMoreThanThereIs(metadata);
+        }
+        catch (ImageException)
+        {
+            // What cannot be counted is no hindrance to reading.
+            return false;
+        }
+    }
+
+    private static bool CountsMoreThanThereIs(Metadata metadata)
+    {
         long clusterSize = metadata.Layout.ClusterSize;
         long occupied = metadata.File.AllocatedBytes / clusterSize;
         long threshold = Math.Max(occupied * 10 / 9, occupied + 2);

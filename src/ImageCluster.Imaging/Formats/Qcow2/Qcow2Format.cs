@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -8,6 +10,13 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 public sealed class Qcow2Format : ImageFormat
 {
     private const int Certain = 100;
+
+    // EIO
+    private const int InputOutputError = 5;
+
+    // Bytes of a table that are looked at when an image is opened.
+    private const int TouchedLength = 64 << 10;
+
     private const string Stale = "a program lacking bitmap support modified this file, so all bitmaps are now considered inconsistent";
     private const string StaleInVersion2 = "This qcow2 v2 image contains bitmaps, but they may have been modified by a program "
         + "without persistent bitmap support; so now they must all be considered inconsistent";
@@ -79,7 +88,12 @@ public sealed class Qcow2Format : ImageFormat
         ImageEncryption? encryption = null;
         try
         {
-            Header header = HeaderReader.Read(context.File, context.ForCheck);
+            Header header = Reading("Could not read qcow2 header", () => HeaderReader.Read(context.File, context.ForCheck));
+            if (!context.DescribeOnly)
+            {
+                RequireTables(context.File, header);
+            }
+
             if (header.IsCorrupt && context.Write && !context.ForCheck)
             {
                 throw new ImageException(ImageErrorKind.Corrupt, context.FileName, "qcow2: Image is corrupt; cannot be opened read/write");
@@ -110,7 +124,7 @@ public sealed class Qcow2Format : ImageFormat
             if (!context.ForCheck)
             {
                 // QEMU refuses an image whose directories are broken, so their errors are found now.
-                _ = image.Snapshots;
+                _ = Reading("Failed to read snapshot table", () => image.Snapshots);
             }
 
             _ = image.Bitmaps;
@@ -128,6 +142,36 @@ public sealed class Qcow2Format : ImageFormat
             dataFile?.Dispose();
             context.File.Dispose();
             throw;
+        }
+    }
+
+    // The tables are read when they are needed. That nothing can be read of them is said at once, as QEMU does.
+    private static void RequireTables(IBlockFile file, Header header)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(TouchedLength);
+        try
+        {
+            Touch("Could not initialize refcount handling", header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits);
+            Touch("Could not read L1 table", header.L1Offset, header.L1Entries * (long)sizeof(ulong));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        void Touch(string what, long offset, long length) => Reading(what, () => file.Read(offset, buffer.AsSpan(0, (int)Math.Clamp(length, 0, TouchedLength))));
+    }
+
+    // What the storage refuses is said with what it was asked for.
+    private static T Reading<T>(string what, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (ImageException e) when (e.Errno == InputOutputError && e.Corruption == CorruptionSignal.None)
+        {
+            throw new ImageException(e.Kind, e.File, $"{what}: {Errno.Text(e.Errno)}", e) { Hint = e.Hint, Errno = e.Errno };
         }
     }
 

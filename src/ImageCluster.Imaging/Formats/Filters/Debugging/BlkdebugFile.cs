@@ -31,7 +31,8 @@ internal sealed class BlkdebugFile : IBlockFile, IDebugEvents
 
     public bool HasFixedSize => _file.HasFixedSize;
 
-    public long AllocatedBytes => _file.AllocatedBytes;
+    /// <summary>As with QEMU, it does not tell.</summary>
+    public long AllocatedBytes => _file.Length;
 
     public int Read(long offset, Span<byte> buffer)
     {

@@ -21,7 +21,8 @@ internal sealed class VerifiedFile(IBlockFile raw, IBlockFile image) : IBlockFil
 
     public bool CanResize => raw.CanResize;
 
-    public long AllocatedBytes => raw.AllocatedBytes;
+    /// <summary>As with QEMU, it does not tell.</summary>
+    public long AllocatedBytes => raw.Length;
 
     public int Read(long offset, Span<byte> buffer)
     {
