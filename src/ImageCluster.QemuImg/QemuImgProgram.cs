@@ -4,6 +4,7 @@ using ImageCluster.Imaging.Formats.Filters.Several;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Help;
+using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg;
 
@@ -20,6 +21,7 @@ public static class QemuImgProgram
     /// <summary>Runs as a process: standard output is buffered like C's (in full, or by line on a terminal), the name is the one called by.</summary>
     public static int RunProcess(string[] args)
     {
+        QuietSignals.Install();
         using StreamWriter output = Writer(Console.OpenStandardOutput(), !Console.IsOutputRedirected);
         using StreamWriter errors = Writer(Console.OpenStandardError(), autoFlush: true);
         return Run(CalledBy(), args, output, errors);
@@ -136,5 +138,5 @@ public static class QemuImgProgram
     }
 
     private static StreamWriter Writer(Stream stream, bool autoFlush) =>
-        new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 4096) { AutoFlush = autoFlush, NewLine = "\n" };
+        new(new LossyStream(stream), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 4096) { AutoFlush = autoFlush, NewLine = "\n" };
 }

@@ -7,13 +7,21 @@ public static class BlockFileExtensions
 
     /// <summary>
     /// Allocates the first block of a new file of <paramref name="length"/> bytes, as QEMU does with every file that it makes larger than 0
-    /// at once: who opens the file with O_DIRECT finds out by reading that block what alignment the storage needs.
+    /// at once: who opens the file with O_DIRECT finds out by reading that block what alignment the storage needs. Where there is no room for it the file
+    /// is made all the same.
     /// </summary>
     public static void AllocateStart(this IBlockFile file, long length)
     {
         if (length > 0 && file.CanResize)
         {
-            file.Write(0, new byte[length < FirstBlock ? SectorSize : FirstBlock]);
+            try
+            {
+                file.Write(0, new byte[length < FirstBlock ? SectorSize : FirstBlock]);
+            }
+            catch (ImageException)
+            {
+                // It makes another opening faster, no more.
+            }
         }
     }
 

@@ -176,7 +176,7 @@ public partial class LocalFile
         {
             RandomAccess.SetLength(Handle, length);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw Errno.Exception(e, Name, "Could not resize file");
         }

@@ -85,7 +85,7 @@ public partial class LocalFile : IBlockFile, IRangeCopy
 
             return done;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw Errno.Exception(e, Name, $"Could not read {buffer.Length} bytes at offset {offset}");
         }
@@ -110,7 +110,7 @@ public partial class LocalFile : IBlockFile, IRangeCopy
         {
             RandomAccess.Write(Handle, data, offset);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw Errno.Exception(e, Name, $"Could not write {data.Length} bytes at offset {offset}");
         }

@@ -127,7 +127,7 @@ internal sealed class LocalOpening(string name, string path, OpenMode mode)
         {
             return File.OpenHandle(file, how, access, FileShare.ReadWrite | FileShare.Delete, options);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw Errno.Exception(e, name, what);
         }

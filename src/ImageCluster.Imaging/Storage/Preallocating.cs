@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Storage.Native;
+
 namespace ImageCluster.Imaging.Storage;
 
 /// <summary>Taking room on the storage before it is needed: where there is not enough, QEMU's words say for what it was.</summary>
@@ -28,7 +30,7 @@ internal static class Preallocating
         {
             take();
         }
-        catch (ImageException e) when (e.Kind == ImageErrorKind.NoSpace && e.Errno != 0 && mode is "falloc" or "full")
+        catch (ImageException e) when (e.Errno is Errno.NoSpc or Errno.DQuot or Errno.FBig && mode is "falloc" or "full")
         {
             string what = mode == "full" ? "Could not write zeros for preallocation" : "Could not preallocate new data";
             throw e.In(context + what);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ImageCluster.QemuImg.CommandLine;
 
 namespace ImageCluster.QemuImg.Output;
 
@@ -94,6 +95,7 @@ internal sealed class ProgressMeter : IDisposable
             return null;
         }
 
+        QuietSignals.AllowUsr1();
         return PosixSignalRegistration.Create((PosixSignal)SigUsr1, context =>
         {
             context.Cancel = true;

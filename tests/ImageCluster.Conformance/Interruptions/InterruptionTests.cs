@@ -1,3 +1,4 @@
+using ImageCluster.Imaging;
 using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
 using ImageCluster.Testing.Storage;
@@ -26,7 +27,14 @@ public sealed class InterruptionTests : IDisposable
 
     [SkippableTheory]
     [MemberData(nameof(Groups))]
-    public void NothingIsLostByAKill(string group)
+    public void NothingIsLostByAKill(string group) => ForEach(group, Kill);
+
+    /// <summary>The disk is full, or an access fails, once or from then on: the command says so and ends, and the images are as after a kill.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Groups))]
+    public void NothingIsLostByAFailure(string group) => ForEach(group, Fail);
+
+    private void ForEach(string group, Func<Interruption, bool, string> judge)
     {
         QemuTools.Require();
         Inputs inputs = new(_directory.Path);
@@ -37,7 +45,8 @@ public sealed class InterruptionTests : IDisposable
             inputs.CopyTo(one.Setup, _directory["in"]);
             Interruption run = new(one, _directory["in"]);
             Directory.Delete(_directory["in"], recursive: true);
-            if (Kill(run, number++ % EveryByQemu == 0) is { Length: > 0 } complaint)
+            string complaint = run.Failure.Length > 0 ? run.Failure : judge(run, number++ % EveryByQemu == 0);
+            if (complaint.Length > 0)
             {
                 complaints.Add($"{one.Line}: {complaint}");
             }
@@ -46,13 +55,57 @@ public sealed class InterruptionTests : IDisposable
         Assert.True(complaints.Count == 0, $"seed {TestSeed.Value}\n{string.Join('\n', complaints)}");
     }
 
-    private string Kill(Interruption run, bool byQemu)
+    private string Fail(Interruption run, bool byQemu)
     {
-        if (run.Failure.Length > 0)
+        CallCounts counts = new();
+        run.RunOn(FakeLocator.Counting(run.Start(), counts));
+        List<(StorageCall Call, long Number, FailureKind Kind)> failures = [];
+        foreach (StorageCall call in new[] { StorageCall.Write, StorageCall.WriteZeroes, StorageCall.SetLength, StorageCall.Allocate, StorageCall.Flush })
         {
-            return run.Failure;
+            for (long number = 1; number <= counts[call]; number++)
+            {
+                failures.AddRange((call, number, FailureKind.Once), (call, number, FailureKind.Forever));
+                if (call == StorageCall.Write)
+                {
+                    failures.Add((call, number, FailureKind.Torn));
+                }
+            }
         }
 
+        (StorageCall Call, long Number, FailureKind Kind)[] chosen = [.. failures];
+        new Random(TestSeed.Value).Shuffle(chosen);
+        foreach ((StorageCall call, long number, FailureKind kind) in AtEveryInstant ? chosen : chosen.Take(UsualInstants))
+        {
+            FaultPlan plan = kind switch
+            {
+                FailureKind.Forever => FaultPlan.DieAt(call, number),
+                FailureKind.Torn => FaultPlan.FailWriteBetweenPages(number, ImageErrorKind.NoSpace),
+                _ => FaultPlan.FailCall(call, number, ImageErrorKind.NoSpace),
+            };
+            MemoryLocator files = run.Start();
+            ToolResult result = run.RunOn(FakeLocator.Failing(files, plan));
+            string verdict = !plan.Fired ? ""
+                : result.ExitCode is not (0 or 1) ? $"exit code {result.ExitCode}\n{result.Error}"
+                : result.ExitCode == 0 && kind == FailureKind.Forever ? "success is reported"
+                : result.ExitCode != 0 && result.Error.Length == 0 ? "nothing is said"
+                : run.Judge(files);
+            if (verdict.Length == 0 && (byQemu || AtEveryInstant))
+            {
+                byQemu = false;
+                verdict = run.JudgeByQemu(files, _directory["left"]);
+            }
+
+            if (verdict.Length > 0)
+            {
+                return $"{call} {number} fails ({kind}): {verdict}\n{result.Error}";
+            }
+        }
+
+        return "";
+    }
+
+    private string Kill(Interruption run, bool byQemu)
+    {
         CrashLocator disk = run.Undisturbed;
         List<(int Instant, bool IsTorn)> instants = [.. Enumerable.Range(0, disk.Instants + 1).Select(static at => (at, false)), .. Enumerable.Range(0, disk.Instants).Where(disk.CanTear).Select(static at => (at, true))];
         Random random = new(TestSeed.Value);
@@ -74,5 +127,12 @@ public sealed class InterruptionTests : IDisposable
         }
 
         return "";
+    }
+
+    private enum FailureKind
+    {
+        Once,
+        Torn,
+        Forever,
     }
 }

@@ -14,6 +14,11 @@ public sealed class FailingFile(IBlockFile inner, FaultPlan plan) : DelegatingFi
             return;
         }
 
+        if (plan.TearsBetweenPages)
+        {
+            surviving = (int)Math.Max(0, ((offset + surviving) / MemoryStore.BlockSize * MemoryStore.BlockSize) - offset);
+        }
+
         if (surviving > 0)
         {
             Inner.Write(offset, data[..surviving]);

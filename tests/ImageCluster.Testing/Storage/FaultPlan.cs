@@ -24,6 +24,9 @@ public sealed class FaultPlan
         _torn = torn;
     }
 
+    /// <summary>What survives of a write ends with a page of the file.</summary>
+    internal bool TearsBetweenPages { get; private init; }
+
     /// <summary>True once a call was made to fail.</summary>
     public bool Fired { get; private set; }
 
@@ -31,6 +34,10 @@ public sealed class FaultPlan
     /// <param name="torn">A write that fails has written the first half of its bytes.</param>
     public static FaultPlan FailCall(StorageCall call, long n, ImageErrorKind error = ImageErrorKind.Io, bool torn = false) =>
         new((made, number, _) => made == call && number == n, error, forever: false, torn);
+
+    /// <summary>As <see cref="FailCall"/> of a write of which the first half is there, as far as that is whole pages of the file: an extent ends, and the next is not to be had.</summary>
+    public static FaultPlan FailWriteBetweenPages(long n, ImageErrorKind error) =>
+        new((made, number, _) => made == StorageCall.Write && number == n, error, forever: false, torn: true) { TearsBetweenPages = true };
 
     /// <summary>The Nth flush fails, and so does every call after it: the disk is gone.</summary>
     public static FaultPlan DieAtFlush(long n) => DieAt(StorageCall.Flush, n);

@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Encryption;
 using ImageCluster.Imaging.Encryption.Luks;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Luks;
 
@@ -37,7 +38,7 @@ internal sealed class LuksCreator
         IBlockFile file = MakeFile(_settings.HeaderLength + _request.VirtualSize);
         try
         {
-            LuksVolume.Create(file, 0, _settings, _password).Dispose();
+            WriteHeader(file, unfinished: false).Dispose();
             Preallocate(file);
             return file;
         }
@@ -53,7 +54,7 @@ internal sealed class LuksCreator
         IBlockFile file = MakeFile(_settings.HeaderLength + RoundedSize);
         try
         {
-            LuksVolume volume = LuksVolume.Create(file, 0, _settings, _password, unfinished: true);
+            LuksVolume volume = WriteHeader(file, unfinished: true);
             Preallocate(file);
 
             // Whoever opens the target too finds the key there.
@@ -85,7 +86,7 @@ internal sealed class LuksCreator
 
     private IBlockFile MakeFile(long length)
     {
-        IBlockFile file = _request.Locator.Create(_request.FileName, length, _request.Mode with { Role = FileRole.Raw });
+        IBlockFile file = CreateFile(length);
         if (file.Length >= length)
         {
             return file;
@@ -95,16 +96,46 @@ internal sealed class LuksCreator
         throw new ImageException(ImageErrorKind.NoSpace, _request.FileName, "Device is too small for the image");
     }
 
+    private IBlockFile CreateFile(long length)
+    {
+        try
+        {
+            return _request.Locator.Create(_request.FileName, length, _request.Mode with { Role = FileRole.Raw });
+        }
+        catch (ImageException e) when (e.Errno == Errno.FBig)
+        {
+            Delete();
+            throw new ImageException(ImageErrorKind.Limit, _request.FileName, "The requested file size is too large", e);
+        }
+    }
+
+    private LuksVolume WriteHeader(IBlockFile file, bool unfinished)
+    {
+        try
+        {
+            return LuksVolume.Create(file, 0, _settings, _password, unfinished);
+        }
+        catch (ImageException e)
+        {
+            throw e.In("Could not write encryption header");
+        }
+    }
+
     private void Discard(IBlockFile file)
     {
         bool isFile = file.CanResize;
         file.Dispose();
+        if (isFile)
+        {
+            Delete();
+        }
+    }
+
+    private void Delete()
+    {
         try
         {
-            if (isFile)
-            {
-                _request.Locator.Delete(_request.FileName);
-            }
+            _request.Locator.Delete(_request.FileName);
         }
         catch (ImageException)
         {

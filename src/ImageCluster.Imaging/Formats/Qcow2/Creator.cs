@@ -1,5 +1,6 @@
 using System.Buffers;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -61,9 +62,14 @@ internal static class Creator
             SetLength(file, settings.Header.VirtualSize);
             return file;
         }
-        catch
+        catch (ImageException e)
         {
             file.Dispose();
+            if (e.Errno == Errno.FBig)
+            {
+                Delete(request, settings.DataFile);
+            }
+
             throw;
         }
     }
@@ -87,13 +93,18 @@ internal static class Creator
     /// <param name="dataFile">The data file, where it was made: one that could not be, because somebody uses it, is not ours to delete.</param>
     public static void DeleteUnfinished(CreateRequest request, string? dataFile)
     {
+        Delete(request, request.FileName);
+        if (dataFile is not null)
+        {
+            Delete(request, dataFile);
+        }
+    }
+
+    private static void Delete(CreateRequest request, string file)
+    {
         try
         {
-            request.Locator.Delete(request.FileName);
-            if (dataFile is not null)
-            {
-                request.Locator.Delete(dataFile);
-            }
+            request.Locator.Delete(file);
         }
         catch (ImageException)
         {

@@ -176,7 +176,7 @@ internal sealed partial class WritableQcow2Image
         Step.Run("Failed to update the image size", () => StoreSize(newSize));
         if (Metadata.HasDataFile)
         {
-            Metadata.DataFile.SetLength(newSize);
+            ResizeDataFile(newSize);
             return;
         }
 
@@ -221,7 +221,7 @@ internal sealed partial class WritableQcow2Image
         bool cutsDataFile = preallocation == "off" && !Metadata.Header.IsDataFileRaw;
         if (Metadata.HasDataFile && (cutsDataFile || Metadata.DataFile.Length < newSize))
         {
-            Metadata.DataFile.SetLength(newSize);
+            ResizeDataFile(newSize);
         }
 
         // Tables for what is not part of the disk yet do no harm; the size is stored when they are there.
@@ -282,6 +282,18 @@ internal sealed partial class WritableQcow2Image
 
         _zeroMode = null;
         WriteZeroBytes(from, to - from);
+    }
+
+    private void ResizeDataFile(long size)
+    {
+        try
+        {
+            Metadata.DataFile.SetLength(size);
+        }
+        catch (ImageException e)
+        {
+            throw e.In("Could not resize file");
+        }
     }
 
     private void StoreSize(long size) => Tables.Guard(() =>

@@ -140,7 +140,11 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
             throw new ImageException(ImageErrorKind.Unsupported, FileName, $"Unsupported preallocation mode: {preallocation}");
         }
 
-        _file.SetLength(newSize);
+        if (newSize <= old || preallocation != "falloc")
+        {
+            _file.SetLength(newSize);
+        }
+
         if (newSize > old && preallocation != "off")
         {
             Preallocating.Run(preallocation, "", _file, () => Occupy(old, newSize, preallocation));

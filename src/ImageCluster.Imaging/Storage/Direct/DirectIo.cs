@@ -116,7 +116,7 @@ internal sealed class DirectIo : IDisposable
                 RandomAccess.SetLength(_handle, newLength);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw WriteFailure(e, offset, data.Length);
         }
@@ -205,7 +205,7 @@ internal sealed class DirectIo : IDisposable
 
             return done;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw Errno.Exception(e, _name, $"Could not read {blocks.Length} bytes at offset {offset}");
         }
@@ -217,7 +217,7 @@ internal sealed class DirectIo : IDisposable
         {
             RandomAccess.Write(_handle, blocks, offset);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errno.IsOfSystem(e))
         {
             throw WriteFailure(e, offset, blocks.Length);
         }

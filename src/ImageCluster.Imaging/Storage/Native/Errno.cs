@@ -20,6 +20,7 @@ internal static class Errno
     public const int Inval = 22;
     public const int NoTty = 25;
     public const int TxtBsy = 26;
+    public const int FBig = 27;
     public const int NoSpc = 28;
     public const int Loop = 40;
     public const int NoSys = 38;
@@ -31,6 +32,9 @@ internal static class Errno
 
     /// <summary>True where the call is not there for this file, so that another way is to be tried.</summary>
     public static bool MeansUnsupported(int errno) => errno is OpNotSupp or NoSys or NoTty or NoDev;
+
+    /// <summary>True for what .NET's methods throw where the system refuses a file: that it must not become so long (EFBIG) is no <see cref="IOException"/> there.</summary>
+    public static bool IsOfSystem(Exception thrown) => thrown is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     /// <summary>An exception whose message is <paramref name="what"/>, a colon and the system's text.</summary>
     public static ImageException Exception(int errno, string name, string what) =>
@@ -50,12 +54,14 @@ internal static class Errno
         {
             FileNotFoundException or DirectoryNotFoundException => (ImageErrorKind.NotFound, NoEnt),
             UnauthorizedAccessException => (ImageErrorKind.Io, Access),
+            ArgumentOutOfRangeException => (ImageErrorKind.Io, FBig),
             IOException when (code & 0xffff) is 112 or 39 => (ImageErrorKind.NoSpace, NoSpc),
             IOException when (code & 0xffff) is 32 or 33 => (ImageErrorKind.Locked, Again),
             IOException when (code & 0xffff) is 80 or 183 => (ImageErrorKind.Exists, Exist),
             _ => (ImageErrorKind.Io, IO),
         };
-        return new ImageException(kind, name, $"{what}: {thrown.Message.ReplaceLineEndings(" ")}", thrown) { Errno = errno };
+        string text = thrown is ArgumentOutOfRangeException ? Text(FBig) : thrown.Message.ReplaceLineEndings(" ");
+        return new ImageException(kind, name, $"{what}: {text}", thrown) { Errno = errno };
     }
 
     private static ImageErrorKind KindOf(int errno) => errno switch
