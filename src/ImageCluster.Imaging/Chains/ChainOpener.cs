@@ -37,6 +37,7 @@ public sealed class ChainOpener(IFileLocator locator)
         Secret = options.Secret,
         Container = options.Container,
         Others = options.Others,
+        DataFile = options.DataFile,
         NoDirectory = options.NoDirectory,
         IsUnlocked = options.IsUnlocked,
         FollowBacking = options.FollowBacking,
@@ -123,6 +124,7 @@ public sealed class ChainOpener(IFileLocator locator)
         {
             File = file,
             Others = others,
+            OpenData = source.DataFile is { } data ? () => OpenDisk(data(), options with { Mode = options.Mode with { Role = FileRole.Data } }, nesting) : null,
             FileName = name,
             Locator = new ReferenceLocator(locator, options.References),
             Mode = options.Mode,

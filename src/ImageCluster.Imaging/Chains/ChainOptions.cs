@@ -58,6 +58,9 @@ public sealed record ChainOptions
     /// <summary>Driver options of the top image.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
+    /// <inheritdoc cref="ImageSource.DataFile"/>
+    public Func<ImageSource>? DataFile { get; init; }
+
     /// <inheritdoc cref="ImageSource.NoDirectory"/>
     public string? NoDirectory { get; init; }
 

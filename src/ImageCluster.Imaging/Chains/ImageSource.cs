@@ -24,6 +24,12 @@ public sealed record ImageSource
     /// <summary>Images beside the first, where the driver is one that stands over several; empty otherwise.</summary>
     public IReadOnlyList<ImageSource> Others { get; init; } = [];
 
+    /// <summary>
+    /// Describes what holds the payload, instead of the file that the header names (qcow2's external data file), when the image asks for it; null for that file.
+    /// Throws where it is described wrongly.
+    /// </summary>
+    public Func<ImageSource>? DataFile { get; init; }
+
     /// <summary>What to say where a name is to be found beside the image, of which no directory can be told; null where its file has one.</summary>
     public string? NoDirectory { get; init; }
 

@@ -10,6 +10,9 @@ public sealed record OpenContext
     /// <summary>The disks beside <see cref="File"/>, of a driver that stands over several; who opens the image owns them.</summary>
     public IReadOnlyList<IBlockFile> Others { get; init; } = [];
 
+    /// <summary>Opens what is to hold the payload, instead of the file that the header names; null for that file. Who opens the image owns it.</summary>
+    public Func<IBlockFile>? OpenData { get; init; }
+
     /// <summary>The image's name, as given; what <see cref="IFileLocator.Combine"/> resolves references against.</summary>
     public required string FileName { get; init; }
 

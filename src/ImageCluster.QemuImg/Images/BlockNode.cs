@@ -25,6 +25,7 @@ internal sealed class BlockNode
     private readonly List<BlockNode> _others = [];
     private readonly string[] _childNames = [];
     private readonly bool _isDirect;
+    private readonly DataFileNode? _dataFile;
     private string? _name;
 
     private BlockNode(BlockOptions given, string? driver, bool isTop, bool isDirect = false)
@@ -54,6 +55,14 @@ internal sealed class BlockNode
         }
 
         ReadOptions(given, isTop);
+        if (!IsProtocol && DataFileNode.Of(given.Child("data-file")) is { } data)
+        {
+            _dataFile = data.PlainName is null ? data : null;
+            if (data.PlainName is { } name)
+            {
+                _options["data-file.filename"] = name;
+            }
+        }
     }
 
     /// <summary>As stated; null where the format is to be probed, or the protocol told by the name.</summary>
@@ -202,6 +211,7 @@ internal sealed class BlockNode
         Container = ContainerOf(host),
         Others = [.. _others.Select(other => other.ToDisk(host))],
         DisplayName = HasName ? null : DisplayName(Driver ?? "raw"),
+        DataFile = _dataFile is null ? null : () => _dataFile.ToSource(host),
         NoDirectory = NoDirectory,
         FollowBacking = !WithoutBacking,
     };
@@ -211,7 +221,8 @@ internal sealed class BlockNode
         return IsPlain ? null : _file!.ToDisk(host);
     }
 
-    private ImageSource ToDisk(CommandHost host) => ToSource(host) with { Backing = Backing?.ToSource(host), DisplayName = DisplayName(Driver ?? "raw") };
+    /// <summary>For the engine, as what holds another image's bytes.</summary>
+    public ImageSource ToDisk(CommandHost host) => ToSource(host) with { Backing = Backing?.ToSource(host), DisplayName = DisplayName(Driver ?? "raw") };
 
     private IEnumerable<string> NodeNames() =>
         [.. _name is null ? Array.Empty<string>() : [_name], .. _file?.NodeNames() ?? [], .. _others.SelectMany(static other => other.NodeNames())];
@@ -362,7 +373,7 @@ internal sealed class BlockNode
             }
             else
             {
-                _options[key == "data-file.file.filename" ? "data-file.filename" : key] = text;
+                _options[key] = text;
                 if (RuntimeOptions.IsSignificant(key))
                 {
                     _significant.Add(key, value);

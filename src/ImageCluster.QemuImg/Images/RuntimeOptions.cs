@@ -27,7 +27,7 @@ internal static class RuntimeOptions
         "overlap-check.refcount-table", "overlap-check.refcount-block", "overlap-check.snapshot-table",
         "overlap-check.inactive-l1", "overlap-check.inactive-l2", "overlap-check.bitmap-directory",
         "cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval",
-        "encrypt.format", "encrypt.key-secret", "data-file", "data-file.driver", "data-file.filename", "data-file.file.driver", "data-file.file.filename",
+        "encrypt.format", "encrypt.key-secret", "data-file",
     ];
 
     // With these alone its name says all.
@@ -70,7 +70,7 @@ internal static class RuntimeOptions
     public static bool IsOfDriver(string driver, string name) => driver switch
     {
         "raw" => name is "offset" or "size",
-        "qcow2" => OfQcow2.Contains(name),
+        "qcow2" => OfQcow2.Contains(name) || name.StartsWith("data-file.", StringComparison.Ordinal),
         "qcow" => name is "encrypt.format" or "encrypt.key-secret",
         "luks" => name is "key-secret" or "header" or "header.filename",
         "blkdebug" => name is BlkdebugConfig || OfBlkdebug.Contains(name) || IsBlkdebugRule(name),

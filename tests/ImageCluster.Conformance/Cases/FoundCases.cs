@@ -60,6 +60,18 @@ internal static class FoundCases
         "img create -q -f qcow2 odd.qcow2 64M", "truncate -s 65G odd.qcow2", Poke("odd.qcow2", 65544, @"\000\000\000\020\000\000\000\000\000\000\000\000\000\000\002\000"),
     ];
 
+    private static readonly string[] DataNodes =
+    [
+        "img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M", "io qcow2 d.qcow2 'write -P 3 0 100k'", "truncate -s 1M d.raw", "cp d.raw e.raw", "img convert -f raw -O qcow2 e.raw e.qcow2", "img create -q -f qcow2 n.qcow2 1M",
+    ];
+
+    private static readonly string[] DataFileOptions =
+    [
+        "filename=e.raw", "driver=raw,data-file.file.filename=e.raw", "driver=qcow2,data-file.file.filename=e.qcow2", "driver=qcow2,data-file.file.filename=e.raw", "driver=blkdebug,data-file.image.filename=e.raw", "driver=raw,data-file.offset=0,data-file.file.filename=e.raw",
+        "driver=null-co,data-file.size=1M", "driver=foo", "driver=file", "driver=raw", "file.filename=e.raw", "foo=1", "filename=", "filename=nix", "filename=nbd:unix:e.raw", "filename=e.raw,data-file.foo=1", "filename=e.raw,data-file.node-name=x",
+        "filename=e.raw,data-file.locking=x", "driver=throttle,data-file.file.filename=e.raw", "driver=raw,data-file.file.filename=nix",
+    ];
+
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
         Make("rebase", "a relative name where the image's own is json:", "qcow2", Encrypted, $"rebase {Key} --image-opts -b a.qcow2 -F qcow2 {Locked}", $"rebase {Key} --image-opts -u -b a.qcow2 -F qcow2 {Locked}"),
@@ -102,6 +114,12 @@ internal static class FoundCases
             "convert -U --image-opts -O raw driver=null-co,force-share=no x", "check -U --image-opts driver=qcow2,file.filename=nix,force-share=off", "info -U 'json:{\"driver\": \"null-co\", \"force-share\": false}'", "snapshot -U -l --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off", "measure -U --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off"),
         Make("info", "the name of a filter over what has no options", "", Twice, "info --image-opts driver=blkdebug,image.driver=null-co", "info --image-opts driver=blkdebug,image.driver=null-co,image.size=1M", "info --image-opts driver=raw,file.driver=blkdebug,file.image.driver=null-aio"),
         Make("resize", "a raw data file that is longer already", "qcow2", LongDataFile, "resize d.qcow2 1536k", "resize d.qcow2 2M") with { Images = ["d.qcow2", "d.raw:raw"] },
+        .. new[] { "info", "map", "check", "compare", "convert -O raw", "bench -q -w -c 1 -s 4k -o 512k" }.Select(static command => Make(command.Split(' ')[0], "data files that options describe", "qcow2", DataNodes,
+            [.. DataFileOptions.Where(options => !command.StartsWith("bench", StringComparison.Ordinal) || !options.Contains("null", StringComparison.Ordinal)).Select(options => $"{command} --image-opts driver=qcow2,file.filename=d.qcow2,data-file.{options}{(command == "compare" ? " driver=raw,file.filename=e.raw" : command.StartsWith("convert", StringComparison.Ordinal) ? " x" : "")}")]) with
+        {
+            Images = ["e.raw:raw"],
+        }),
+        Make("map", "a data file for what has none", "", DataNodes, [.. DataFileOptions.SelectMany(static options => new[] { $"map --image-opts driver=qcow2,file.filename=n.qcow2,data-file.{options}", $"map --image-opts driver=raw,file.filename=e.raw,data-file.{options}", $"map --image-opts file.filename=e.raw,data-file.{options}" })]),
         Make("resize", "--shrink: refcount blocks that count nothing any more", "qcow2", Blocks, "resize --shrink small.qcow2 1M", "check small.qcow2", "resize small.qcow2 4M", "bench -q -w -c 40 -s 4k small.qcow2", "resize --shrink thin.qcow2 2M", "check thin.qcow2", "resize --shrink thin.qcow2 0", "check thin.qcow2") with
         {
             Images = ["small.qcow2", "thin.qcow2"],

@@ -109,8 +109,9 @@ public sealed class Qcow2Format : ImageFormat
             {
                 dataFile = OpenDataFile(header, context, out unreadable);
             }
-            else if (context.Options.ContainsKey("data-file.filename") && !context.DescribeOnly)
+            else if ((context.OpenData is not null || context.Options.ContainsKey("data-file.filename")) && !context.DescribeOnly)
             {
+                OpenDataFile(header, context, out _)?.Dispose();
                 throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "'data-file' can only be set for images with an external data file");
             }
 
@@ -231,6 +232,12 @@ public sealed class Qcow2Format : ImageFormat
     private static IBlockFile? OpenDataFile(Header header, OpenContext context, out ImageException? failure)
     {
         failure = null;
+        if (context.OpenData is not null)
+        {
+            failure = context.DescribeOnly ? new ImageException(ImageErrorKind.Io, context.FileName, "The data file is not open") : null;
+            return context.DescribeOnly ? null : context.OpenData();
+        }
+
         try
         {
             string? reference = context.Options.TryGetValue("data-file.filename", out string? given) ? given : header.DataFile;
