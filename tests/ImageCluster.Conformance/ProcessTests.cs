@@ -41,6 +41,24 @@ public sealed class ProcessTests
         Assert.Equal(0, shared.ExitCode);
     }
 
+    /// <summary>Programs look there for what they may use.</summary>
+    [SkippableFact]
+    public void HelpListsEveryDriverOfQemusThatIsHere()
+    {
+        QemuTools.Require();
+        using TempDirectory directory = new();
+        string[] theirs = Listed(Programs.QemuImg);
+        string[] ours = Listed(Programs.OwnBinary);
+        foreach (string driver in theirs)
+        {
+            string refusal = Programs.Execute(directory.Path, Programs.OwnBinary, "info", "--image-opts", $"driver={driver}").Error;
+            Assert.Equal(!refusal.Contains($"Driver '{driver}' is not supported", StringComparison.Ordinal), ours.Contains(driver));
+        }
+
+        string[] Listed(string program) => Programs.Execute(directory.Path, program, "--help").Output.Split('\n')
+            .Single(static line => line.StartsWith("Supported formats: ", StringComparison.Ordinal)).Split(' ')[2..];
+    }
+
     [SkippableTheory]
     [InlineData("-r")]
     [InlineData("-r", "-U")]

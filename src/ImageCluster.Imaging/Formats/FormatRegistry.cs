@@ -33,6 +33,9 @@ public static class FormatRegistry
         new Filters.FilterFormat(Filters.FilterFormat.Throttle),
     ];
 
+    /// <summary>Every name that <see cref="Find"/> knows.</summary>
+    public static IEnumerable<string> DriverNames => All.Concat(FilterDrivers).Select(static format => format.Name);
+
     /// <summary>The format of that name, or the filter driver; or null.</summary>
     public static ImageFormat? Find(string name) =>
         All.FirstOrDefault(format => format.Name == name) ?? Array.Find(FilterDrivers, format => format.Name == name);

@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Formats;
+using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.CommandLine;
 
 namespace ImageCluster.QemuImg.Help;
@@ -79,7 +80,8 @@ internal static class HelpText
 
     /// <summary>Formats and local protocols by name.</summary>
     internal static IEnumerable<string> SupportedFormats() =>
-        FormatRegistry.All.Select(static format => format.Name).Concat(["file", "host_device"]).Distinct().Order(StringComparer.Ordinal);
+        FormatRegistry.DriverNames.Concat(["file", "host_device"]).Concat(ProtocolRegistry.Create(ProtocolSettings.Default).SelectMany(static protocol => protocol.Schemes.Select(protocol.DriverOf)))
+            .Distinct().Order(StringComparer.Ordinal);
 
     private static void WriteItem(TextWriter output, string name, string meaning)
     {
