@@ -39,6 +39,7 @@ public sealed class ChainOpener(IFileLocator locator)
         Others = options.Others,
         DataFile = options.DataFile,
         NoDirectory = options.NoDirectory,
+        ProbesName = options.ProbesName,
         IsUnlocked = options.IsUnlocked,
         FollowBacking = options.FollowBacking,
         Backing = options.Backing,
@@ -96,7 +97,7 @@ public sealed class ChainOpener(IFileLocator locator)
         ImageFormat format;
         try
         {
-            format = stated ?? Probe(file);
+            format = stated ?? Probe(file, source.ProbesName);
             if (stated is null)
             {
                 options.Guessed(format);
@@ -164,13 +165,15 @@ public sealed class ChainOpener(IFileLocator locator)
     }
 
     /// <summary>The format that is surest of the file, by its first bytes and name; raw where no other claims it.</summary>
-    public static ImageFormat Probe(IBlockFile file)
+    /// <param name="file">The file.</param>
+    /// <param name="byName">What it is called says something.</param>
+    public static ImageFormat Probe(IBlockFile file, bool byName = true)
     {
         Span<byte> buffer = stackalloc byte[ProbeLength];
         buffer.Clear();
 
         // QEMU reads whole sectors: a shorter file looks as if zeros followed. An empty one is raw, whatever its name says.
-        return ReadHead(file, buffer) > 0 ? FormatRegistry.Probe(buffer, file.Name) : FormatRegistry.Find("raw")!;
+        return ReadHead(file, buffer) > 0 ? FormatRegistry.Probe(buffer, byName ? file.Name : "") : FormatRegistry.Find("raw")!;
     }
 
     /// <summary>The name by which the locator finds what <paramref name="referrer"/> calls <paramref name="reference"/>.</summary>

@@ -61,6 +61,9 @@ public sealed record ChainOptions
     /// <inheritdoc cref="ImageSource.DataFile"/>
     public Func<ImageSource>? DataFile { get; init; }
 
+    /// <inheritdoc cref="ImageSource.ProbesName"/>
+    public bool ProbesName { get; init; } = true;
+
     /// <inheritdoc cref="ImageSource.NoDirectory"/>
     public string? NoDirectory { get; init; }
 

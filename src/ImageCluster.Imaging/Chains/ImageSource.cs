@@ -30,6 +30,9 @@ public sealed record ImageSource
     /// </summary>
     public Func<ImageSource>? DataFile { get; init; }
 
+    /// <summary>What its file is called may tell its format; false where only options describe it.</summary>
+    public bool ProbesName { get; init; } = true;
+
     /// <summary>What to say where a name is to be found beside the image, of which no directory can be told; null where its file has one.</summary>
     public string? NoDirectory { get; init; }
 

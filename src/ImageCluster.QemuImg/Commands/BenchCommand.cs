@@ -57,7 +57,7 @@ internal static class BenchCommand
                 case "no-drain": plan = plan with { Drains = false }; break;
                 case "c": plan = plan with { Count = ParseNumber(text, int.MaxValue, "Invalid request count specified") }; break;
                 case "d": plan = plan with { Depth = ParseNumber(text, int.MaxValue, InvalidDepth) }; break;
-                case "i": isNative = ParseAio(text); break;
+                case "i": isNative |= ParseAio(text); break;
                 case "n": isNative = true; break;
                 case "o": plan = plan with { Offset = SizeArgument.Parse(host, "offset", text) }; break;
                 case "s": plan = plan with { Length = (int)SizeArgument.Parse(host, "buffer size", text, 0, int.MaxValue) }; break;

@@ -150,8 +150,11 @@ internal static class RebaseCommand
                 throw new ImageException(ImageErrorKind.Policy, image.FileName, $"Backing file '{backing}' creates an infinite loop.");
             }
 
-            LayeredDisk opened = new ChainOpener(host.Locator).Open(reference.FileName, ImageOpener.Options(host, reference, settings));
-            return opened;
+            return ImageOpener.Open(host, reference, settings);
+        }
+        catch (CommandException e) when (e.InnerException is ImageException inner)
+        {
+            throw new CommandException($"Could not open new backing file '{backing}': {inner.Message}") { Hint = e.Hint };
         }
         catch (ImageException e)
         {

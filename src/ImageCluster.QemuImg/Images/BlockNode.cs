@@ -213,6 +213,7 @@ internal sealed class BlockNode
         DisplayName = HasName ? null : DisplayName(Driver ?? "raw"),
         DataFile = _dataFile is null ? null : () => _dataFile.ToSource(host),
         NoDirectory = NoDirectory,
+        ProbesName = false,
         FollowBacking = !WithoutBacking,
     };
 

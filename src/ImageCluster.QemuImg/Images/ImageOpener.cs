@@ -91,7 +91,7 @@ internal static class ImageOpener
         ImageFormat? format = image.Format is null ? null : FormatRegistry.Find(image.Format);
         if (format is { CanWrite: false })
         {
-            host.Locator.Open(image.FileName, OpenMode.ReadOnly with { Lock = ImageLock.Shared }).Dispose();
+            host.Locator.Open(image.FileName, OpenMode.ReadWrite with { Lock = ImageLock.None }).Dispose();
             if (image.FallsBackToReading)
             {
                 Open(host, image, settings with { Write = false, Use = ImageUse.Look }).Dispose();
@@ -146,6 +146,7 @@ internal static class ImageOpener
             },
             DataFile = source.DataFile,
             NoDirectory = source.NoDirectory,
+            ProbesName = source.ProbesName,
             IsUnlocked = image.IsUnlocked,
             FollowBacking = settings.FollowBacking && source.FollowBacking,
             References = ProtocolPolicy.All,
@@ -264,7 +265,7 @@ internal static class ImageOpener
             throw first;
         }
 
-        if (Writes(image, settings) && (settings.ForceShare || image.ForcesSharing) && CreationDrivers.ObjectionToName(host, image.FileName) is null)
+        if ((Writes(image, settings) || (settings.Write && image.HasReadOnlyFile)) && (settings.ForceShare || image.ForcesSharing) && CreationDrivers.ObjectionToName(host, image.FileName) is null)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "force-share=on can only be used with read-only images");
         }

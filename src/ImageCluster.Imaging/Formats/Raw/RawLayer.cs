@@ -21,7 +21,7 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
         _isProbed = context.IsProbed;
         FileName = context.FileName;
         _fixedSize = size.HasValue;
-        VirtualSize = size ?? RoundUp(file.Length - start);
+        VirtualSize = size ?? RoundUp(RoundUp(file.Length) - start);
     }
 
     public static RawLayer Open(OpenContext context)
@@ -29,7 +29,7 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
         try
         {
             OptionReader options = new(context.Options, context.FileName);
-            long length = context.File.Length;
+            long length = RoundUp(context.File.Length);
             ulong start = options.UnsignedSize("offset", 0);
             ulong? size = options.Text("size") is null ? null : options.UnsignedSize("size", 0);
             if (start > (ulong)length)
