@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Encryption.Luks;
 
@@ -46,9 +46,10 @@ internal static class KeyStretching
         byte[] key = new byte[keyLength];
         for (int iterations = 1 << 12; ; iterations *= 2)
         {
-            long start = Stopwatch.GetTimestamp();
+            // Not the time that passes: on a busy machine a key would be stretched the less.
+            TimeSpan start = ThreadClock.Now;
             digest.DeriveKey("password"u8, salt, iterations, key);
-            TimeSpan taken = Stopwatch.GetElapsedTime(start);
+            TimeSpan taken = ThreadClock.Now - start;
             if (taken >= Enough || iterations >= 1 << 24)
             {
                 return (ulong)(iterations / Math.Max(taken.TotalSeconds, 1e-6));
