@@ -202,6 +202,12 @@ internal static class ImageOpener
                 throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Throttle group '{group}' does not exist");
             }
 
+            // A format opens its backing file before it is asked what it knows.
+            if (disk.Layers.Count > 1)
+            {
+                image.Backing?.Check(disk.Layers[1].FormatName);
+            }
+
             // In the order of QEMU's dictionaries.
             QDict names = [];
             foreach (string option in image.ProtocolDriver is null ? image.Options.Keys : [])
@@ -218,11 +224,6 @@ internal static class ImageOpener
             if (!settings.FollowBacking && image.Backing is { } given)
             {
                 throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Block format '{format}' does not support the option '{given.FirstOption}'");
-            }
-
-            if (disk.Layers.Count > 1)
-            {
-                image.Backing?.Check(disk.Layers[1].FormatName);
             }
 
             if (settings.Write && image.ReadOnly is true)

@@ -136,6 +136,7 @@ internal sealed class ImageReference
         }
 
         bool denies = flat.TryGetValue("force-share", out object? sharing) && sharing is not "on";
+        PutInternalNames(flat);
         return OrEnd(text, exitCode, () => new ImageReference(text, BlockNode.Parse(flat, null)) { DeniesSharing = denies });
     }
 
@@ -260,8 +261,37 @@ internal sealed class ImageReference
         return value as Dictionary<string, object?> ?? throw Invalid(name, "Invalid JSON object given");
     }
 
-    private static ImageReference Parse(string text, Dictionary<string, object?> flat, string? statedFormat) =>
-        new(text, BlockNode.Parse(flat, statedFormat));
+    private static ImageReference Parse(string text, Dictionary<string, object?> flat, string? statedFormat)
+    {
+        PutInternalNames(flat);
+        return new(text, BlockNode.Parse(flat, statedFormat));
+    }
+
+    // What filters with names of their own call their images within QEMU.
+    private static void PutInternalNames(Dictionary<string, object?> flat)
+    {
+        if (flat.GetValueOrDefault("driver") is not ("blkdebug" or "blkverify"))
+        {
+            return;
+        }
+
+        if (flat.Remove("x-raw", out object? raw))
+        {
+            flat["raw.filename"] = raw;
+        }
+
+        if (flat.Remove("x-image", out object? image))
+        {
+            if (flat["driver"] is "blkverify")
+            {
+                PutImage(flat, "test.", BlockOptions.TextOf(image));
+            }
+            else
+            {
+                flat["image.filename"] = image;
+            }
+        }
+    }
 
     private static ImageReference OrEnd(string text, int exitCode, Func<ImageReference> take)
     {

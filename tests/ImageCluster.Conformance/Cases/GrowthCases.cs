@@ -39,6 +39,14 @@ internal static class GrowthCases
             Differs = DifferencePart.Content,
             Reason = "what is added reads as zeros; with qemu-img 7.2 the guest finds what stood in the file before",
         }),
+        Make("resize", "--shrink of an image whose refcount table is empty", "qcow2",
+            ["img create -q -f qcow2 x.qcow2 2M", "io qcow2 x.qcow2 'write -P 1 0 2M'", "io raw x.qcow2 'write -z 64k 512'"], "resize --shrink x.qcow2 1M", "convert -O raw x.qcow2 x.raw") with
+        {
+            Images = ["x.raw:raw"],
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Errors | DifferencePart.Content,
+            Reason = "the same refusal and mark, before anything is dropped; qemu-img drops what was to be cut off, and says of each cluster that it could not",
+        },
         Make("bitmap", "all bits set, and the disk grows", "qcow2", [], "create -q -f qcow2 a.qcow2 700k", "bitmap --add -g 1M a.qcow2 b", "bench -q -w -c 1 -s 512 a.qcow2", "resize -q a.qcow2 1100k") with { Images = ["a.qcow2"] },
     ];
 

@@ -30,6 +30,8 @@ internal static class OrderCases
             "info --image-opts driver=raw,file.filename=junk,size=9728"),
         Make("amend", "directories as formats that are only read", "", "amend -o refcount_bits=1 -f cloop dir", "amend -o refcount_bits=1 -f cloop nix", "bench -w -f bochs dir"),
         Make("bench", "-n with -i", "", "bench -n -i io_uring -c 3 -f raw a.raw", "bench -n -i threads -c 3 -f raw a.raw", "bench -i native -i threads -c 3 -f raw a.raw"),
+        Make("map", "options of a backing file before those of the image", "", "map --image-opts file.filename=top.qcow2,force_size_calc=x,backing.foo=1", "map --image-opts driver=qcow2,file.filename=top.qcow2,foo=1,backing.bar=1"),
+        Make("info", "names of filters' images that QEMU uses itself", "", "info --image-opts driver=blkverify,x-raw=a.raw,x-image=a.qcow2", "info --image-opts driver=blkdebug,x-image=a.raw", "info --image-opts driver=blkverify,x-image=a.raw"),
         Make("map", "flags before names", "", "map --image-opts driver=vmdk,file.filename=,read-only=foo", "map --image-opts driver=raw,file.filename=a.raw,file.read-only=foo,read-only=bar", "map --image-opts driver=raw,file.filename=a.raw,file.aio=foo,read-only=bar", "map --image-opts driver=raw,read-only=foo", "map --image-opts driver=foo,file.filename=a.raw,read-only=bar"),
     ];
 

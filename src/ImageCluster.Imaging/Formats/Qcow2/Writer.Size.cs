@@ -167,6 +167,14 @@ internal sealed partial class WritableQcow2Image
 
     private void Shrink(long newSize)
     {
+        Step.Run("Failed to find the last cluster", () =>
+        {
+            if (Tables.Refcounts.Get(0) == 0)
+            {
+                // Not even the header is counted: what the file may be cut to nobody knows.
+                throw Metadata.Signal("There are no references in the refcount table.");
+            }
+        });
         Step.Run("Failed to discard cropped clusters", () => Crop(newSize));
         Step.Run("Failed to discard unused refblocks", () =>
         {
@@ -191,7 +199,9 @@ internal sealed partial class WritableQcow2Image
         long end = (last + 1) << _layout.ClusterBits;
         if (end < Metadata.File.Length && Metadata.File.CanResize)
         {
-            Metadata.File.SetLength(end);
+            Step.Run("Failed to find the last cluster", () => Metadata.File.SetLength(!Tables.IsMetadata(end, Metadata.File.Length - end)
+                ? end
+                : throw Metadata.Signal($"Refcounts say that nothing is in use from 0x{end:x} on, but tables stand there")));
         }
     }
 
