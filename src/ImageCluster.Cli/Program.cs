@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using ImageCluster.Cli;
 using ImageCluster.Cli.Commands;
+using ImageCluster.Imaging.Storage;
 
+StandardFiles.Secure();
 if (args is [ImgCommand.Name, ..])
 {
     return ImgCommand.Run(args[1..]);

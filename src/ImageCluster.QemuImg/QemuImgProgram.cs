@@ -1,10 +1,8 @@
-using System.Text;
 using ImageCluster.Imaging;
 using ImageCluster.Imaging.Formats.Filters.Several;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.CommandLine;
 using ImageCluster.QemuImg.Help;
-using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg;
 
@@ -19,12 +17,22 @@ public static class QemuImgProgram
     ];
 
     /// <summary>Runs as a process: standard output is buffered like C's (in full, or by line on a terminal), the name is the one called by.</summary>
-    public static int RunProcess(string[] args)
+    /// <param name="args">The last of the process's arguments: those behind the program's name.</param>
+    /// <param name="name">What messages start with; null for the name that the process was called by.</param>
+    public static int RunProcess(string[] args, string? name = null)
     {
+        StandardFiles.Secure();
         QuietSignals.Install();
-        using StreamWriter output = Writer(Console.OpenStandardOutput(), !Console.IsOutputRedirected);
-        using StreamWriter errors = Writer(Console.OpenStandardError(), autoFlush: true);
-        return Run(CalledBy(), args, output, errors);
+        using var errors = new StandardStream(Console.OpenStandardError(), isBuffered: false);
+        using var output = new StandardStream(Console.OpenStandardOutput(), isBuffered: Console.IsOutputRedirected);
+        name ??= CalledBy();
+        int exitCode = Run(name, ProcessArguments.Exact(args), output, errors);
+        if (output.Failure is { } failure)
+        {
+            errors.Write($"{name}: Could not write to standard output: {failure}\n");
+        }
+
+        return exitCode;
     }
 
     /// <summary>Runs one command.</summary>
@@ -118,25 +126,9 @@ public static class QemuImgProgram
         string name = Environment.GetCommandLineArgs()[0];
         if (name.EndsWith(".dll", StringComparison.Ordinal))
         {
-            name = ReadArgumentZero() ?? name[..^4];
+            name = ProcessArguments.ReadFromKernel() is [var zero, ..] && Path.GetFileName(zero) != "dotnet" ? zero : name[..^4];
         }
 
         return Path.GetFileName(name);
     }
-
-    private static string? ReadArgumentZero()
-    {
-        try
-        {
-            string[] line = File.ReadAllText("/proc/self/cmdline").Split('\0');
-            return Path.GetFileName(line[0]) == "dotnet" ? null : line[0];
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-    }
-
-    private static StreamWriter Writer(Stream stream, bool autoFlush) =>
-        new(new LossyStream(stream), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 4096) { AutoFlush = autoFlush, NewLine = "\n" };
 }

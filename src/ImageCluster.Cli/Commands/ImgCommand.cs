@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using ImageCluster.QemuImg;
 
 namespace ImageCluster.Cli.Commands;
@@ -20,14 +19,5 @@ internal static class ImgCommand
         return command;
     }
 
-    public static int Run(string[] arguments)
-    {
-        // Buffered in full unless somebody watches: map prints a line for each extent.
-        using StreamWriter output = Writer(Console.OpenStandardOutput(), autoFlush: !Console.IsOutputRedirected);
-        using StreamWriter errors = Writer(Console.OpenStandardError(), autoFlush: true);
-        return QemuImgProgram.Run("imagecluster img", arguments, output, errors);
-    }
-
-    private static StreamWriter Writer(Stream stream, bool autoFlush) =>
-        new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 4096) { AutoFlush = autoFlush, NewLine = "\n" };
+    public static int Run(string[] arguments) => QemuImgProgram.RunProcess(arguments, "imagecluster img");
 }

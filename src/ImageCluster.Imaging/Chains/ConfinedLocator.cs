@@ -4,8 +4,8 @@ namespace ImageCluster.Imaging.Chains;
 
 /// <summary>
 /// A locator that opens, creates and removes files in the allowed roots only, whatever an image's metadata names: by <c>..</c>, by an absolute
-/// path, through a symbolic link or by a protocol, what leaves the roots is refused with <see cref="ImageErrorKind.Policy"/>. Local storage
-/// checks the opened file as well (<see cref="OpenMode.Within"/>), so links may change at any moment.
+/// path, through a symbolic link or by a protocol, what leaves the roots is refused with <see cref="ImageErrorKind.Policy"/>; so is a name that is not
+/// text. Local storage checks the opened file as well (<see cref="OpenMode.Within"/>), so links may change at any moment.
 /// </summary>
 public sealed class ConfinedLocator : IFileLocator
 {
@@ -54,6 +54,15 @@ public sealed class ConfinedLocator : IFileLocator
             throw new ImageException(ImageErrorKind.Policy, name, $"'{name}' is not a file: protocol '{ImagePath.ProtocolOf(name)}' is not allowed here")
             {
                 Hint = $"Only files in {string.Join(", ", _roots.Paths)} may be used.",
+            };
+        }
+
+        if (!NameText.IsUtf8(name))
+        {
+            // Plans, journals and reports are text: there it would be another file's name.
+            throw new ImageException(ImageErrorKind.Policy, NameText.Plain(name), $"The name '{NameText.Plain(name)}' has bytes that are not UTF-8")
+            {
+                Hint = "Rename the file; in images that stand on it, 'qemu-img rebase -u' changes the name.",
             };
         }
 

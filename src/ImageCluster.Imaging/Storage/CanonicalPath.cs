@@ -61,7 +61,7 @@ internal static class CanonicalPath
     {
         try
         {
-            return new FileInfo(path).LinkTarget;
+            return HostFile.LinkTarget(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

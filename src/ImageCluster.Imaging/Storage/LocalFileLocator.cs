@@ -49,7 +49,7 @@ public sealed class LocalFileLocator : IFileLocator
     public bool Exists(string name)
     {
         string? path = ImagePath.ToLocal(name);
-        return path is { Length: > 0 } && Path.Exists(path);
+        return path is { Length: > 0 } && HostFile.Exists(path);
     }
 
     public string Combine(string referrer, string reference) => ImagePath.Combine(referrer, reference);
@@ -66,14 +66,28 @@ public sealed class LocalFileLocator : IFileLocator
     public void Delete(string name)
     {
         string path = PathOf(name);
+        if (HostFile.TypeOf(path) is { } type and not FileType.Regular)
+        {
+            int errno = type == FileType.Directory ? Errno.IsDir : Errno.Inval;
+            throw new ImageException(ImageErrorKind.Io, name, $"Could not remove '{name}': it is not a regular file") { Errno = errno };
+        }
+
+        // What is not there need not be removed.
+        if (HostFile.IsLinux && HostFile.Remove(path) is not (0 or Errno.NoEnt or Errno.NotDir) and var problem)
+        {
+            throw Errno.Exception(problem, name, $"Could not remove '{name}'");
+        }
+
+        if (!HostFile.IsLinux)
+        {
+            DeletePortable(path, name);
+        }
+    }
+
+    private static void DeletePortable(string path, string name)
+    {
         try
         {
-            if (HostFile.TypeOf(path) is { } type and not FileType.Regular)
-            {
-                int errno = type == FileType.Directory ? Errno.IsDir : Errno.Inval;
-                throw new ImageException(ImageErrorKind.Io, name, $"Could not remove '{name}': it is not a regular file") { Errno = errno };
-            }
-
             File.Delete(path);
         }
         catch (DirectoryNotFoundException)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Unicode;
 using ImageCluster.Imaging;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Protocols;
 using ImageCluster.QemuImg.Images;
 
@@ -193,7 +194,7 @@ internal sealed class SecretStore
             (null, null) => throw new CommandException("Either 'file' or 'data' must be provided"),
             (not null, not null) => throw new CommandException("'file' and 'data' are mutually exclusive"),
             ({ } file, _) => ReadFile(file),
-            (_, { } data) => Encoding.UTF8.GetBytes(data),
+            (_, { } data) => NameText.GetBytes(data),
         };
         bool isBase64 = fields.GetValueOrDefault("format") == "base64";
         if (fields.TryGetValue("keyid", out string? keyId))

@@ -45,8 +45,9 @@ internal static class QemuJson
     public static void WriteString(TextWriter writer, string text)
     {
         writer.Write('"');
-        foreach (char c in text)
+        for (int i = 0; i < text.Length; i++)
         {
+            char c = text[i];
             switch (c)
             {
                 case '"': writer.Write("\\\""); break;
@@ -57,6 +58,9 @@ internal static class QemuJson
                 case '\r': writer.Write("\\r"); break;
                 case '\t': writer.Write("\\t"); break;
                 case >= ' ' and < '\x7f': writer.Write(c); break;
+
+                // JSON is text: a byte of a name that is not UTF-8 cannot be in it.
+                case >= '\udc80' and <= '\udcff' when i == 0 || !char.IsHighSurrogate(text[i - 1]): writer.Write("\\uFFFD"); break;
                 default: writer.Write(string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}")); break;
             }
         }

@@ -122,6 +122,27 @@ public sealed class SourceInspectorTests
         Assert.Equal(ImageErrorKind.Policy, Assert.Throws<ImageException>(() => inspector.Open(Source(directory, "web.ova/disk1.img", null))).Kind);
     }
 
+    [SkippableFact]
+    public void AChainOfNamesThatAreNoTextIsRefused()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "names are bytes: not Linux");
+        using TempDirectory directory = new();
+        string odd = NameText.GetString([0x62, 0xe4]);
+        LocalFileLocator files = new();
+        files.Create(directory[odd], 1 << 20, OpenMode.ReadWrite).Dispose();
+        new Qcow2Format().Create(new CreateRequest
+        {
+            FileName = directory["top.qcow2"],
+            Locator = files,
+            VirtualSize = 1 << 20,
+            Options = new Dictionary<string, string> { ["backing_file"] = odd, ["backing_fmt"] = "raw" },
+        });
+        SourceFacts facts = new SourceInspector(files, [directory.Path], allowProbedBacking: false).Inspect(Source(directory, "top.qcow2", "qcow2"), BackingChain.Flatten, CancellationToken.None);
+        files.Delete(directory[odd]);
+        Assert.Contains("has bytes that are not UTF-8", facts.Problem, StringComparison.Ordinal);
+        Assert.True(NameText.IsUtf8(facts.Problem!));
+    }
+
     private static FoundSource Source(TempDirectory directory, string name, string? format) =>
         new(new ImageName(directory.Path, name), directory[name], format);
 }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow;
@@ -89,7 +88,7 @@ internal sealed record QcowHeader
     /// <summary>The header, and behind it the backing file's name.</summary>
     public byte[] Encode()
     {
-        byte[] backing = Encoding.UTF8.GetBytes(BackingName ?? "");
+        byte[] backing = NameText.GetBytes(BackingName ?? "");
         byte[] raw = new byte[Length + backing.Length];
         Span<byte> at = raw;
         BinaryPrimitives.WriteUInt32BigEndian(at, Magic);
@@ -146,7 +145,7 @@ internal sealed record QcowHeader
         byte[] text = new byte[length];
         file.ReadPadded((long)offset, text);
         int end = text.AsSpan().IndexOf((byte)0);
-        string backing = Encoding.UTF8.GetString(end < 0 ? text : text.AsSpan(0, end));
+        string backing = NameText.GetString(end < 0 ? text : text.AsSpan(0, end));
         return backing.Length == 0 ? null : backing;
     }
 }

@@ -1,5 +1,5 @@
-using System.Text;
 using ImageCluster.Imaging.Formats.BlockTables;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow;
 
@@ -54,7 +54,7 @@ internal sealed class QcowLayout
             Size = (Math.Min(request.VirtualSize, long.MaxValue - SectorSize) + SectorSize - 1) & -SectorSize,
             IsEncrypted = format is not null,
             BackingName = hasBacking ? backing : null,
-            L1TableOffset = (QcowHeader.Length + (hasBacking ? Encoding.UTF8.GetByteCount(backing!) : 0) + 7) & ~7,
+            L1TableOffset = (QcowHeader.Length + (hasBacking ? NameText.GetByteCount(backing!) : 0) + 7) & ~7,
         };
         if (Header.Size >> (Header.ClusterBits + Header.L2Bits) >= int.MaxValue / sizeof(ulong))
         {

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -13,7 +12,7 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 internal sealed record PersistentBitmap(string Name, long TableOffset, uint TableEntries, BitmapFlags Flags, int GranularityBits)
 {
     /// <summary>The name as it stands in the file.</summary>
-    public byte[] NameBytes { get; init; } = Encoding.UTF8.GetBytes(Name);
+    public byte[] NameBytes { get; init; } = NameText.GetBytes(Name);
 
     /// <summary>Bytes from the directory's start to this entry.</summary>
     public int Position { get; init; }
@@ -156,7 +155,7 @@ internal static class BitmapDirectory
         int granularityBits = entry[17];
         ReadOnlySpan<byte> nameBytes = entry.Slice(EntryLength, BinaryPrimitives.ReadUInt16BigEndian(entry[18..]));
         int end = nameBytes.IndexOf((byte)0);
-        string name = Encoding.UTF8.GetString(end < 0 ? nameBytes : nameBytes[..end]);
+        string name = NameText.GetString(end < 0 ? nameBytes : nameBytes[..end]);
         bool good = tableEntries is > 0 and <= MaxTableEntries
             && tableOffset != 0
             && (tableOffset & ((1UL << header.ClusterBits) - 1)) == 0

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -60,7 +60,7 @@ internal sealed class BitmapSet
     /// <param name="enabled">It records writes.</param>
     public void Add(string name, long granularity, bool enabled)
     {
-        byte[] nameBytes = Encoding.UTF8.GetBytes(name);
+        byte[] nameBytes = NameText.GetBytes(name);
         if (granularity == 0)
         {
             granularity = Math.Clamp(_metadata.Layout.ClusterSize, MinDefaultGranularity, MaxDefaultGranularity);

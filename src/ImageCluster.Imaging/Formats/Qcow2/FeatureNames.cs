@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Text;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -52,7 +53,7 @@ internal static class FeatureNames
                 ReadOnlySpan<byte> name = table[2..Math.Min(EntryLength, table.Length)];
                 int end = name.IndexOf((byte)0);
                 Separate(text);
-                foreach (char c in Encoding.UTF8.GetString(end < 0 ? name : name[..end]))
+                foreach (char c in NameText.GetString(end < 0 ? name : name[..end]))
                 {
                     // The name comes from the image: keep the message one line.
                     text.Append(char.IsControl(c) ? '?' : c);

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -396,7 +395,7 @@ internal ref struct HeaderReader
     private static string Text(ReadOnlySpan<byte> bytes)
     {
         int end = bytes.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
+        return NameText.GetString(end < 0 ? bytes : bytes[..end]);
     }
 
     private readonly ImageException Failure(ImageErrorKind kind, string message) => new(kind, _file.Name, message);

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -161,7 +160,7 @@ internal ref struct HeaderWriter
         writer.Add(HeaderExtensionMagic.End, 0);
         if (header.BackingFile is { } backing)
         {
-            int length = Encoding.UTF8.GetByteCount(backing);
+            int length = NameText.GetByteCount(backing);
             if (length > Header.MaxBackingFileLength)
             {
                 throw new ImageException(ImageErrorKind.InvalidArgument, file, "Backing file name too long");
@@ -170,7 +169,7 @@ internal ref struct HeaderWriter
             writer._at = Math.Max(writer._at, nameAt);
             BinaryPrimitives.WriteInt64BigEndian(cluster[8..], writer._at);
             BinaryPrimitives.WriteInt32BigEndian(cluster[16..], length);
-            Encoding.UTF8.GetBytes(backing, writer.Take(length));
+            NameText.GetBytes(backing, writer.Take(length));
         }
     }
 
@@ -202,7 +201,7 @@ internal ref struct HeaderWriter
     {
         if (text is not null)
         {
-            Encoding.UTF8.GetBytes(text, Add(magic, Encoding.UTF8.GetByteCount(text)));
+            NameText.GetBytes(text, Add(magic, NameText.GetByteCount(text)));
         }
     }
 

@@ -1,6 +1,6 @@
-using System.Text;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Operations.Converting;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -73,7 +73,7 @@ internal static class Measurer
             long bits = RefcountMath.DivideUp(request.VirtualSize, bitmap.Granularity);
             long clusters = RefcountMath.DivideUp(RefcountMath.DivideUp(bits, 8), cluster);
             bytes += (clusters * cluster) + RoundUp(clusters * sizeof(ulong), cluster);
-            directory += RoundUp(BitmapEntryLength + Encoding.UTF8.GetByteCount(bitmap.Name), sizeof(ulong));
+            directory += RoundUp(BitmapEntryLength + NameText.GetByteCount(bitmap.Name), sizeof(ulong));
         }
 
         return bytes + RoundUp(directory, cluster);

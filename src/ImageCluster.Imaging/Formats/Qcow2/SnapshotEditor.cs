@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Text;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
 
@@ -55,7 +54,7 @@ internal sealed class SnapshotEditor
             throw new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = 27 };
         }
 
-        if (Encoding.UTF8.GetByteCount(wanted.Id) > ushort.MaxValue || Encoding.UTF8.GetByteCount(wanted.Name) > ushort.MaxValue)
+        if (NameText.GetByteCount(wanted.Id) > ushort.MaxValue || NameText.GetByteCount(wanted.Name) > ushort.MaxValue)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, File.Name, $"A snapshot's id and name have at most {ushort.MaxValue} bytes");
         }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -169,7 +168,7 @@ internal static class SnapshotTable
     private static string Text(ReadOnlySpan<byte> bytes)
     {
         int end = bytes.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
+        return NameText.GetString(end < 0 ? bytes : bytes[..end]);
     }
 }
 

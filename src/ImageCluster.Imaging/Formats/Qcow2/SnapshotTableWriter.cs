@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Text;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -87,9 +87,9 @@ internal static class SnapshotTableWriter
     private static int LengthOf(Snapshot snapshot) =>
         SnapshotTable.EntryLength + ExtraDataLength + snapshot.UnknownExtraData.Length + Id(snapshot).Length + Name(snapshot).Length;
 
-    private static byte[] Id(Snapshot snapshot) => snapshot.IdBytes ?? Encoding.UTF8.GetBytes(snapshot.Id);
+    private static byte[] Id(Snapshot snapshot) => snapshot.IdBytes ?? NameText.GetBytes(snapshot.Id);
 
-    private static byte[] Name(Snapshot snapshot) => snapshot.NameBytes ?? Encoding.UTF8.GetBytes(snapshot.Name);
+    private static byte[] Name(Snapshot snapshot) => snapshot.NameBytes ?? NameText.GetBytes(snapshot.Name);
 
     private static void WriteEntry(Snapshot snapshot, Span<byte> entry)
     {

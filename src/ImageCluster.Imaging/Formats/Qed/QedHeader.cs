@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qed;
@@ -112,7 +111,7 @@ internal sealed record QedHeader
     /// <summary>The header, and behind it the backing file's name.</summary>
     public byte[] Encode()
     {
-        byte[] backing = Encoding.UTF8.GetBytes(Backing?.Name ?? "");
+        byte[] backing = NameText.GetBytes(Backing?.Name ?? "");
         byte[] raw = new byte[Length + backing.Length];
         Span<byte> at = raw;
         BinaryPrimitives.WriteUInt32LittleEndian(at, Magic);
@@ -165,7 +164,7 @@ internal sealed record QedHeader
         byte[] text = new byte[length];
         file.ReadPadded(offset, text);
         int end = text.AsSpan().IndexOf((byte)0);
-        return new BackingReference(Encoding.UTF8.GetString(end < 0 ? text : text.AsSpan(0, end)), isRaw ? "raw" : null);
+        return new BackingReference(NameText.GetString(end < 0 ? text : text.AsSpan(0, end)), isRaw ? "raw" : null);
     }
 
     private static uint Field(ReadOnlySpan<byte> raw, int at) => BinaryPrimitives.ReadUInt32LittleEndian(raw[at..]);

@@ -1,4 +1,3 @@
-using System.Text;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.BlockTables;
 using ImageCluster.Imaging.Formats.Capabilities;
@@ -109,7 +108,7 @@ internal sealed class QedWriter : QedReader, IWritableLayer, IResizable, IBackin
             throw new ImageException(ImageErrorKind.Unsupported, FileName, "QED image has compatible features that are not known: its backing file cannot be changed");
         }
 
-        if (QedHeader.Length + Encoding.UTF8.GetByteCount(backing?.Name ?? "") > (long)Header.HeaderSize * Header.ClusterSize)
+        if (QedHeader.Length + NameText.GetByteCount(backing?.Name ?? "") > (long)Header.HeaderSize * Header.ClusterSize)
         {
             throw new ImageException(ImageErrorKind.NoSpace, FileName, "Backing file name is too long for the QED header");
         }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
@@ -50,7 +51,7 @@ internal sealed class Descriptor
         bytes = TextOf(bytes);
         Descriptor descriptor = new();
         List<ExtentLine> extents = [];
-        foreach (ReadOnlySpan<char> untrimmed in Encoding.UTF8.GetString(bytes).AsSpan().EnumerateLines())
+        foreach (ReadOnlySpan<char> untrimmed in NameText.GetString(bytes).AsSpan().EnumerateLines())
         {
             ReadOnlySpan<char> line = untrimmed.Trim();
             if (line.IsEmpty || line[0] == '#')

@@ -1,4 +1,5 @@
 using System.Text;
+using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
@@ -33,6 +34,6 @@ internal static class DescriptorText
         text.Append($"ddb.geometry.sectors = \"{CreateSettings.SectorsPerTrack}\"\n");
         text.Append($"ddb.adapterType = \"{settings.AdapterType}\"\n");
         text.Append($"ddb.toolsVersion = \"{settings.ToolsVersion}\"\n");
-        return Encoding.UTF8.GetBytes(text.ToString());
+        return NameText.GetBytes(text.ToString());
     }
 }

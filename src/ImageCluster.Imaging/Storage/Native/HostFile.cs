@@ -9,6 +9,9 @@ namespace ImageCluster.Imaging.Storage.Native;
 /// </summary>
 internal static class HostFile
 {
+    // The kernel's limit.
+    private const int MaxPath = 4096;
+
     /// <summary>struct flock and the open flags below are those of 64-bit Linux; elsewhere plain .NET does.</summary>
     public static bool IsLinux { get; } = OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
@@ -52,11 +55,7 @@ internal static class HostFile
         try
         {
             file.DangerousAddRef(ref added);
-            return new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget;
-        }
-        catch (IOException)
-        {
-            return null;
+            return LinkTarget($"/proc/self/fd/{file.DangerousGetHandle()}");
         }
         finally
         {
@@ -66,6 +65,34 @@ internal static class HostFile
             }
         }
     }
+
+    /// <summary>What a symbolic link leads to; null for what is none.</summary>
+    public static string? LinkTarget(string path)
+    {
+        if (!IsLinux)
+        {
+            return new FileInfo(path).LinkTarget;
+        }
+
+        byte[] target = new byte[MaxPath];
+        nint length = LibC.ReadLink(path, target, (nuint)target.Length);
+        return length < 0 ? null : NameText.GetString(target.AsSpan(0, (int)length));
+    }
+
+    /// <summary>Anything has that name, be it a link that leads nowhere.</summary>
+    public static bool Exists(string path)
+    {
+        if (!IsLinux)
+        {
+            return System.IO.Path.Exists(path);
+        }
+
+        using SafeFileHandle? place = OpenRaw(null, path, LibC.Path | LibC.NoFollow | LibC.CloExec, out _);
+        return place is not null;
+    }
+
+    /// <summary>Removes a name that is not a directory's; 0, or the error number.</summary>
+    public static int Remove(string path) => LibC.Unlink(path) < 0 ? Marshal.GetLastPInvokeError() : 0;
 
     /// <summary>What stands at a path, links followed, without opening it; null where nothing does, or where the system does not say.</summary>
     public static FileType? TypeOf(string path)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.Marshalling;
 using Microsoft.Win32.SafeHandles;
 
 namespace ImageCluster.Imaging.Storage.Native;
@@ -34,6 +35,7 @@ internal static partial class LibC
 
     public const int OfdGetLk = 36;
     public const int OfdSetLk = 37;
+    public const int GetFd = 1;
     public const short RdLck = 0;
     public const short WrLck = 1;
     public const short UnLck = 2;
@@ -64,8 +66,18 @@ internal static partial class LibC
         _ => 0x20000,
     };
 
-    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int OpenAt(int directory, string path, int flags, int mode);
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    public static partial int OpenAt(int directory, [MarshalUsing(typeof(PathMarshaller))] string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true)]
+    public static partial int Unlink([MarshalUsing(typeof(PathMarshaller))] string path);
+
+    /// <summary>Returns how many bytes of the buffer are the link's target, or -1.</summary>
+    [LibraryImport("libc", EntryPoint = "readlink", SetLastError = true)]
+    public static partial nint ReadLink([MarshalUsing(typeof(PathMarshaller))] string path, Span<byte> target, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int FCntl(int file, int command);
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     public static partial int FDataSync(SafeFileHandle file);

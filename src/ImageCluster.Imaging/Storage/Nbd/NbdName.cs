@@ -19,7 +19,7 @@ public static class NbdName
     /// <summary>Refuses what cannot be sent or connected to.</summary>
     internal static NbdAddress Checked(NbdAddress address, string? name)
     {
-        if (address.SocketPath is { } path && System.Text.Encoding.UTF8.GetByteCount(path) is var bytes && (bytes >= 108 || path.Contains('\0')))
+        if (address.SocketPath is { } path && NameText.GetByteCount(path) is var bytes && (bytes >= 108 || path.Contains('\0')))
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, name, $"UNIX socket path '{path}' is too long")
             {
@@ -27,7 +27,7 @@ public static class NbdName
             };
         }
 
-        return System.Text.Encoding.UTF8.GetByteCount(address.Export) <= NbdWire.MaxString
+        return NameText.GetByteCount(address.Export) <= NbdWire.MaxString
             ? address
             : throw new ImageException(ImageErrorKind.InvalidArgument, name, "export name too long to send to server");
     }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace ImageCluster.Imaging.Storage.Nbd;
 
@@ -107,8 +106,8 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
     // The context's number; null where the server has none of that name.
     private uint? AskForAllocation(NbdOptionChannel options)
     {
-        byte[] exportName = Encoding.UTF8.GetBytes(export);
-        byte[] context = Encoding.UTF8.GetBytes(DirtyBitmap ?? NbdWire.AllocationContext);
+        byte[] exportName = NameText.GetBytes(export);
+        byte[] context = NameText.GetBytes(DirtyBitmap ?? NbdWire.AllocationContext);
         byte[] payload = new byte[4 + exportName.Length + 8 + context.Length];
         BinaryPrimitives.WriteUInt32BigEndian(payload, (uint)exportName.Length);
         exportName.CopyTo(payload, 4);
@@ -138,7 +137,7 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
     // Null where the server does not know the option.
     private NbdExport? Go(NbdOptionChannel options)
     {
-        byte[] exportName = Encoding.UTF8.GetBytes(export);
+        byte[] exportName = NameText.GetBytes(export);
         byte[] payload = new byte[4 + exportName.Length + 4];
         BinaryPrimitives.WriteUInt32BigEndian(payload, (uint)exportName.Length);
         exportName.CopyTo(payload, 4);
@@ -207,7 +206,7 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
             }
 
             int length = (int)BinaryPrimitives.ReadUInt32BigEndian(answer.Payload);
-            found |= Encoding.UTF8.GetString(answer.Payload.AsSpan(4, length)) == export;
+            found |= NameText.GetString(answer.Payload.AsSpan(4, length)) == export;
         }
 
         return listed && !found
@@ -217,7 +216,7 @@ internal sealed class NbdNegotiation(NbdStream stream, string export, string nam
 
     private NbdExport ByExportName(NbdOptionChannel options, bool zeroes)
     {
-        options.Send(NbdOption.ExportName, Encoding.UTF8.GetBytes(export));
+        options.Send(NbdOption.ExportName, NameText.GetBytes(export));
         ulong size = stream.ReadUInt64("export length");
         var flags = (NbdExportFlags)stream.ReadUInt16("export flags");
         if (zeroes)
