@@ -95,7 +95,7 @@ internal sealed class CommandArguments(CommandHost host, CommandSpec command)
             throw new CommandException("--image-opts and --format are mutually exclusive", exitCode);
         }
 
-        return ImageOptions ? ImageReference.FromOptionText(host, operand, exitCode) : ImageReference.FromName(operand, format, exitCode);
+        return ImageOptions ? ImageReference.FromOptionText(host, operand, exitCode, ForceShare) : ImageReference.FromName(operand, format, exitCode);
     }
 
     /// <summary>True for JSON.</summary>

@@ -48,11 +48,6 @@ internal static class ImageOpener
 {
     public static LayeredDisk Open(CommandHost host, ImageReference image, OpenSettings settings, int exitCode = 1)
     {
-        if (settings.ForceShare && image.DeniesSharing)
-        {
-            throw new CommandException("--force-share/-U conflicts with image options", exitCode);
-        }
-
         try
         {
             if (image.UsesEmptyBacking)

@@ -78,9 +78,6 @@ internal sealed class ImageReference
     /// <inheritdoc cref="BlockNode.NoDirectory"/>
     public string? NoDirectory => _node?.NoDirectory;
 
-    /// <summary>An option string says of sharing what <c>-U</c> contradicts.</summary>
-    public bool DeniesSharing { get; private init; }
-
     /// <inheritdoc cref="BlockNode.DetectZeroes"/>
     public string? DetectZeroes => _node?.DetectZeroes;
 
@@ -123,7 +120,11 @@ internal sealed class ImageReference
 
     /// <summary>An option string (<c>--image-opts</c>).</summary>
     /// <inheritdoc cref="FromName" path="/exception"/>
-    public static ImageReference FromOptionText(CommandHost host, string text, int exitCode = 1)
+    /// <param name="host">Where a warning goes.</param>
+    /// <param name="text">The options.</param>
+    /// <param name="exitCode">Where they cannot be taken apart.</param>
+    /// <param name="forceShare"><c>-U</c> was given, which an option must not contradict.</param>
+    public static ImageReference FromOptionText(CommandHost host, string text, int exitCode = 1, bool forceShare = false)
     {
         Dictionary<string, object?> flat = [];
         foreach (KeyValueText.Item item in KeyValueText.Split(text, "file"))
@@ -135,9 +136,10 @@ internal sealed class ImageReference
             }
         }
 
-        bool denies = flat.TryGetValue("force-share", out object? sharing) && sharing is not "on";
         PutInternalNames(flat);
-        return OrEnd(text, exitCode, () => new ImageReference(text, BlockNode.Parse(flat, null)) { DeniesSharing = denies });
+        return forceShare && flat.TryGetValue("force-share", out object? sharing) && sharing is not "on"
+            ? throw new CommandException("--force-share/-U conflicts with image options", exitCode)
+            : OrEnd(text, exitCode, () => Parse(text, flat, null));
     }
 
     /// <summary>A backing file's name as a header has it, for the engine: null for a plain one.</summary>
