@@ -65,6 +65,12 @@ internal static class FoundCases
         "img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M", "io qcow2 d.qcow2 'write -P 3 0 100k'", "truncate -s 1M d.raw", "cp d.raw e.raw", "img convert -f raw -O qcow2 e.raw e.qcow2", "img create -q -f qcow2 n.qcow2 1M",
     ];
 
+    private static readonly string[] Elsewhere =
+    [
+        "mkdir sub", "img create -q -f qcow2 -o data_file=sub/d.raw sub/t.qcow2 1M", "io qcow2 sub/t.qcow2 'write -P 3 0 100k'", "sh -c 'cd sub && /usr/bin/qemu-img create -q -f qcow2 -o data_file=e.raw e.qcow2 1M'",
+        "img create -q -f qcow2 -o data_file=two.raw sub/two.qcow2 1M", "io qcow2 sub/two.qcow2 'write -P 4 0 64k'", "cp two.raw sub/two.raw", "img create -q -f qcow2 -o data_file=gone.raw nowhere.qcow2 1M", "rm gone.raw",
+    ];
+
     private static readonly string[] DataFileOptions =
     [
         "filename=e.raw", "driver=raw,data-file.file.filename=e.raw", "driver=qcow2,data-file.file.filename=e.qcow2", "driver=qcow2,data-file.file.filename=e.raw", "driver=blkdebug,data-file.image.filename=e.raw", "driver=raw,data-file.offset=0,data-file.file.filename=e.raw",
@@ -114,6 +120,15 @@ internal static class FoundCases
             "convert -U --image-opts -O raw driver=null-co,force-share=no x", "check -U --image-opts driver=qcow2,file.filename=nix,force-share=off", "info -U 'json:{\"driver\": \"null-co\", \"force-share\": false}'", "snapshot -U -l --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off", "measure -U --image-opts driver=qcow2,file.filename=b.qcow2,force-share=off"),
         Make("info", "the name of a filter over what has no options", "", Twice, "info --image-opts driver=blkdebug,image.driver=null-co", "info --image-opts driver=blkdebug,image.driver=null-co,image.size=1M", "info --image-opts driver=raw,file.driver=blkdebug,file.image.driver=null-aio"),
         Make("resize", "a raw data file that is longer already", "qcow2", LongDataFile, "resize d.qcow2 1536k", "resize d.qcow2 2M") with { Images = ["d.qcow2", "d.raw:raw"] },
+        Make("map", "the name of a data file, from the working directory", "qcow2", Elsewhere, "map sub/t.qcow2", "convert -O raw sub/t.qcow2 x.raw", "create -f qcow2 -o data_file=sub/n.raw sub/n.qcow2 1M", "info sub/n.qcow2", "check sub/n.qcow2", "create -f qcow2 -b sub/t.qcow2 -F qcow2 over.qcow2", "map over.qcow2", "map sub/two.qcow2",
+            "map nowhere.qcow2", "info nowhere.qcow2", "bench -q -w -c 1 -s 4k sub/t.qcow2", "resize sub/t.qcow2 2M") with { Images = ["x.raw:raw"] },
+        Make("convert", "a data file beside the image", "qcow2", Elsewhere, "convert -O raw sub/e.qcow2 x.raw") with
+        {
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Said | DifferencePart.Files,
+            Reason = "where the working directory has no file of that name it is found beside the image; qemu-img 7.2 looks nowhere else",
+        },
+        Make("snapshot", "a cluster that no refcount block describes", "qcow2", ["img create -q -f qcow2 a.qcow2 64M", "io qcow2 a.qcow2 'write 0 512'", Poke("a.qcow2", 0x40000, @"\200\000\000\377\377\377\000\000")], "snapshot -c one a.qcow2", "snapshot -l a.qcow2"),
         .. new[] { "info", "map", "check", "compare", "convert -O raw", "bench -q -w -c 1 -s 4k -o 512k" }.Select(static command => Make(command.Split(' ')[0], "data files that options describe", "qcow2", DataNodes,
             [.. DataFileOptions.Where(options => !command.StartsWith("bench", StringComparison.Ordinal) || !options.Contains("null", StringComparison.Ordinal)).Select(options => $"{command} --image-opts driver=qcow2,file.filename=d.qcow2,data-file.{options}{(command == "compare" ? " driver=raw,file.filename=e.raw" : command.StartsWith("convert", StringComparison.Ordinal) ? " x" : "")}")]) with
         {

@@ -246,13 +246,27 @@ public sealed class Qcow2Format : ImageFormat
                 throw new ImageException(ImageErrorKind.InvalidArgument, context.FileName, "'data-file' is required for this image");
             }
 
-            string name = given is null ? context.Locator.Combine(context.FileName, reference) : reference;
+            string name = given is null ? FindDataFile(context, reference) : reference;
             return context.Locator.Open(name, context.Mode with { Role = FileRole.Data });
         }
         catch (ImageException e) when (context.DescribeOnly)
         {
             failure = e;
             return null;
+        }
+    }
+
+    // QEMU takes the name as it stands, from the working directory. An image that was moved with its data file, or must not leave its roots, has it beside it.
+    private static string FindDataFile(OpenContext context, string reference)
+    {
+        string beside = context.Locator.Combine(context.FileName, reference);
+        try
+        {
+            return beside == reference || context.Locator.Exists(reference) || !context.Locator.Exists(beside) ? reference : beside;
+        }
+        catch (ImageException e) when (e.Kind == ImageErrorKind.Policy)
+        {
+            return beside;
         }
     }
 }

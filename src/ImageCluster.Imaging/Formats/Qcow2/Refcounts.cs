@@ -74,6 +74,9 @@ internal sealed partial class Refcounts
         return block == 0 ? 0 : RefcountArray.Get(_blocks.Get(block), _layout.RefcountOrder, IndexInBlock(cluster));
     }
 
+    /// <summary>A block describes the cluster.</summary>
+    public bool Counts(long cluster) => BlockOffset(cluster >> _blockBits) != 0;
+
     /// <summary>Refcounts of the block with number <paramref name="index"/>; empty where there is no block.</summary>
     public ReadOnlySpan<byte> Block(long index)
     {

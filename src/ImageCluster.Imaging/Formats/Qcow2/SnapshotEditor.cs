@@ -172,9 +172,14 @@ internal sealed class SnapshotEditor
         File.Write(offset, bytes);
     }
 
-    // Before anything is changed: narrow refcounts may be at their end.
+    // Before anything is changed: narrow refcounts may be at their end, and a damaged table may name clusters that no block counts.
     private void CheckRoomForOneMore(ulong[] l1) => ForEachCluster(l1, cluster =>
     {
+        if (!_refcounts.Counts(cluster))
+        {
+            throw new ImageException(ImageErrorKind.Io, File.Name, "Resource temporarily unavailable") { Errno = 11 };
+        }
+
         if (_refcounts.Get(cluster) >= _layout.RefcountMax)
         {
             throw new ImageException(ImageErrorKind.Limit, File.Name, $"Refcount of cluster {cluster} is at its maximum, {_layout.RefcountMax}")
