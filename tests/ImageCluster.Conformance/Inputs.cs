@@ -21,7 +21,8 @@ internal sealed class Inputs(string root)
         }
     }
 
-    private string Make(IReadOnlyList<string> lines)
+    /// <summary>The directory with the inputs that the lines make, to be left as it is.</summary>
+    public string Make(IReadOnlyList<string> lines)
     {
         string key = string.Join('\n', lines);
         if (_made.TryGetValue(key, out string? directory))

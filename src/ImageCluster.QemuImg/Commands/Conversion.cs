@@ -29,6 +29,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
     private string? _backingFile;
     private string? _backingFormat;
 
+    // Held until all is written: nobody is to change it meanwhile.
+    private LayeredDisk? _heldBacking;
+
     // What is made takes the place of a file that was there.
     private bool _replaces;
 
@@ -75,6 +78,7 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         finally
         {
             _sources.ForEach(static disk => disk.Dispose());
+            _heldBacking?.Dispose();
         }
     }
 
@@ -286,8 +290,8 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         try
         {
             ImageReference backing = BackingReference();
-            using LayeredDisk disk = new ChainOpener(host.Locator).Open(backing.FileName, ImageOpener.Options(host, backing, new OpenSettings()));
-            return disk.VirtualSize;
+            _heldBacking = new ChainOpener(host.Locator).Open(backing.FileName, ImageOpener.Options(host, backing, new OpenSettings()));
+            return _heldBacking.VirtualSize;
         }
         catch (ImageException e)
         {

@@ -147,7 +147,7 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
                 Locator = staged?.Locator ?? host.Locator,
                 VirtualSize = size,
                 Options = options.Values,
-                Mode = OpenMode.ReadWrite with { Use = ImageUse.Write },
+                Mode = OpenMode.ReadWrite with { Use = ImageUse.Resize },
                 Secret = host.Secrets.Lookup(options.Values, fileName),
                 OpenBacking = name => ImageReference.OpenBackingByName(host, name, options.Get("backing_fmt")),
             });

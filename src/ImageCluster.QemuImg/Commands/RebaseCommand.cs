@@ -79,9 +79,11 @@ internal static class RebaseCommand
             throw new CommandException($"Invalid format name: '{backingFormat}'");
         }
 
+        // Held until the image stands on it: nobody is to change it in between.
+        using LayeredDisk? newBacking = nameOnly ? null : OpenNewBacking(host, image, disk, backing!, backingFormat, new OpenSettings { Cache = sourceCache, ForceShare = command.ForceShare });
         if (!nameOnly)
         {
-            KeepContent(host, image, disk, backing!, backingFormat, new OpenSettings { Cache = sourceCache, ForceShare = command.ForceShare }, progress);
+            KeepContent(host, disk, newBacking, progress);
         }
 
         try
@@ -98,16 +100,8 @@ internal static class RebaseCommand
     }
 
     // The safe mode: whatever the new backing file would show differently is written into the image first.
-    private static void KeepContent(
-        CommandHost host, ImageReference image, LayeredDisk disk, string backing, string? backingFormat, OpenSettings settings, ProgressMeter progress)
+    private static void KeepContent(CommandHost host, LayeredDisk disk, LayeredDisk? newBacking, ProgressMeter progress)
     {
-        string overlay = image.DisplayName(disk.Top.FormatName);
-        if (overlay.StartsWith("json:", StringComparison.Ordinal) && backing.Length > 0 && !ImagePath.HasProtocol(backing) && !Path.IsPathRooted(backing))
-        {
-            throw new CommandException($"Could not resolve backing filename: Cannot use relative backing file names for '{overlay}'");
-        }
-
-        using LayeredDisk? newBacking = backing.Length == 0 ? null : OpenNewBacking(host, image, disk, backing, backingFormat, settings);
         long whole = Math.Max(1, disk.VirtualSize);
         long done = 0;
         RebaseOptions options = new()
@@ -134,8 +128,19 @@ internal static class RebaseCommand
         }
     }
 
-    private static LayeredDisk OpenNewBacking(CommandHost host, ImageReference image, LayeredDisk disk, string backing, string? backingFormat, OpenSettings settings)
+    private static LayeredDisk? OpenNewBacking(CommandHost host, ImageReference image, LayeredDisk disk, string backing, string? backingFormat, OpenSettings settings)
     {
+        if (backing.Length == 0)
+        {
+            return null;
+        }
+
+        string overlay = image.DisplayName(disk.Top.FormatName);
+        if (overlay.StartsWith("json:", StringComparison.Ordinal) && !ImagePath.HasProtocol(backing) && !Path.IsPathRooted(backing))
+        {
+            throw new CommandException($"Could not resolve backing filename: Cannot use relative backing file names for '{overlay}'");
+        }
+
         try
         {
             ImageReference reference = ImageReference.FromName(host.Locator.Combine(image.FileName, backing), backingFormat);
