@@ -45,6 +45,9 @@ internal sealed class Interruption
     /// <summary>Runs the case's command on files.</summary>
     public ToolResult RunOn(IFileLocator files) => Run(files, CommandLineText.Split(_case.Line));
 
+    /// <summary>All is as after the undisturbed run: what failed did not matter.</summary>
+    public bool IsDone(MemoryLocator files) => Contents(files).Zip(_done).All(static pair => pair.First.AsSpan().SequenceEqual(pair.Second));
+
     /// <summary>What is wrong with the files that are left, "" for nothing: by ours, which repairs them.</summary>
     public string Judge(MemoryLocator files) =>
         Judge(arguments => Run(files, arguments), name => Take(files, name), files.Exists);
