@@ -106,12 +106,20 @@ public sealed class LayeredFile(LayeredDisk disk, string name, bool canWrite) : 
             return;
         }
 
-        if (disk.Top is not IResizable)
+        if (disk.Top is not IResizable image)
         {
             throw new ImageException(ImageErrorKind.Unsupported, name, "Image format driver does not support resize");
         }
 
         // Images count in sectors.
-        Resizer.Resize(disk, (length + 511) & -512L, "off");
+        length = (length + 511) & -512L;
+        if (disk.Layers.Count > 1)
+        {
+            Resizer.Resize(disk, length, "off");
+        }
+        else
+        {
+            image.Resize(length, "off");
+        }
     }
 }
