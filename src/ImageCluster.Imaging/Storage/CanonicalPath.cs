@@ -16,13 +16,13 @@ internal static class CanonicalPath
     /// <param name="name">What messages call it.</param>
     public static string Of(string path, string name)
     {
-        string root = Path.GetPathRoot(path) is { Length: > 0 } ownRoot ? ownRoot : Path.GetPathRoot(Environment.CurrentDirectory)!;
+        string root = Path.GetPathRoot(path) is { Length: > 0 } ownRoot ? ownRoot : Path.GetPathRoot(HostFile.CurrentDirectory)!;
         Stack<string> left = new();
         Push(left, path);
         if (!Path.IsPathRooted(path))
         {
             // The current directory as the system has it is canonical already.
-            Push(left, Environment.CurrentDirectory);
+            Push(left, HostFile.CurrentDirectory);
         }
 
         string resolved = root;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Storage;
 using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg.Images;
@@ -37,11 +38,13 @@ internal sealed class SnapshotInfo(ImageSnapshot snapshot)
 
     private void Write(TextWriter output)
     {
-        TimeSpan offset = TimeZoneInfo.Local.GetUtcOffset(DateTimeOffset.FromUnixTimeSeconds(snapshot.DateSeconds));
-        string date = DateTimeOffset.FromUnixTimeSeconds(snapshot.DateSeconds).ToOffset(offset).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+        string date = LocalTime.Text(snapshot.DateSeconds);
         ulong seconds = snapshot.VmClockNanoseconds / Billion;
         string clock = $"{seconds / 3600:00}:{seconds / 60 % 60:00}:{seconds % 60:00}.{snapshot.VmClockNanoseconds / 1_000_000 % 1000:000}";
         string count = snapshot.InstructionCount?.ToString(CultureInfo.InvariantCulture) ?? "";
-        output.Write($"{snapshot.Id,-9} {snapshot.Name,-16} {SizeText.Of((long)snapshot.VmStateSize),8}{date,20}{clock,13}{count,11}\n");
+        output.Write($"{Padded(snapshot.Id, 9)} {Padded(snapshot.Name, 16)} {SizeText.Of((long)snapshot.VmStateSize),8}{date,20}{clock,13}{count,11}\n");
     }
+
+    // C counts bytes.
+    private static string Padded(string text, int width) => text + new string(' ', Math.Max(0, width - NameText.GetByteCount(text)));
 }

@@ -79,6 +79,9 @@ internal static class HostFile
         return length < 0 ? null : NameText.GetString(target.AsSpan(0, (int)length));
     }
 
+    /// <summary>The current directory, links resolved, also where it has been removed since.</summary>
+    public static string CurrentDirectory => IsLinux && LinkTarget("/proc/self/cwd") is { } path ? path : Environment.CurrentDirectory;
+
     /// <summary>Anything has that name, be it a link that leads nowhere.</summary>
     public static bool Exists(string path)
     {
