@@ -47,6 +47,7 @@ internal static class GrowthCases
             Differs = DifferencePart.Errors | DifferencePart.Content,
             Reason = "the same refusal and mark, before anything is dropped; qemu-img drops what was to be cut off, and says of each cluster that it could not",
         },
+        Make("rebase", "onto an image where there was none", "qed", ["img create -q -f raw b.raw 1M", "io raw b.raw 'write -P 7 0 1M'", "img create -q -f qed x.qed 1M", "io qed x.qed 'write -P 3 0 4k'"], "rebase -b b.raw -F raw x.qed") with { Images = ["x.qed"] },
         Make("bitmap", "all bits set, and the disk grows", "qcow2", [], "create -q -f qcow2 a.qcow2 700k", "bitmap --add -g 1M a.qcow2 b", "bench -q -w -c 1 -s 512 a.qcow2", "resize -q a.qcow2 1100k") with { Images = ["a.qcow2"] },
     ];
 

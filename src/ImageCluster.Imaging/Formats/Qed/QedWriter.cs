@@ -54,7 +54,7 @@ internal sealed class QedWriter : QedReader, IWritableLayer, IResizable, IBackin
             {
                 File.WriteZeroes(extent.HostOffset, extent.Length, mode);
             }
-            else if (extent.Kind == ExtentKind.Absent && Backing is not null)
+            else if (extent.Kind == ExtentKind.Absent)
             {
                 StateZero(extent);
             }

@@ -237,6 +237,23 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
         WriteDifferences(offset + filled, before[filled..], after[filled..], oldIsBlank);
     }
 
+    // Where there is no backing file yet a layer may leave out zeros; with the new one they must be there.
+    private void StateZeroes(long offset, ReadOnlySpan<byte> zeroes)
+    {
+        overlay.WriteZeroes(offset, zeroes.Length, ZeroMode.MayUnmap);
+        while (zeroes.Length > 0)
+        {
+            Extent own = MapTop(offset, zeroes.Length);
+            if (own.Kind == ExtentKind.Absent)
+            {
+                overlay.Write(offset, zeroes[..(int)own.Length]);
+            }
+
+            offset += own.Length;
+            zeroes = zeroes[(int)own.Length..];
+        }
+    }
+
     private void WriteDifferences(long offset, ReadOnlySpan<byte> before, ReadOnlySpan<byte> after, bool oldIsBlank)
     {
         for (int at = 0; at < before.Length;)
@@ -253,7 +270,7 @@ public sealed class Rebaser(LayeredDisk overlay, LayeredDisk? newBacking, Rebase
             {
                 if (oldIsBlank)
                 {
-                    overlay.WriteZeroes(offset + at, length, ZeroMode.MayUnmap);
+                    StateZeroes(offset + at, before.Slice(at, length));
                 }
                 else
                 {
