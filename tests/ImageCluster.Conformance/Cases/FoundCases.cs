@@ -128,7 +128,7 @@ internal static class FoundCases
             Differs = DifferencePart.Said | DifferencePart.Files,
             Reason = "where the working directory has no file of that name it is found beside the image; qemu-img 7.2 looks nowhere else",
         },
-        Make("snapshot", "a cluster that no refcount block describes", "qcow2", ["img create -q -f qcow2 a.qcow2 64M", "io qcow2 a.qcow2 'write 0 512'", Poke("a.qcow2", 0x40000, @"\200\000\000\377\377\377\000\000")], "snapshot -c one a.qcow2", "snapshot -l a.qcow2"),
+        Make("snapshot", "a cluster that no refcount block describes", "qcow2", ["img create -q -f qcow2 a.qcow2 64M", "io qcow2 a.qcow2 'write 0 512'", Poke("a.qcow2", 0x40000, @"\200\000\000\377\377\377\000\000"), "img create -q -f qcow2 far.qcow2 64M", "io qcow2 far.qcow2 'write 0 512'", Poke("far.qcow2", 0x40000, @"\277\377\377\377\377\377\000\000")], "snapshot -c one a.qcow2", "snapshot -l a.qcow2", "snapshot -c one far.qcow2", "snapshot -l far.qcow2"),
         .. new[] { "info", "map", "check", "compare", "convert -O raw", "bench -q -w -c 1 -s 4k -o 512k" }.Select(static command => Make(command.Split(' ')[0], "data files that options describe", "qcow2", DataNodes,
             [.. DataFileOptions.Where(options => !command.StartsWith("bench", StringComparison.Ordinal) || !options.Contains("null", StringComparison.Ordinal)).Select(options => $"{command} --image-opts driver=qcow2,file.filename=d.qcow2,data-file.{options}{(command == "compare" ? " driver=raw,file.filename=e.raw" : command.StartsWith("convert", StringComparison.Ordinal) ? " x" : "")}")]) with
         {

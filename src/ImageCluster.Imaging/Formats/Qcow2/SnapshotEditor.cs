@@ -177,7 +177,10 @@ internal sealed class SnapshotEditor
     {
         if (!_refcounts.Counts(cluster))
         {
-            throw new ImageException(ImageErrorKind.Io, File.Name, "Resource temporarily unavailable") { Errno = 11 };
+            bool isBeyond = cluster >> _layout.RefcountBlockBits >= Header.MaxRefcountTableBytes / sizeof(ulong);
+            throw isBeyond
+                ? new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = 27 }
+                : new ImageException(ImageErrorKind.Io, File.Name, "Resource temporarily unavailable") { Errno = 11 };
         }
 
         if (_refcounts.Get(cluster) >= _layout.RefcountMax)
