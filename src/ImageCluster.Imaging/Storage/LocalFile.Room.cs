@@ -183,7 +183,7 @@ public partial class LocalFile
         catch (ArgumentOutOfRangeException e)
         {
             // How .NET says that the file system has no files of that length.
-            throw new ImageException(ImageErrorKind.Io, Name, "Could not resize file: File too large", e) { Errno = 27 };
+            throw new ImageException(ImageErrorKind.Io, Name, "Could not resize file: File too large", e) { Errno = Errno.FBig };
         }
     }
 

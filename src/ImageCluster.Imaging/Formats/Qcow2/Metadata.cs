@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -10,8 +11,6 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// </summary>
 internal sealed class Metadata : IDisposable
 {
-    private const int InputOutputError = 5;
-
     private readonly Lock _l1Lock = new();
     private readonly IBlockFile? _externalData;
     private volatile ulong[]? _l1;
@@ -74,7 +73,7 @@ internal sealed class Metadata : IDisposable
 
         return new ImageException(ImageErrorKind.Corrupt, File.Name, message)
         {
-            Errno = InputOutputError,
+            Errno = Errno.IO,
             Corruption = File.CanWrite ? CorruptionSignal.Marked : CorruptionSignal.Found,
         };
     }

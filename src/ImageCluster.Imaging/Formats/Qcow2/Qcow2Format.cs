@@ -11,9 +11,6 @@ public sealed class Qcow2Format : ImageFormat
 {
     private const int Certain = 100;
 
-    // EIO
-    private const int InputOutputError = 5;
-
     // Bytes of a table that are looked at when an image is opened.
     private const int TouchedLength = 64 << 10;
 
@@ -170,7 +167,7 @@ public sealed class Qcow2Format : ImageFormat
         {
             return read();
         }
-        catch (ImageException e) when (e.Errno == InputOutputError && e.Corruption == CorruptionSignal.None)
+        catch (ImageException e) when (e.Errno == Errno.IO && e.Corruption == CorruptionSignal.None)
         {
             throw new ImageException(e.Kind, e.File, $"{what}: {Errno.Text(e.Errno)}", e) { Hint = e.Hint, Errno = e.Errno };
         }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -31,7 +32,7 @@ internal sealed class RefcountRebuilder(Metadata metadata, ReferenceCounts count
 
         if (clusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
         {
-            throw new ImageException(ImageErrorKind.Limit, metadata.File.Name, "ERROR allocating reftable: File too large") { Errno = 27 };
+            throw new ImageException(ImageErrorKind.Limit, metadata.File.Name, "ERROR allocating reftable: File too large") { Errno = Errno.FBig };
         }
 
         WriteTable(offset);
@@ -80,7 +81,7 @@ internal sealed class RefcountRebuilder(Metadata metadata, ReferenceCounts count
         long entries = (index / perCluster + 1) * perCluster;
         if (entries * sizeof(ulong) > 2 * Header.MaxRefcountTableBytes)
         {
-            throw new ImageException(ImageErrorKind.Limit, metadata.File.Name, "ERROR allocating reftable: File too large") { Errno = 27 };
+            throw new ImageException(ImageErrorKind.Limit, metadata.File.Name, "ERROR allocating reftable: File too large") { Errno = Errno.FBig };
         }
 
         Array.Resize(ref _table, (int)entries);

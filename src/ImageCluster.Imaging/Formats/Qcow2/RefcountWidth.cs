@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -130,7 +131,7 @@ internal sealed class RefcountWidth
     {
         if (clusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
         {
-            throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = 27 };
+            throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = Errno.FBig };
         }
 
         for (long i = 0; i < _tableClusters; i++)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -101,7 +102,7 @@ internal sealed partial class Refcounts
         long tableClusters = RefcountMath.DivideUp(blocks + RefcountMath.DivideUp(blocks, 2), perTableCluster);
         if (tableClusters << _layout.ClusterBits > Header.MaxRefcountTableBytes)
         {
-            throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = 27 };
+            throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = Errno.FBig };
         }
 
         ulong[] table = new ulong[tableClusters * perTableCluster];

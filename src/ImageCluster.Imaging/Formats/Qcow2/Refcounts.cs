@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -280,7 +281,7 @@ internal sealed partial class Refcounts
         {
             if (at + (count - (at - start)) > limit)
             {
-                throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = 27 };
+                throw new ImageException(ImageErrorKind.NoSpace, _metadata.File.Name, "File too large") { Errno = Errno.FBig };
             }
 
             ReadOnlySpan<byte> block = Block(at >> _blockBits);

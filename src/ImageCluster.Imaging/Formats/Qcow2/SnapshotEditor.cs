@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -27,7 +28,7 @@ internal sealed class SnapshotEditor
         _table = new L2Table(0, _layout.ClusterSize / sizeof(ulong));
         if (metadata.HasDataFile)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, metadata.File.Name, "Internal snapshots are not possible with an external data file") { Errno = 95 };
+            throw new ImageException(ImageErrorKind.Unsupported, metadata.File.Name, "Internal snapshots are not possible with an external data file") { Errno = Errno.OpNotSupp };
         }
 
         SnapshotTableContent content = SnapshotTable.Load(metadata.File, metadata.Header, forCheck: false, null);
@@ -42,7 +43,7 @@ internal sealed class SnapshotEditor
     public Snapshot Find(string id)
     {
         Snapshot snapshot = _snapshots.Find(candidate => candidate.Id == id)
-            ?? throw new ImageException(ImageErrorKind.NotFound, File.Name, "Can't find the snapshot") { Errno = 2 };
+            ?? throw new ImageException(ImageErrorKind.NotFound, File.Name, "Can't find the snapshot") { Errno = Errno.NoEnt };
         SnapshotTable.CheckPlace(snapshot, _layout, File.Name);
         return snapshot;
     }
@@ -51,7 +52,7 @@ internal sealed class SnapshotEditor
     {
         if (_snapshots.Count >= Header.MaxSnapshots)
         {
-            throw new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = 27 };
+            throw new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = Errno.FBig };
         }
 
         if (NameText.GetByteCount(wanted.Id) > ushort.MaxValue || NameText.GetByteCount(wanted.Name) > ushort.MaxValue)
@@ -179,8 +180,8 @@ internal sealed class SnapshotEditor
         {
             bool isBeyond = cluster >> _layout.RefcountBlockBits >= Header.MaxRefcountTableBytes / sizeof(ulong);
             throw isBeyond
-                ? new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = 27 }
-                : new ImageException(ImageErrorKind.Io, File.Name, "Resource temporarily unavailable") { Errno = 11 };
+                ? new ImageException(ImageErrorKind.Limit, File.Name, "File too large") { Errno = Errno.FBig }
+                : new ImageException(ImageErrorKind.Io, File.Name, "Resource temporarily unavailable") { Errno = Errno.Again };
         }
 
         if (_refcounts.Get(cluster) >= _layout.RefcountMax)
@@ -188,7 +189,7 @@ internal sealed class SnapshotEditor
             throw new ImageException(ImageErrorKind.Limit, File.Name, $"Refcount of cluster {cluster} is at its maximum, {_layout.RefcountMax}")
             {
                 Hint = "Use qemu-img amend to increase the refcount entry width",
-                Errno = 22,
+                Errno = Errno.Inval,
             };
         }
     });

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -68,7 +69,7 @@ internal static class SnapshotTableWriter
             length = ((length + 7) & ~7L) + LengthOf(snapshot);
             if (length > SnapshotTable.MaxBytes)
             {
-                throw new ImageException(ImageErrorKind.Limit, file, "Snapshot table is too big") { Errno = 27 };
+                throw new ImageException(ImageErrorKind.Limit, file, "Snapshot table is too big") { Errno = Errno.FBig };
             }
         }
 

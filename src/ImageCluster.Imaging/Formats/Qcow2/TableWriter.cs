@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -215,7 +216,7 @@ internal partial class TableWriter
 
         if (entries > Header.MaxL1Bytes / sizeof(ulong))
         {
-            throw new ImageException(ImageErrorKind.Limit, _metadata.File.Name, "Failed to grow the L1 table: File too large") { Errno = 27 };
+            throw new ImageException(ImageErrorKind.Limit, _metadata.File.Name, "Failed to grow the L1 table: File too large") { Errno = Errno.FBig };
         }
 
         Flush();

@@ -1,5 +1,6 @@
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -62,7 +63,7 @@ internal sealed partial class WritableQcow2Image
         // A raw data file shows all that the guest sees.
         if (backing is not null && Metadata.Header.IsDataFileRaw)
         {
-            throw new ImageException(ImageErrorKind.Unsupported, FileName, "With a raw data file there can be no backing file") { Errno = 22 };
+            throw new ImageException(ImageErrorKind.Unsupported, FileName, "With a raw data file there can be no backing file") { Errno = Errno.Inval };
         }
 
         Tables.Begin();

@@ -2,6 +2,7 @@ using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -185,7 +186,7 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
         data[..Math.Min(data.Length, sector.Length - offset)].CopyTo(sector[offset..]);
         if (FormatRegistry.Probe(sector, "") is not RawFormat)
         {
-            throw new ImageException(ImageErrorKind.Policy, FileName, "Operation not permitted") { Errno = 1 };
+            throw new ImageException(ImageErrorKind.Policy, FileName, "Operation not permitted") { Errno = Errno.Perm };
         }
     }
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using ImageCluster.Imaging.Compression;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Vmdk;
 
@@ -72,7 +73,7 @@ internal sealed class StreamWriter : IWritableExtent
     /// <summary>What becomes of a write of a part of a grain: it is refused, for the rest could not be written any more.</summary>
     public ImageException RefusalOfPart(long offset) => _extent.Map(offset, 1).Kind == ExtentKind.Compressed
         ? Allocated()
-        : new ImageException(ImageErrorKind.Unsupported, _extent.File!.Name, "A grain of a streamOptimized image can only be written whole") { Errno = 22 };
+        : new ImageException(ImageErrorKind.Unsupported, _extent.File!.Name, "A grain of a streamOptimized image can only be written whole") { Errno = Errno.Inval };
 
     /// <summary>Grains are written once: nothing is dropped.</summary>
     public void Discard(long offset, long length)
@@ -116,5 +117,5 @@ internal sealed class StreamWriter : IWritableExtent
     }
 
     private ImageException Allocated() =>
-        new(ImageErrorKind.Unsupported, _extent.File!.Name, "Could not write to allocated cluster for streamOptimized") { Errno = 5 };
+        new(ImageErrorKind.Unsupported, _extent.File!.Name, "Could not write to allocated cluster for streamOptimized") { Errno = Errno.IO };
 }

@@ -25,6 +25,7 @@ internal static class Errno
     public const int Loop = 40;
     public const int NoSys = 38;
     public const int OpNotSupp = 95;
+    public const int TimedOut = 110;
     public const int ConnRefused = 111;
     public const int DQuot = 122;
 

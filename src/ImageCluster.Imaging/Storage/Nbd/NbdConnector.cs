@@ -28,7 +28,7 @@ internal sealed class NbdConnector(NbdAddress address, string name, NbdSettings 
         catch (Exception e) when (attempt.HasExpired && e is NbdConnectionException or ImageException)
         {
             attempt.Dispose();
-            throw new ImageException(ImageErrorKind.Io, name, $"Failed to connect to '{address.Server}': Connection timed out", e) { Errno = 110 };
+            throw new ImageException(ImageErrorKind.Io, name, $"Failed to connect to '{address.Server}': Connection timed out", e) { Errno = Errno.TimedOut };
         }
         catch (NbdConnectionException e)
         {
@@ -47,7 +47,7 @@ internal sealed class NbdConnector(NbdAddress address, string name, NbdSettings 
         // An empty path names no socket; .NET would take it for a wrong argument.
         return path.Length > 0
             ? Connect(AddressFamily.Unix, ProtocolType.Unspecified, new UnixDomainSocketEndPoint(path), attempt)
-            : throw new ImageException(ImageErrorKind.Io, name, "Failed to connect to '': Connection refused") { Errno = 111 };
+            : throw new ImageException(ImageErrorKind.Io, name, "Failed to connect to '': Connection refused") { Errno = Errno.ConnRefused };
     }
 
     private Socket ConnectTcp(Attempt attempt)
