@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Xunit;
 
 namespace ImageCluster.Testing.Qemu;
@@ -34,14 +33,14 @@ public sealed class QemuHolder : IDisposable
 
     /// <summary>qemu-nbd serving an image.</summary>
     /// <param name="directory">Where its socket and the file with its process id go.</param>
-    public static QemuHolder Nbd(string image, string format, string directory, params string[] flags) => Daemonize("qemu-nbd", directory,
-        [.. flags, "--persistent", "-f", format, "--fork", "--pid-file", PidFile(directory), "--socket", Socket(directory), image]);
+    public static QemuHolder Nbd(string image, string format, string directory, params string[] flags) => Serve("qemu-nbd", directory,
+        [.. flags, "--persistent", "-f", format, "--pid-file", PidFile(directory), "--socket", Socket(directory), image]);
 
     /// <summary>qemu-storage-daemon exporting an image for writing.</summary>
     /// <inheritdoc cref="Nbd" path="/param"/>
-    public static QemuHolder Daemon(string image, string format, string directory) => Daemonize("qemu-storage-daemon", directory,
+    public static QemuHolder Daemon(string image, string format, string directory) => Serve("qemu-storage-daemon", directory,
     [
-        "--daemonize", "--pidfile", PidFile(directory),
+        "--pidfile", PidFile(directory),
         "--blockdev", $"driver=file,filename={image},node-name=file",
         "--blockdev", $"driver={format},file=file,node-name=disk",
         "--nbd-server", $"addr.type=unix,addr.path={Socket(directory)}",
@@ -67,17 +66,14 @@ public sealed class QemuHolder : IDisposable
 
     private static string Socket(string directory) => Path.Combine(directory, "holder.sock");
 
-    // The program we start returns when the server that it leaves behind has opened the image.
-    private static QemuHolder Daemonize(string program, string directory, string[] arguments)
+    // A server writes the file with its process id when it has opened the image. It stays our own process: the end of another's is only found by asking again and again.
+    private static QemuHolder Serve(string program, string directory, string[] arguments)
     {
-        using QemuHolder starter = Start(program, arguments);
-        if (!starter._process.WaitForExit(Patience) || starter._process.ExitCode != 0)
-        {
-            throw starter.Failure(program);
-        }
-
-        int id = int.Parse(File.ReadAllText(PidFile(directory)), CultureInfo.InvariantCulture);
-        return new QemuHolder(Process.GetProcessById(id));
+        string ready = PidFile(directory);
+        File.Delete(ready);
+        QemuHolder server = Start(program, arguments);
+        bool IsReady() => File.Exists(ready) && new FileInfo(ready).Length > 0;
+        return SpinWait.SpinUntil(() => server._process.HasExited || IsReady(), Patience) && IsReady() ? server : throw server.Failure(program);
     }
 
     private static QemuHolder Start(string program, string[] arguments)
