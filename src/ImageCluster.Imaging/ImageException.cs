@@ -59,6 +59,18 @@ public sealed class ImageException : Exception
         File = file;
     }
 
+    private ImageException(ImageException failure, string message)
+        : this(failure.Kind, failure.File, message, failure)
+    {
+        Hint = failure.Hint;
+        Errno = failure.Errno;
+        Corruption = failure.Corruption;
+        Step = failure.Step;
+        Access = failure.Access;
+        GuestOffset = failure.GuestOffset;
+        Disk = failure.Disk;
+    }
+
     public ImageErrorKind Kind { get; }
 
     /// <summary>The name of the file concerned, as the caller gave it or as its parent names it; null where there is none.</summary>
@@ -86,13 +98,19 @@ public sealed class ImageException : Exception
     public int Disk { get; init; }
 
     /// <summary>A lock refused how the whole chain is used, whatever the file's place in it: QEMU asks for that once all files are open.</summary>
-    internal bool IsOfUse { get; init; }
+    internal bool IsOfUse { get; private init; }
 
     /// <summary>It is a backing file that cannot be opened: what is wrong with it is in <see cref="Exception.InnerException"/>.</summary>
-    public bool IsOfBacking { get; init; }
+    public bool IsOfBacking { get; private init; }
+
+    /// <summary>The same failure in other words, or to be thrown where it did not come from.</summary>
+    public ImageException Saying(string message) => new(this, message);
+
+    /// <summary>The same failure, as one that is <see cref="IsOfUse"/>.</summary>
+    internal ImageException OfUse() => new(this, Message) { IsOfUse = true };
 
     /// <summary>The same failure, as one of a backing file.</summary>
-    public ImageException OfBacking() => IsOfBacking ? this : new(Kind, File, $"Could not open backing file: {Message}", this) { Hint = Hint, Errno = Errno, IsOfBacking = true };
+    public ImageException OfBacking() => IsOfBacking ? this : new(this, $"Could not open backing file: {Message}") { Corruption = CorruptionSignal.None, IsOfBacking = true };
 
     /// <summary>
     /// The same failure, with the step that it ended before the words of its error number, where a file could not be accessed or is damaged; a refusal
@@ -101,29 +119,12 @@ public sealed class ImageException : Exception
     public ImageException In(string step)
     {
         bool isAccess = Kind is ImageErrorKind.Io or ImageErrorKind.NoSpace || Corruption != CorruptionSignal.None;
-        return Step is not null || !isAccess ? this : new(Kind, File, $"{step}: {(Errno == 0 ? Message : Storage.Native.Errno.Text(Errno))}", this)
-        {
-            Hint = Hint,
-            Errno = Errno,
-            Corruption = Corruption,
-            Step = step,
-            Access = Access,
-            GuestOffset = GuestOffset,
-            Disk = Disk,
-        };
+        return Step is not null || !isAccess ? this : new(this, $"{step}: {(Errno == 0 ? Message : Storage.Native.Errno.Text(Errno))}") { Step = step };
     }
 
     /// <summary>The same failure, with the place where an operation met it; one that has a place keeps it.</summary>
-    public ImageException At(DiskAccess access, long guestOffset, int disk = 0) => Access != DiskAccess.None ? this : new(Kind, File, Message, this)
-    {
-        Hint = Hint,
-        Errno = Errno,
-        Corruption = Corruption,
-        Step = Step,
-        Access = access,
-        GuestOffset = guestOffset,
-        Disk = disk,
-    };
+    public ImageException At(DiskAccess access, long guestOffset, int disk = 0) =>
+        Access != DiskAccess.None ? this : new(this, Message) { Access = access, GuestOffset = guestOffset, Disk = disk };
 }
 
 /// <summary>What became of an image whose metadata was found to be wrong.</summary>

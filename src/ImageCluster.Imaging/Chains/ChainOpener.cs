@@ -188,7 +188,7 @@ public sealed class ChainOpener(IFileLocator locator)
         catch (ImageException e)
         {
             string reason = e.Errno != 0 ? Errno.Text(e.Errno) : e.Message;
-            throw new ImageException(e.Kind, e.File, $"Could not read image for determining its format: {reason}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.Saying($"Could not read image for determining its format: {reason}");
         }
     }
 

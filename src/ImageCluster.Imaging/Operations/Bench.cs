@@ -35,7 +35,7 @@ public sealed class Bench(LayeredDisk disk, BenchPlan plan) : IDisposable
 
         if (_failure is not null)
         {
-            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno, Corruption = e.Corruption } : _failure;
+            throw _failure is ImageException e ? e.Saying(e.Message) : _failure;
         }
     }
 

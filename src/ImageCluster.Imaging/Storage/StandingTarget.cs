@@ -39,11 +39,7 @@ internal static class StandingTarget
         }
         catch (ImageException e)
         {
-            throw new ImageException(e.Kind, e.File, $"Protocol driver '{driver}' does not support image creation, and opening the image failed: {e.Message}", e)
-            {
-                Hint = e.Hint,
-                Errno = e.Errno,
-            };
+            throw e.Saying($"Protocol driver '{driver}' does not support image creation, and opening the image failed: {e.Message}");
         }
     }
 }

@@ -35,7 +35,7 @@ internal static class BitmapActions
         }
         catch (ImageException e) when (e.Kind is ImageErrorKind.Limit or ImageErrorKind.Unsupported)
         {
-            throw new ImageException(e.Kind, e.File, $"Can't make bitmap '{name}' persistent in '{Node}': {e.Message}", e);
+            throw e.Saying($"Can't make bitmap '{name}' persistent in '{Node}': {e.Message}");
         }
     }
 

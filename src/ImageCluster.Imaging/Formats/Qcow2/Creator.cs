@@ -82,7 +82,7 @@ internal static class Creator
         }
         catch (ImageException e)
         {
-            throw new ImageException(e.Kind, e.File, $"Could not resize image: {e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.Saying($"Could not resize image: {e.Message}");
         }
     }
 

@@ -169,7 +169,7 @@ public sealed class Qcow2Format : ImageFormat
         }
         catch (ImageException e) when (e.Errno == Errno.IO && e.Corruption == CorruptionSignal.None)
         {
-            throw new ImageException(e.Kind, e.File, $"{what}: {Errno.Text(e.Errno)}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.Saying($"{what}: {Errno.Text(e.Errno)}");
         }
     }
 

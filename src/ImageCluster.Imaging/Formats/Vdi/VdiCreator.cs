@@ -54,7 +54,7 @@ internal static class VdiCreator
         catch (ImageException e) when (layout.IsStatic)
         {
             // As QEMU has it, with nothing in between.
-            throw new ImageException(e.Kind, e.File, $"Failed to statically allocate file{e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.Saying($"Failed to statically allocate file{e.Message}");
         }
     }
 }

@@ -77,7 +77,7 @@ public sealed class DiskVerifier
 
         if (_failure is not null)
         {
-            throw _failure is ImageException e ? new ImageException(e.Kind, e.File, e.Message, e) { Hint = e.Hint, Errno = e.Errno } : _failure;
+            throw _failure is ImageException e ? e.Saying(e.Message) : _failure;
         }
 
         cancel.ThrowIfCancellationRequested();

@@ -30,7 +30,7 @@ public sealed class HttpProtocol(HttpSettings? settings = null, HttpCredentials?
         catch (ImageException e) when (e.Kind is not ImageErrorKind.InvalidArgument)
         {
             channel.Dispose();
-            throw new ImageException(e.Kind, e.File, $"CURL: Error opening file: {e.Message}", e) { Hint = e.Hint, Errno = e.Errno };
+            throw e.Saying($"CURL: Error opening file: {e.Message}");
         }
         catch
         {

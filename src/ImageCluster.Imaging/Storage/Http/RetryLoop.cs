@@ -31,7 +31,7 @@ internal sealed class RetryLoop(HttpSettings settings)
 
     private static ImageException Final(ImageException failure, int retries) => retries == 0
         ? failure
-        : new ImageException(failure.Kind, failure.File, $"{failure.Message} (tried {retries + 1} times)", failure) { Hint = failure.Hint, Errno = failure.Errno };
+        : failure.Saying($"{failure.Message} (tried {retries + 1} times)");
 
     private TimeSpan Delay(int failures, TimeSpan? asked)
     {

@@ -66,7 +66,7 @@ internal static class ImageLocks
         catch (ImageException e)
         {
             Release(file);
-            throw isOfUse ? new ImageException(e.Kind, e.File, e.Message, e) { Errno = e.Errno, Hint = e.Hint, IsOfUse = true } : e;
+            throw isOfUse ? e.OfUse() : e;
         }
     }
 
