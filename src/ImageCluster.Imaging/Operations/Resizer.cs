@@ -37,21 +37,20 @@ public static class Resizer
             resizable.CheckGrowthOverBacking(newSize, preallocation);
         }
 
-        if (preallocation != "off" && disk.Layers.Count > 1 && newSize > disk.VirtualSize)
+        if (isCovered && sizeBefore > shownSize)
+        {
+            resizable.Unrecorded(() => disk.WriteZeroes(shownSize, sizeBefore - shownSize, ZeroMode.MayUnmap));
+        }
+
+        if (preallocation != "off" && disk.Layers.Count > 1 && newSize > sizeBefore)
         {
             resizable.Unrecorded(() => TakeOverEnd(disk));
         }
 
-        resizable.Resize(newSize, preallocation);
-
         // Where the disk grows over a longer backing file, the guest must find zeros, not what the backing file has there: all that is
         // added says so, as with QEMU. What was preallocated is zeros already, and keeps its room.
-        long end = preallocation == "off" ? newSize : sizeBefore;
-        if (isCovered && end > shownSize)
-        {
-            resizable.Unrecorded(() => disk.WriteZeroes(shownSize, end - shownSize, ZeroMode.MayUnmap));
-        }
-
+        bool hides = isCovered && preallocation == "off";
+        resizable.Resize(newSize, preallocation, hides ? () => disk.WriteZeroes(sizeBefore, newSize - sizeBefore, ZeroMode.MayUnmap) : null);
         disk.Flush();
     }
 

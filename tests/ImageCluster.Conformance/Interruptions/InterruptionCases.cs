@@ -35,7 +35,7 @@ internal static class InterruptionCases
     // QEMU's check -r forgets the snapshots of an image that has bitmaps: an image has the ones or the others.
     private static readonly string[] WithBitmaps = [.. Everywhere, "commit {i}", "rebase -b '' {i}", .. Bitmaps];
 
-    public static IReadOnlyList<InterruptionCase> All { get; } = [.. OfQcow2(), .. OtherFormatCases.All()];
+    public static IReadOnlyList<InterruptionCase> All { get; } = [.. OfQcow2(), .. OverALonger(), .. OtherFormatCases.All()];
 
     private static IEnumerable<InterruptionCase> OfQcow2() =>
     [
@@ -78,6 +78,32 @@ internal static class InterruptionCases
         }
 
         string Io(string[] commands) => $"qemu-io {string.Join(' ', image.Opening)} {string.Join(' ', commands.Select(static command => $"-c '{command}'"))}";
+    }
+
+    // Where the disk grows, the guest finds zeros at once and not what the backing file has there; its end is in the middle of a cluster, or is not.
+    private static IEnumerable<InterruptionCase> OverALonger()
+    {
+        foreach ((string name, string options, string size) in new[]
+        {
+            ("small clusters", "cluster_size=1k", "154112"), ("large clusters", "cluster_size=64k", "150k"), ("subclusters", "cluster_size=16k,extended_l2=on", "154112"), ("lazy", "cluster_size=512,lazy_refcounts=on", "150k"),
+            ("data file", "cluster_size=4k,data_file=q.data", "154112"), ("version 2", "cluster_size=64k,compat=0.10", "154112"), ("bitmaps", "cluster_size=1k", "154112"),
+        })
+        {
+            string[] setup =
+            [
+                .. Sources, $"img create -q -f qcow2 -o {options} -b base.qcow2 -F qcow2 q.qcow2 {size}", "io qcow2 q.qcow2 'write -P 11 0 20k' 'write -z 130k 10k'", .. name == "bitmaps" ? ["img bitmap --add q.qcow2 marks"] : Array.Empty<string>(),
+                "img create -q -f qcow2 -o cluster_size=1k -b q.qcow2 -F qcow2 top.qcow2 190k", "io qcow2 top.qcow2 'write -P 12 10k 20k' 'write -P 13 160k 3k'",
+            ];
+            string[] lines =
+            [
+                "resize q.qcow2 +512", "resize q.qcow2 190k", "resize q.qcow2 9M", "resize --preallocation=metadata q.qcow2 300k", "resize --preallocation=falloc q.qcow2 300k", "resize --preallocation=full q.qcow2 300k", "commit top.qcow2", "commit -d top.qcow2",
+                "resize --image-opts driver=copy-on-read,file.driver=qcow2,file.file.filename=q.qcow2 300k", .. name == "version 2" ? Array.Empty<string>() : ["amend -o size=300k q.qcow2"],
+            ];
+            foreach (string line in lines.Where(line => name != "version 2" || line.Contains("+512", StringComparison.Ordinal) || line.Contains("preallocation=f", StringComparison.Ordinal)))
+            {
+                yield return new InterruptionCase("qcow2 over a longer one, " + name, line, setup, [new View("q.qcow2", "qcow2"), new View("top.qcow2", "qcow2"), new View("base.qcow2", "qcow2")]);
+            }
+        }
     }
 
     private static bool IsPossible(string line, string options, bool hasBase, string? password) =>

@@ -5,7 +5,11 @@ public interface IResizable
 {
     /// <param name="newSize">Bytes.</param>
     /// <param name="preallocation">off, metadata, falloc or full; how what is added is allocated.</param>
-    void Resize(long newSize, string preallocation);
+    /// <param name="hide">
+    /// Writes zeros over what a longer backing file has behind the old end: called when what is added can be written, and before the size is stored, so that
+    /// whoever finds the new size finds zeros too. Null where nothing is to be hidden, as always where <see cref="CheckGrowthOverBacking"/> refuses.
+    /// </param>
+    void Resize(long newSize, string preallocation, Action? hide = null);
 
     /// <summary>
     /// Refuses to grow over a backing file that is longer than the disk, where the layer has no way to say that what is added is zeros. QEMU lets no

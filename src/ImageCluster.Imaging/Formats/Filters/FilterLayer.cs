@@ -4,6 +4,7 @@ using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Formats.Filters.Several;
+using ImageCluster.Imaging.Operations;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Filters;
@@ -89,11 +90,12 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
 
     public void Flush() => _file.Flush();
 
-    public void Resize(long newSize, string preallocation)
+    public void Resize(long newSize, string preallocation, Action? hide = null)
     {
-        if (_isPlaced && _image?.Disk.Top is IResizable image)
+        if (_isPlaced && _image is { Disk.Top: IResizable })
         {
-            image.Resize(newSize, preallocation);
+            // With what a longer backing file would show.
+            Resizer.Resize(_image.Disk, newSize, preallocation);
         }
         else
         {

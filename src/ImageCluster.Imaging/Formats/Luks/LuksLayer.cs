@@ -112,7 +112,7 @@ internal sealed class LuksLayer : IWritableLayer, IResizable, IAmendable, IImage
 
     public void Flush() => _file.Flush();
 
-    public void Resize(long newSize, string preallocation)
+    public void Resize(long newSize, string preallocation, Action? hide = null)
     {
         if (!_file.CanResize)
         {

@@ -28,9 +28,22 @@ internal sealed partial class WritableQcow2Image
     public override CheckReport Check(CheckRepair repair) => Exclusively(() => Checker.Run(Metadata, repair));
 
     // Writes go on beside each other, but not beside what changes the image as a whole.
-    private void EnterShared() => _operations.EnterReadLock();
+    // Who is alone may write in the middle of it.
+    private void EnterShared()
+    {
+        if (!_operations.IsWriteLockHeld)
+        {
+            _operations.EnterReadLock();
+        }
+    }
 
-    private void ExitShared() => _operations.ExitReadLock();
+    private void ExitShared()
+    {
+        if (!_operations.IsWriteLockHeld)
+        {
+            _operations.ExitReadLock();
+        }
+    }
 
     // Everything is in the file before; afterwards what was read of its metadata is read again.
     private T Exclusively<T>(Func<T> action)

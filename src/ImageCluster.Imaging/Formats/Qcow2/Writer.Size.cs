@@ -7,18 +7,15 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// <content>Changing the disk's size, dropping all it holds, changing the backing file.</content>
 internal sealed partial class WritableQcow2Image
 {
-    /// <summary>
-    /// As QEMU's resize, with its refusals. What is added is absent: where the backing file is longer than the disk was, the caller writes zeros
-    /// over what would shine through.
-    /// </summary>
-    public void Resize(long newSize, string preallocation)
+    /// <summary>As QEMU's resize, with its refusals. What is added is absent but for what <paramref name="hide"/> writes.</summary>
+    public void Resize(long newSize, string preallocation, Action? hide = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(newSize);
         Alone(() =>
         {
             Tables.Begin();
             CheckResize(newSize, preallocation);
-            ChangeSize(newSize, preallocation);
+            ChangeSize(newSize, preallocation, hide);
             Tables.Flush();
             return 0;
         });
@@ -137,7 +134,7 @@ internal sealed partial class WritableQcow2Image
 
     private ImageException Refusal(string message) => new(ImageErrorKind.Unsupported, FileName, message);
 
-    private void ChangeSize(long newSize, string preallocation)
+    private void ChangeSize(long newSize, string preallocation, Action? hide = null)
     {
         long oldSize = VirtualSize;
         if (newSize == oldSize)
@@ -155,7 +152,7 @@ internal sealed partial class WritableQcow2Image
             }
             else
             {
-                Step.Run("Failed to update the image size", () => Grow(oldSize, newSize, preallocation));
+                Step.Run("Failed to update the image size", () => Grow(oldSize, newSize, preallocation, hide));
             }
 
             Tables.Bitmaps.Resize(newSize);
@@ -225,7 +222,7 @@ internal sealed partial class WritableQcow2Image
         Tables.Flush();
     }
 
-    private void Grow(long oldSize, long newSize, string preallocation)
+    private void Grow(long oldSize, long newSize, string preallocation, Action? hide)
     {
         long entries = _layout.L1EntriesFor(newSize);
         Tables.GrowL1((int)Math.Min(entries, int.MaxValue));
@@ -251,6 +248,13 @@ internal sealed partial class WritableQcow2Image
                     _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
                     IBlockFile? taken = Metadata.HasDataFile && Metadata.DataFile.HasFixedSize ? null : Metadata.DataFile;
                     Preallocating.Run(preallocation, "Failed to resize underlying file: ", taken, () => WriteZeroBytes(oldSize, newSize - oldSize));
+                }
+
+                if (hide is not null)
+                {
+                    // What the L1 table lay in is free for it, as in QEMU.
+                    Tables.Flush();
+                    hide();
                 }
             }
 

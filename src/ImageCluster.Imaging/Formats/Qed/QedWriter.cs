@@ -80,7 +80,7 @@ internal sealed class QedWriter : QedReader, IWritableLayer, IResizable, IBackin
 
     public void Flush() => _writer.Flush();
 
-    public void Resize(long newSize, string preallocation)
+    public void Resize(long newSize, string preallocation, Action? hide = null)
     {
         if (preallocation != "off")
         {

@@ -120,7 +120,7 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
 
     public void Flush() => _file.Flush();
 
-    public void Resize(long newSize, string preallocation)
+    public void Resize(long newSize, string preallocation, Action? hide = null)
     {
         if (_fixedSize)
         {
