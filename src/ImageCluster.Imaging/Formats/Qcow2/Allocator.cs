@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Formats.Filters.Debugging;
+
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <summary>
@@ -31,6 +33,7 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
     /// <summary>Takes room for one compressed cluster of <paramref name="length"/> bytes, 1 to the cluster size; behind the last one where it fits. Returns the host offset.</summary>
     public virtual long AllocateCompressed(int length)
     {
+        metadata.File.Tell("cluster_alloc_bytes");
         long limit = 1L << (_layout.CompressedSectorsShift - _layout.ClusterBits);
         long offset = _nextCompressed;
         if (offset != 0 && refcounts.Get(offset >> _layout.ClusterBits) == _layout.RefcountMax)
@@ -148,6 +151,7 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
 
     private void Free(Range range, List<(long Start, long End)>? discards)
     {
+        metadata.File.Tell("cluster_free");
         long last = (range.Offset + range.Length - 1) >> _layout.ClusterBits;
         for (long cluster = range.Offset >> _layout.ClusterBits; cluster <= last; cluster++)
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -29,6 +30,7 @@ internal sealed class CopiedFlags(Metadata metadata, Refcounts refcounts)
             ReadTable(offset, i);
             if (RefreshTable())
             {
+                metadata.File.Tell("l2_update");
                 metadata.File.Write(offset, _table.Bytes);
             }
 
@@ -67,6 +69,7 @@ internal sealed class CopiedFlags(Metadata metadata, Refcounts refcounts)
             throw metadata.Signal(BadEntry.L2Table(offset, l1Index));
         }
 
+        metadata.File.Tell("l2_load");
         metadata.File.ReadPadded(offset, _table.Bytes);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Numerics;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -127,6 +128,7 @@ internal sealed class L2Cache
         if (!_pinned.TryGetValue(hostOffset, out L2Table? table))
         {
             table = new L2Table(hostOffset, 1 << (_clusterBits - 3));
+            _file.Tell("l2_load");
             int read = _file.Read(hostOffset, table.Bytes);
             if (read == 0)
             {

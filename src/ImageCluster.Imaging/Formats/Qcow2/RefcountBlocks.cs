@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -73,6 +74,7 @@ internal sealed class RefcountBlocks(IBlockFile file, Layout layout)
         Block block = Insert(offset);
         try
         {
+            file.Tell("refblock_load");
             file.ReadPadded(offset, block.Bytes);
         }
         catch
@@ -112,6 +114,7 @@ internal sealed class RefcountBlocks(IBlockFile file, Layout layout)
         {
             int from = block.From & -SectorSize;
             int to = (block.To + SectorSize - 1) & -SectorSize;
+            file.Tell("refblock_update_part");
             file.Write(block.Offset + from, block.Bytes.AsSpan(from, to - from));
             block.From = int.MaxValue;
             block.To = 0;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -23,6 +24,7 @@ internal sealed partial class Refcounts
 
     private void AddBlock(long index, long cluster)
     {
+        _metadata.File.Tell("refblock_alloc");
         long place = FindFree(1, long.MaxValue);
         if (place == 0)
         {
@@ -45,6 +47,7 @@ internal sealed partial class Refcounts
                 RefcountArray.Set(block, _layout.RefcountOrder, IndexInBlock(place), 1);
             }
 
+            _metadata.File.Tell("refblock_alloc_write");
             _blocks.WriteChanged();
         }
         catch
@@ -78,6 +81,7 @@ internal sealed partial class Refcounts
     {
         Span<byte> entry = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteInt64BigEndian(entry, offset);
+        _metadata.File.Tell("refblock_alloc_hookup");
         _metadata.File.Write(_metadata.Header.RefcountTableOffset + (index * sizeof(ulong)), entry);
         _metadata.File.Flush();
         EnsureLength(index + 1);
@@ -95,6 +99,7 @@ internal sealed partial class Refcounts
     // A larger table, and blocks that describe it and themselves, behind everything that a block could describe so far; with room for half as much again.
     private void GrowTable(long newIndex, long cluster, long newBlock)
     {
+        _metadata.File.Tell("reftable_grow");
         long area = (Math.Max(Math.Max(cluster, newBlock), _keptEnd - 1) >> _blockBits) + 1;
         long start = area << _blockBits;
         long blocks = RefcountMath.Needed(_layout, start, generous: true).Blocks;
@@ -129,7 +134,9 @@ internal sealed partial class Refcounts
             }
         }
 
+        _metadata.File.Tell("refblock_alloc_write_blocks");
         _blocks.WriteChanged();
+        _metadata.File.Tell("refblock_alloc_write_table");
         WriteTable(table, tableStart << _layout.ClusterBits);
         _metadata.File.Flush();
         SwitchTable(table, tableStart << _layout.ClusterBits, (int)tableClusters);
@@ -155,6 +162,7 @@ internal sealed partial class Refcounts
     private void SwitchTable(ulong[] table, long offset, int clusters)
     {
         Header old = _metadata.Header;
+        _metadata.File.Tell("refblock_alloc_switch_table");
         HeaderPatch.WriteRefcountTable(_metadata.File, offset, clusters);
         _metadata.File.Flush();
         _table = table;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -145,6 +146,7 @@ internal sealed partial class Refcounts
     /// <param name="limit">No cluster at or above this one is taken.</param>
     public long Allocate(long count, long limit = long.MaxValue)
     {
+        _metadata.File.Tell("cluster_alloc");
         while (true)
         {
             long first = FindFree(count, limit);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using ImageCluster.Imaging.Formats.Capabilities;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -122,14 +123,17 @@ internal sealed class SnapshotEditor
             _snapshots.Remove(snapshot);
             SnapshotTableWriter.Write(_metadata, _refcounts, _snapshots, _tableLength);
         });
-        Step.Run("Failed to free the cluster and L1 table", () => ChangeReferences(l1, up: false));
-        long bytes = (long)snapshot.L1Entries * sizeof(ulong);
-        for (long at = 0; at < bytes; at += _layout.ClusterSize)
+        Step.Run("Failed to free the cluster and L1 table", () =>
         {
-            Drop((snapshot.L1Offset + at) >> _layout.ClusterBits);
-        }
-
-        Finish();
+            ChangeReferences(l1, up: false);
+            File.Tell("cluster_free");
+            long bytes = (long)snapshot.L1Entries * sizeof(ulong);
+            for (long at = 0; at < bytes; at += _layout.ClusterSize)
+            {
+                Drop((snapshot.L1Offset + at) >> _layout.ClusterBits);
+            }
+        });
+        Step.Run("Failed to update snapshot status in disk", Finish);
     }
 
     private void Finish()
@@ -265,6 +269,7 @@ internal sealed class SnapshotEditor
             throw Corrupt(BadEntry.L2Table(offset, l1Index));
         }
 
+        File.Tell("l2_load");
         File.ReadPadded(offset, _table.Bytes);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -35,6 +36,7 @@ internal static class SnapshotTableWriter
         HeaderPatch.WriteSnapshots(metadata.File, snapshots.Count, offset);
         metadata.File.Flush();
         metadata.Header = old with { SnapshotCount = snapshots.Count, SnapshotsOffset = offset };
+        metadata.File.Tell("cluster_free");
         for (long at = old.SnapshotsOffset; canFree && at < old.SnapshotsOffset + oldLength; at += metadata.Layout.ClusterSize)
         {
             if (refcounts.Decrease(at >> metadata.Layout.ClusterBits))

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -104,6 +105,7 @@ internal partial class TableWriter
             {
                 int start = from & -SectorSize;
                 int end = (to + SectorSize - 1) & -SectorSize;
+                _metadata.File.Tell("l2_update");
                 _metadata.File.Write(table.HostOffset + start, table.Bytes[start..end]);
             }
 
@@ -119,6 +121,7 @@ internal partial class TableWriter
         foreach (int index in _changedEntries)
         {
             BinaryPrimitives.WriteUInt64BigEndian(bytes, _metadata.L1[index]);
+            _metadata.File.Tell("l1_update");
             _metadata.File.Write(_metadata.Header.L1Offset + ((long)index * sizeof(ulong)), bytes);
         }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -124,6 +125,9 @@ internal partial class TableWriter
         }
     }
 
+    /// <summary>Ends all writing: what is here of the file's state does not hold.</summary>
+    public void Fail(ImageException reason) => _failure ??= reason;
+
     /// <summary>Runs what must not be left half done: when it fails, everything after it fails too.</summary>
     public void Guard(Action action)
     {
@@ -222,6 +226,7 @@ internal partial class TableWriter
         Flush();
         long bytes = (long)entries * sizeof(ulong);
         long clusters = (bytes + _layout.ClusterSize - 1) >> _layout.ClusterBits;
+        _metadata.File.Tell("l1_grow_alloc_table");
         long offset = Allocate(clusters);
         Guard(() =>
         {
@@ -233,9 +238,11 @@ internal partial class TableWriter
                 BinaryPrimitives.WriteUInt64BigEndian(table.AsSpan(i * sizeof(ulong)), l1[i]);
             }
 
+            _metadata.File.Tell("l1_grow_write_table");
             _metadata.File.Write(offset, table);
             Refcounts.Write();
             _metadata.File.Flush();
+            _metadata.File.Tell("l1_grow_activate_table");
             HeaderPatch.WriteL1(_metadata.File, entries, offset);
             _metadata.File.Flush();
             _metadata.L1 = l1;

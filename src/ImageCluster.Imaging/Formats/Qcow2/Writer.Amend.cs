@@ -126,8 +126,11 @@ internal sealed partial class WritableQcow2Image : IAmendable
             Refcounts refcounts = new(Metadata);
             IReadOnlyList<Snapshot> snapshots = SnapshotTable.Read(Metadata.File, Metadata.Header);
             ZeroExpander expander = new(Metadata, refcounts, snapshots) { Cipher = Cipher, Progress = progress };
-            Step.Run("Failed to turn zero into data clusters", expander.Run);
-            new CopiedFlags(Metadata, refcounts).Refresh();
+            Step.Run("Failed to turn zero into data clusters", () =>
+            {
+                expander.Run();
+                new CopiedFlags(Metadata, refcounts).Refresh();
+            });
         });
         Step.Run(HeaderStep, () => ReplaceHeader(Metadata.Header with
         {

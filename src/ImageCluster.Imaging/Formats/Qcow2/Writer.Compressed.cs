@@ -1,5 +1,6 @@
 using System.Buffers;
 using ImageCluster.Imaging.Compression;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
@@ -68,6 +69,7 @@ internal sealed partial class WritableQcow2Image
 
         try
         {
+            Metadata.File.Tell("write_compressed");
             Metadata.File.Write(host, packed.AsSpan(0, length));
         }
         catch

@@ -45,6 +45,22 @@ internal sealed partial class WritableQcow2Image
         }
     }
 
+    // What is in memory of the file's metadata. Where it cannot be read again after a failure, the failure is what is told, and nothing more is written.
+    private void Forget()
+    {
+        ForgetInflated();
+        ForgetDirectories();
+        try
+        {
+            Metadata.Reload();
+            _tablesOrNone?.Reload();
+        }
+        catch (ImageException e) when (_failed)
+        {
+            _tablesOrNone?.Fail(e);
+        }
+    }
+
     // Everything is in the file before; afterwards what was read of its metadata is read again.
     private T Exclusively<T>(Func<T> action)
     {
@@ -59,12 +75,14 @@ internal sealed partial class WritableQcow2Image
                 {
                     return action();
                 }
+                catch (ImageException)
+                {
+                    _failed = true;
+                    throw;
+                }
                 finally
                 {
-                    Metadata.Reload();
-                    _tablesOrNone?.Reload();
-                    ForgetInflated();
-                    ForgetDirectories();
+                    Forget();
                 }
             }
         }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 
 namespace ImageCluster.Imaging.Formats.Qcow2;
@@ -40,6 +41,7 @@ internal sealed partial class WritableQcow2Image
                 Span<byte> span = buffer.AsSpan(from, to - from);
                 int dataFrom = Math.Clamp(inCluster, from, to);
                 int dataTo = Math.Clamp(inCluster + plan.Length, from, to);
+                Metadata.File.Tell("cow_read");
                 ReadOwn(cluster + from, span[..(dataFrom - from)]);
                 ReadOwn(cluster + dataTo, span[(dataTo - from)..]);
                 Span<byte> written = span[(dataFrom - from)..(dataTo - from)];
@@ -52,6 +54,7 @@ internal sealed partial class WritableQcow2Image
                     data.Slice(dataFrom - inCluster, written.Length).CopyTo(written);
                 }
 
+                Metadata.File.Tell("cow_write");
                 WriteHost(cluster + from, plan.Host + from, span.Length, span);
                 sub += run;
             }

@@ -25,6 +25,9 @@ internal sealed partial class WritableQcow2Image :
     private ZeroMode? _zeroMode = ZeroMode.MayUnmap;
     private bool _disposed;
 
+    // An operation failed and said so.
+    private bool _failed;
+
     /// <param name="metadata">The image's state, owned from here on.</param>
     /// <param name="fileName">As the caller gave it.</param>
     /// <param name="room">Where clusters and tables go when a shard is merged into the image (<see cref="IMergeShard"/>); null for the image's own allocator.</param>
@@ -91,6 +94,10 @@ internal sealed partial class WritableQcow2Image :
                     tables.Finish();
                 }
             }
+        }
+        catch (ImageException) when (_failed)
+        {
+            // As the operation did.
         }
         finally
         {
