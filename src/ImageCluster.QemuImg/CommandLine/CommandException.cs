@@ -1,7 +1,7 @@
 namespace ImageCluster.QemuImg.CommandLine;
 
 /// <summary>Ends a command: a message after the program's name on standard error, and an exit code.</summary>
-/// <param name="message">Without the program's name; several lines get the name before each.</param>
+/// <param name="message">Without the program's name.</param>
 /// <param name="exitCode">The program's.</param>
 /// <param name="inner">The engine's failure, where there is one and who calls may want it.</param>
 internal class CommandException(string message, int exitCode = 1, Exception? inner = null) : Exception(message, inner)

@@ -68,14 +68,8 @@ internal sealed class CommandHost
     public string Words(ImageException failure) =>
         failure is { Step: { } step, InnerException: ImageException inner } && failure.Corruption != CorruptionSignal.None ? $"{step}: {Reason(inner)}" : failure.Message;
 
-    /// <summary>Prints a message of one or several lines, each after the program's name.</summary>
-    public void Error(string message)
-    {
-        foreach (string line in message.Split('\n'))
-        {
-            Errors.Write($"{ProgramName}: {line}\n");
-        }
-    }
+    /// <summary>Prints a message after the program's name; a line's end in it is a part of it, a name's for example.</summary>
+    public void Error(string message) => Errors.Write($"{ProgramName}: {message}\n");
 
     public void Warning(string message) => Error("warning: " + message);
 

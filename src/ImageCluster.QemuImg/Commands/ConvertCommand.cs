@@ -109,10 +109,10 @@ internal static class ConvertCommand
             case "F": plan.BackingFormat = option.Argument; break;
             case "C": plan.CopyRanges = true; break;
             case "c": plan.Compress = true; break;
-            case "l": plan.Snapshot = SnapshotSelector.Parse(option.Argument); break;
+            case "l": plan.Snapshot = SnapshotSelector.Parse(host, option.Argument); break;
             case "s":
                 host.Warning("convert -s is an old spelling; use -l SNAPSHOT");
-                plan.Snapshot = SnapshotSelector.Parse(option.Argument);
+                plan.Snapshot = SnapshotSelector.Parse(host, option.Argument);
                 break;
             case "n": plan.SkipsCreation = true; break;
             case "m": plan.Coroutines = ParseCoroutines(option.Argument); break;

@@ -49,7 +49,7 @@ internal static class MeasureCommand
             {
                 switch (option.Key)
                 {
-                    case "l": snapshot = SnapshotSelector.Parse(option.Argument); break;
+                    case "l": snapshot = SnapshotSelector.Parse(host, option.Argument); break;
                     case "o": options.Add(option.Argument); break;
                     case "O": outputFormat = option.Argument; break;
                     default: size = SizeArgument.Parse(host, "image size", option.Argument); break;

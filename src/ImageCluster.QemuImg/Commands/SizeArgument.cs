@@ -21,8 +21,8 @@ internal static class SizeArgument
 
         if (fault == SizeFault.Malformed)
         {
-            throw new CommandException(
-                $"Invalid {what} specified. You may use k, M, G, T, P or E suffixes for\nkilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
+            host.Error($"Invalid {what} specified. You may use k, M, G, T, P or E suffixes for");
+            throw new CommandException("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
         }
 
         if (text.TrimStart().StartsWith("0x", StringComparison.OrdinalIgnoreCase) && !char.IsAsciiHexDigit(text[^1]))

@@ -47,7 +47,7 @@ internal sealed record SnapshotSelector(string? IdOrName, string? Id, string? Na
     /// <summary>A snapshot of that id or, where there is none, of that name.</summary>
     public static SnapshotSelector OfWord(string word) => new(word, null, null);
 
-    public static SnapshotSelector Parse(string text)
+    public static SnapshotSelector Parse(CommandHost host, string text)
     {
         if (!text.StartsWith("snapshot.", StringComparison.Ordinal))
         {
@@ -62,7 +62,9 @@ internal sealed record SnapshotSelector(string? IdOrName, string? Id, string? Na
             {
                 case { Name: "snapshot.id", Value: var value }: id = value; break;
                 case { Name: "snapshot.name", Value: var value }: name = value; break;
-                default: throw new CommandException($"Invalid parameter '{item.Name}'\nFailed in parsing snapshot param '{text}'");
+                default:
+                    host.Error($"Invalid parameter '{item.Name}'");
+                    throw new CommandException($"Failed in parsing snapshot param '{text}'");
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using ImageCluster.Imaging.Formats.Filling;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -149,6 +150,7 @@ public sealed class Qcow2Format : ImageFormat
         byte[] buffer = ArrayPool<byte>.Shared.Rent(TouchedLength);
         try
         {
+            file.Tell("reftable_load");
             Touch("Could not initialize refcount handling", header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits);
             Touch("Could not read L1 table", header.L1Offset, header.L1Entries * (long)sizeof(ulong));
         }
@@ -256,6 +258,12 @@ public sealed class Qcow2Format : ImageFormat
     // QEMU takes the name as it stands, from the working directory. An image that was moved with its data file, or must not leave its roots, has it beside it.
     private static string FindDataFile(OpenContext context, string reference)
     {
+        if (ImagePath.ProtocolOf(reference) is not null && ImagePath.ToLocal(reference) != reference)
+        {
+            // As with QEMU, what an image names is a path, whatever it looks like: who was given the image must not be led to other machines.
+            return "file:" + reference;
+        }
+
         string beside = context.Locator.Combine(context.FileName, reference);
         try
         {
