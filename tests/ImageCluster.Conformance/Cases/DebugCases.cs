@@ -3,6 +3,8 @@ namespace ImageCluster.Conformance.Cases;
 /// <summary>blkdebug: what each command says and leaves where reading or writing fails in the middle.</summary>
 internal static class DebugCases
 {
+    private const string SaidOnce = "the same failure and exit code; that its caches could not be stored either is not said again";
+
     private const string Raw = "driver=raw,file.driver=blkdebug,file.image.filename=a.raw";
 
     private static readonly string[] Images =
@@ -61,9 +63,49 @@ internal static class DebugCases
         {
             Images = ["x:raw", "y:raw", "z:qcow2", "w:raw"],
         },
+        .. Events(),
         .. new[] { "w", "fl" }.SelectMany(static rules => Writes(rules)),
         Make("convert", "blkdebug: writes that fail", "convert -m 1 -n -O raw -f raw a.raw blkdebug:w.conf:zero.raw", "bench -w -c 3 -d 1 -f raw blkdebug:w.conf:b.raw", "bench -w -c 3 -d 1 --flush-interval=2 -f raw blkdebug:fl.conf:b.raw"),
     ];
+
+    // What qcow2 tells of its metadata: what was about to be read or written is what fails.
+    private static IEnumerable<ConformanceCase> Events()
+    {
+        const string Image = "blkdebug:event.conf:top.qcow2";
+        (string Event, string Command, string Step, DifferencePart Differs)[] told =
+        [
+            ("reftable_load", "resize", $"resize {Image} 6G", DifferencePart.None),
+            ("reftable_load", "snapshot", $"snapshot -d old {Image}", DifferencePart.None),
+            ("l2_load", "snapshot", $"snapshot -a old {Image}", DifferencePart.None),
+            ("l2_load", "snapshot", $"snapshot -d old {Image}", DifferencePart.Errors),
+            ("l2_load", "resize", $"resize --shrink {Image} 512k", DifferencePart.Errors),
+            ("l2_load", "amend", $"amend -o compat=0.10 {Image}", DifferencePart.Errors),
+            ("cluster_alloc", "resize", $"resize {Image} 6G", DifferencePart.None),
+            ("cluster_alloc", "snapshot", $"snapshot -c x {Image}", DifferencePart.None),
+            ("l1_grow_alloc_table", "resize", $"resize {Image} 6G", DifferencePart.None),
+            ("l1_grow_write_table", "resize", $"resize {Image} 6G", DifferencePart.Errors),
+            ("l1_grow_activate_table", "resize", $"resize {Image} 6G", DifferencePart.Errors),
+            ("refblock_load", "resize", $"resize {Image} 6G", DifferencePart.Errors),
+            ("refblock_update_part", "resize", $"resize {Image} 6G", DifferencePart.Errors),
+            ("refblock_update_part", "snapshot", $"snapshot -c x {Image}", DifferencePart.Errors),
+        ];
+        foreach ((string name, string command, string step, DifferencePart differs) in told)
+        {
+            yield return Make(command, $"blkdebug: {name}: {step.Replace(Image, "", StringComparison.Ordinal).Trim()}", step) with
+            {
+                Setup = [.. Images, "img snapshot -c old top.qcow2", Config("event", "[inject-error]", $"event = {name}")],
+                Verdict = differs == DifferencePart.None ? Verdict.Same : Verdict.Differs,
+                Differs = differs,
+                Reason = differs == DifferencePart.None ? "" : SaidOnce,
+            };
+        }
+
+        // Without snapshots, as qemu-img empties an image then all at once.
+        foreach (string name in new[] { "l1_update", "empty_image_prepare", "reftable_update" })
+        {
+            yield return Make("commit", $"blkdebug: {name}", $"commit {Image}") with { Setup = [.. Images, Config("event", "[inject-error]", $"event = {name}")] };
+        }
+    }
 
     private static IEnumerable<ConformanceCase> Reads(string rules)
     {
@@ -106,7 +148,7 @@ internal static class DebugCases
                 Differs = isSame ? DifferencePart.None : hides ? DifferencePart.Errors | DifferencePart.ExitCode : DifferencePart.Errors,
                 Reason = isSame ? "" : hides
                     ? "what could not be stored ends with exit code 1; qemu-img complains of its caches and ends with 0"
-                    : "the same failure and exit code; that its caches could not be stored either is not said again",
+                    : SaidOnce,
             };
         }
     }

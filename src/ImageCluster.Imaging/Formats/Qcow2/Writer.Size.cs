@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Extents;
+using ImageCluster.Imaging.Formats.Filters.Debugging;
 using ImageCluster.Imaging.Storage;
 using ImageCluster.Imaging.Storage.Native;
 
@@ -51,7 +52,16 @@ internal sealed partial class WritableQcow2Image
             DropTable(i);
         }
 
+        Metadata.File.Tell("empty_image_prepare");
         Tables.Flush();
+        if (Metadata.Header.SnapshotCount == 0 && !Metadata.HasDataFile)
+        {
+            Metadata.File.Tell("reftable_update");
+            Tables.Guard(Tables.Refcounts.DropEmptyBlocks);
+            Tables.Flush();
+            CutFile();
+        }
+
         return 0;
     });
 
@@ -88,6 +98,11 @@ internal sealed partial class WritableQcow2Image
             {
                 return action();
             }
+        }
+        catch (ImageException)
+        {
+            _failed = true;
+            throw;
         }
         finally
         {
@@ -186,7 +201,12 @@ internal sealed partial class WritableQcow2Image
             return;
         }
 
-        // The file ends with its last cluster in use.
+        Step.Run("Failed to find the last cluster", CutFile);
+    }
+
+    // The file ends with its last cluster in use.
+    private void CutFile()
+    {
         long clusters = (Metadata.File.Length + _layout.ClusterSize - 1) >> _layout.ClusterBits;
         long last = clusters - 1;
         while (last > 0 && Tables.Refcounts.Get(last) == 0)
@@ -197,9 +217,9 @@ internal sealed partial class WritableQcow2Image
         long end = (last + 1) << _layout.ClusterBits;
         if (end < Metadata.File.Length && Metadata.File.CanResize)
         {
-            Step.Run("Failed to find the last cluster", () => Metadata.File.SetLength(!Tables.IsMetadata(end, Metadata.File.Length - end)
+            Metadata.File.SetLength(!Tables.IsMetadata(end, Metadata.File.Length - end)
                 ? end
-                : throw Metadata.Signal($"Refcounts say that nothing is in use from 0x{end:x} on, but tables stand there")));
+                : throw Metadata.Signal($"Refcounts say that nothing is in use from 0x{end:x} on, but tables stand there"));
         }
     }
 
@@ -225,7 +245,7 @@ internal sealed partial class WritableQcow2Image
     private void Grow(long oldSize, long newSize, string preallocation, Action? hide)
     {
         long entries = _layout.L1EntriesFor(newSize);
-        Tables.GrowL1((int)Math.Min(entries, int.MaxValue));
+        Step.Run("Failed to grow the L1 table", () => Tables.GrowL1((int)Math.Min(entries, int.MaxValue)));
         bool cutsDataFile = preallocation == "off" && !Metadata.Header.IsDataFileRaw;
         if (Metadata.HasDataFile && (cutsDataFile || Metadata.DataFile.Length < newSize))
         {
