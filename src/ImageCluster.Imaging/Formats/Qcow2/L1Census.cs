@@ -16,8 +16,11 @@ internal sealed class L1Census
     /// <summary>The active table's entries in the machine's order; those that the file ends before are left out.</summary>
     public ulong[] Active { get; private set; } = [];
 
-    /// <summary>The snapshots' entries that are not zero, each with the number of L1 tables that it belongs to, in file order.</summary>
-    public List<(ulong Entry, uint Times)> Inactive { get; } = [];
+    /// <summary>
+    /// The snapshots' entries that are not zero, in file order, each with the number of L1 tables that it belongs to, and its index in them; -1 where
+    /// tables overlap that do not begin at the same place.
+    /// </summary>
+    public List<(ulong Entry, uint Times, long Index)> Inactive { get; } = [];
 
     /// <summary>Reads the tables. Snapshots whose L1 table is out of bounds must be left out.</summary>
     public static L1Census Take(IBlockFile file, Header header, IEnumerable<Snapshot> snapshots)
@@ -71,18 +74,19 @@ internal sealed class L1Census
     // Adds up, for each place in the file, how many tables cover it, and reads each place once.
     private void ReadInactive(IBlockFile file, IEnumerable<Snapshot> snapshots)
     {
-        SortedDictionary<long, int> changes = [];
+        SortedDictionary<long, List<(long Start, int Change)>> changes = [];
         foreach (Snapshot snapshot in snapshots)
         {
-            long end = snapshot.L1Offset + ((long)snapshot.L1Entries * sizeof(ulong));
-            changes[snapshot.L1Offset] = changes.GetValueOrDefault(snapshot.L1Offset) + 1;
-            changes[end] = changes.GetValueOrDefault(end) - 1;
+            Note(snapshot.L1Offset, snapshot.L1Offset, 1);
+            Note(snapshot.L1Offset + ((long)snapshot.L1Entries * sizeof(ulong)), snapshot.L1Offset, -1);
         }
 
         long start = 0;
         uint depth = 0;
-        foreach ((long at, int change) in changes)
+        Dictionary<long, int> open = [];
+        foreach ((long at, List<(long Start, int Change)> changesHere) in changes)
         {
+            long begin = open.Count == 1 ? open.Keys.Single() : -1;
             for (long piece = start; depth > 0 && piece < Math.Min(at, file.Length);)
             {
                 long length = Math.Min(PieceBytes, at - piece);
@@ -93,23 +97,45 @@ internal sealed class L1Census
                     continue;
                 }
 
-                AddInactive(ReadEntries(file, piece, length / sizeof(ulong)), depth);
+                AddInactive(ReadEntries(file, piece, length / sizeof(ulong)), depth, begin < 0 ? -1 : (piece - begin) / sizeof(ulong));
                 piece += length;
             }
 
             start = at;
-            depth = (uint)(depth + change);
+            foreach ((long table, int change) in changesHere)
+            {
+                depth = (uint)(depth + change);
+                int left = open.GetValueOrDefault(table) + change;
+                if (left == 0)
+                {
+                    open.Remove(table);
+                }
+                else
+                {
+                    open[table] = left;
+                }
+            }
+        }
+
+        void Note(long at, long table, int change)
+        {
+            if (!changes.TryGetValue(at, out List<(long Start, int Change)>? here))
+            {
+                changes.Add(at, here = []);
+            }
+
+            here.Add((table, change));
         }
     }
 
-    private void AddInactive(ulong[] entries, uint times)
+    private void AddInactive(ulong[] entries, uint times, long index)
     {
-        foreach (ulong entry in entries)
+        for (int i = 0; i < entries.Length; i++)
         {
-            if (entry != 0)
+            if (entries[i] != 0)
             {
-                Inactive.Add((entry, times));
-                Add((long)(entry & Layout.OffsetMask), 0, times);
+                Inactive.Add((entries[i], times, index < 0 ? -1 : index + i));
+                Add((long)(entries[i] & Layout.OffsetMask), 0, times);
             }
         }
     }

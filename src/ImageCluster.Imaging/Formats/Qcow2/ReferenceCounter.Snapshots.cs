@@ -55,7 +55,7 @@ internal sealed partial class ReferenceCounter
         }
 
         CountL1Tables(sound);
-        foreach ((ulong entry, uint times) in Census!.Inactive)
+        foreach ((ulong entry, uint times, _) in Census!.Inactive)
         {
             if (!CheckL1Entry(entry, times, active: false))
             {

@@ -60,15 +60,15 @@ internal sealed partial class WritableQcow2Image : IAmendable
         IReadOnlyList<Snapshot> snapshots = SnapshotTable.Read(Metadata.File, Metadata.Header);
         plan.CheckDowngrade(Metadata.Header, snapshots);
         ZeroExpander expander = new(Metadata, new Refcounts(Metadata), snapshots);
-        if (Metadata.Header.CompressionType != CompressionType.Zlib && expander.Finds(static entry => entry.IsCompressed))
+        if (Metadata.Header.CompressionType != CompressionType.Zlib && expander.FindsCompressed())
         {
             throw Unsupported("Cannot downgrade an image with zstd compression type and existing compressed clusters");
         }
 
-        // Its cipher goes by the guest's offset, which a table alone does not tell.
-        if (Metadata.Header.CryptMethod == CryptMethod.Aes && expander.Finds(entry => entry.Zero != 0 && (entry.Host >= 0 || Backing is not null)))
+        // Its cipher goes by the guest's offset.
+        if (Metadata.Header.CryptMethod == CryptMethod.Aes && !expander.KnowsEveryPlace)
         {
-            throw Unsupported("Cannot downgrade an image with AES encryption and zero clusters");
+            throw Unsupported("Cannot downgrade an image with AES encryption and overlapping snapshot L1 tables");
         }
 
         return 0;

@@ -17,6 +17,7 @@ internal sealed class ZeroExpander
     private readonly MetadataOverlap _overlap;
     private readonly List<(long Cluster, uint Times)> _unused = [];
     private long _tableOffset;
+    private long _tableGuestOffset;
 
     /// <param name="metadata">The image's state.</param>
     /// <param name="refcounts">Its refcounts.</param>
@@ -38,21 +39,24 @@ internal sealed class ZeroExpander
 
     private IBlockFile File => _metadata.File;
 
-    /// <summary>Written zeros of an encrypted image are encrypted by this: its key must not depend on the guest's offset. Null where there is none.</summary>
+    /// <summary>Written zeros of an encrypted image are encrypted by this; null where there is none.</summary>
     public ISectorCipher? Cipher { get; init; }
 
     /// <summary>Told tables done, and about all of them.</summary>
     public Action<long, long>? Progress { get; init; }
 
-    /// <summary>True where any table has such an entry.</summary>
-    public bool Finds(Predicate<ClusterEntry> match)
+    /// <summary>False where a table belongs to snapshots' tables that overlap, so that nobody can tell which part of the disk it maps.</summary>
+    public bool KnowsEveryPlace => _census.Inactive.TrueForAll(static inactive => inactive.Index >= 0);
+
+    /// <summary>True where any table has a compressed cluster.</summary>
+    public bool FindsCompressed()
     {
         bool found = false;
         ForEachTable((_, _) =>
         {
             for (int index = 0; index < _layout.L2Entries && !found; index++)
             {
-                found = match(ClusterEntry.Read(_table, index, _metadata));
+                found = ClusterEntry.Read(_table, index, _metadata).IsCompressed;
             }
         });
         return found;
@@ -81,7 +85,7 @@ internal sealed class ZeroExpander
     {
         _census.StartOver();
         int index = 0;
-        foreach (ulong entry in _census.Active.Concat(_census.Inactive.Select(static inactive => inactive.Entry)))
+        foreach ((ulong entry, long place) in _census.Active.Select(static (entry, place) => (entry, (long)place)).Concat(_census.Inactive.Select(static inactive => (inactive.Entry, inactive.Index))))
         {
             int l1Index = index++;
             long offset = (long)(entry & Layout.OffsetMask);
@@ -99,6 +103,7 @@ internal sealed class ZeroExpander
             (uint active, uint inactive) = _census.Times(offset);
             File.ReadPadded(offset, _table.Bytes);
             _tableOffset = offset;
+            _tableGuestOffset = place * _layout.L2Entries << _layout.ClusterBits;
             action(offset, active + inactive);
         }
     }
@@ -120,7 +125,7 @@ internal sealed class ZeroExpander
                 throw Corrupt(BadEntry.Cluster(entry.Host, _tableOffset, index));
             }
 
-            _table[index] = entry.Host >= 0 && !IsShared(entry.Host, times) ? WriteOwn(entry.Host, times) : WriteNew(times);
+            _table[index] = entry.Host >= 0 && !IsShared(entry.Host, times) ? WriteOwn(entry.Host, index, times) : WriteNew(index, times);
             if (entry.Host >= 0 && (_table[index] & Layout.OffsetMask) != (ulong)entry.Host)
             {
                 _unused.Add((entry.Host >> _layout.ClusterBits, times));
@@ -135,17 +140,17 @@ internal sealed class ZeroExpander
     // A cluster that an entry names but does not use may hold what other tables do use.
     private bool IsShared(long host, uint times) => _refcounts.Get(host >> _layout.ClusterBits) > times;
 
-    private ulong WriteOwn(long host, uint times)
+    private ulong WriteOwn(long host, int index, uint times)
     {
         if (_overlap.Find(host, _layout.ClusterSize) is { } what)
         {
             throw Corrupt($"Preventing invalid write on metadata (overlaps with {what})");
         }
 
-        return WriteZeros(host, times);
+        return WriteZeros(host, index, times);
     }
 
-    private ulong WriteNew(uint times)
+    private ulong WriteNew(int index, uint times)
     {
         if (_metadata.Header.Backing is null)
         {
@@ -159,10 +164,10 @@ internal sealed class ZeroExpander
         }
 
         _refcounts.Set(cluster, times);
-        return WriteZeros(cluster << _layout.ClusterBits, times);
+        return WriteZeros(cluster << _layout.ClusterBits, index, times);
     }
 
-    private ulong WriteZeros(long host, uint times)
+    private ulong WriteZeros(long host, int index, uint times)
     {
         if (Cipher is null)
         {
@@ -171,7 +176,7 @@ internal sealed class ZeroExpander
         else
         {
             byte[] cluster = new byte[_layout.ClusterSize];
-            Cipher.Encrypt(0, host, cluster);
+            Cipher.Encrypt(_tableGuestOffset + ((long)index << _layout.ClusterBits), host, cluster);
             File.Write(host, cluster);
         }
 

@@ -227,6 +227,27 @@ public sealed class EncryptionTests : IDisposable
     }
 
     [SkippableTheory]
+    [InlineData("encrypt.format=aes,cluster_size=512")]
+    [InlineData("encrypt.format=luks,cluster_size=512")]
+    [InlineData("encrypt.format=aes")]
+    public void ZerosStayZerosInVersion2(string options)
+    {
+        QemuTools.Require();
+        (string raw, _) = MakeRaw(7);
+        string image = _directory["a.qcow2"];
+        new Qcow2Format().Create(Request(image, Size, $"{options},backing_file={raw},backing_fmt=raw"));
+        Io(image, "write -P 1 1M 100k", "write -z 0 200k", "write -z 1060k 200k", "write -z 3M 1k");
+        LuksTestImages.Img("snapshot", "-c", "one", "--image-opts", Opts(image));
+        Io(image, "write -P 2 100k 300k", "write -z 350k 200k", "write -z 2M 64k");
+        byte[] now = Converted(image, "now.raw");
+        byte[] then = Converted(image, "then.raw", "-l", "one");
+        Amend(image, LuksTestImages.Password, "compat=0.10");
+        Qcow2TestImages.AssertSame(now, Converted(image, "now.raw"));
+        Qcow2TestImages.AssertSame(then, Converted(image, "then.raw", "-l", "one"));
+        AssertClean(image);
+    }
+
+    [SkippableTheory]
     [InlineData("encrypt.format=luks,encrypt.cipher-alg=aes-128,cluster_size=512")]
     public void MeasuresAsQemu(string options)
     {
@@ -311,6 +332,19 @@ public sealed class EncryptionTests : IDisposable
                 Assert.True(at == 16 && value == long.MaxValue || Record.Exception(() => Open(image).Dispose()) is ImageException, $"field {at}, value {value}");
             }
         }
+    }
+
+    private static void Io(string image, params string[] commands)
+    {
+        ToolResult result = QemuTools.TryIoOpts(Opts(image), LuksTestImages.Secrets, commands);
+        Assert.True(result.ExitCode == 0, $"{result.Output}{result.Error}");
+    }
+
+    // As qemu-img reads it.
+    private byte[] Converted(string image, string name, params string[] words)
+    {
+        LuksTestImages.Img("convert", [.. words, "--image-opts", "-O", "raw", Opts(image), _directory[name]]);
+        return File.ReadAllBytes(_directory[name]);
     }
 
     private static string Opts(string path, string secret = "s") => $"driver=qcow2,encrypt.key-secret={secret},file.filename={path}";
