@@ -65,5 +65,10 @@ public sealed class OptionReader(IReadOnlyDictionary<string, string> options, st
         throw Invalid(name == "preallocation" ? $"invalid parameter value: {value}" : $"Parameter '{name}' does not accept value '{value}'");
     }
 
+    /// <summary>How room for the file itself is taken: off, falloc or full. A format that has modes of its own reads them itself.</summary>
+    public string FilePreallocation() => Choice("preallocation", "off", "off", "metadata", "falloc", "full") is not "metadata" and var mode
+        ? mode
+        : throw new ImageException(ImageErrorKind.Unsupported, file, "Unsupported preallocation mode: metadata");
+
     private ImageException Invalid(string message) => new(ImageErrorKind.InvalidArgument, file, message);
 }

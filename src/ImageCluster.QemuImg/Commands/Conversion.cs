@@ -218,7 +218,8 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
         catch (ImageException e)
         {
-            throw new CommandException($"{plan.Target}: error while converting {plan.OutputFormat}: {e.Message}") { Hint = ImageOpener.HintText(e) };
+            ImageException first = CreationDrivers.FirstReason(host, plan.OutputFormat!, plan.Target, e);
+            throw new CommandException($"{plan.Target}: error while converting {plan.OutputFormat}: {first.Message}") { Hint = ImageOpener.HintText(first) };
         }
     }
 
@@ -313,7 +314,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    private ImageReference BackingReference() => ImageReference.FromBackingName(host.Locator.Combine(plan.Target, _backingFile!), _backingFormat);
+    // A qed image stores of its backing file's format no more than whether it is raw.
+    private ImageReference BackingReference() => ImageReference.FromBackingName(
+        host.Locator.Combine(plan.Target, _backingFile!), plan is { OutputFormat: "qed", SkipsCreation: false } && _backingFormat != "raw" ? null : _backingFormat);
 
     // A target that cannot be used is not left behind. What took the place of another file is left as qemu-img leaves it: its name is not ours to delete.
     private void Abandon(IFillTarget target, IFileLocator locator)

@@ -139,6 +139,27 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
 
         try
         {
+            CreateFile(format, options, size);
+        }
+        catch (ImageException e) when (e.Errno == FileTooLarge)
+        {
+            string advice = options.Has("cluster_size") ? " (try using a larger cluster size)" : "";
+            throw Failure($"The image size is too large for file format '{formatName}'{advice}");
+        }
+        catch (ImageException e) when (size > LargestSize && e.Kind == ImageErrorKind.Limit && formatName is "raw" or "qcow2")
+        {
+            throw Failure(formatName == "raw" ? "Could not resize file: Invalid argument" : "Could not resize image: Image size cannot be negative");
+        }
+        catch (ImageException e)
+        {
+            throw Failure(e.Message, ImageOpener.HintText(e));
+        }
+    }
+
+    private void CreateFile(ImageFormat format, CreateOptionSet options, long size)
+    {
+        try
+        {
             CreationDrivers.CheckName(host, formatName, fileName);
             using StagedTarget? staged = host.Locator.Stage(fileName);
             format.Create(new CreateRequest
@@ -153,18 +174,9 @@ internal sealed class ImageCreation(CommandHost host, string fileName, string fo
             });
             staged?.Publish(CancellationToken.None);
         }
-        catch (ImageException e) when (e.Errno == FileTooLarge)
+        catch (ImageException e) when (CreationDrivers.FirstReason(host, formatName, fileName, e) is var first && first != e)
         {
-            string advice = options.Has("cluster_size") ? " (try using a larger cluster size)" : "";
-            throw Failure($"The image size is too large for file format '{formatName}'{advice}");
-        }
-        catch (ImageException e) when (size > LargestSize && e.Kind == ImageErrorKind.Limit && formatName is "raw" or "qcow2")
-        {
-            throw Failure(formatName == "raw" ? "Could not resize file: Invalid argument" : "Could not resize image: Image size cannot be negative");
-        }
-        catch (ImageException e)
-        {
-            throw Failure(e.Message, ImageOpener.HintText(e));
+            throw first;
         }
     }
 

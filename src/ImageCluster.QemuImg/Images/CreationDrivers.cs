@@ -49,6 +49,44 @@ internal static class CreationDrivers
         }
     }
 
+    /// <summary>What is said of a target that was refused: QEMU makes its file before it looks at most options, so that a file which cannot be made goes first.</summary>
+    public static ImageException FirstReason(CommandHost host, string formatName, string target, ImageException refusal)
+    {
+        bool isOfOptions = refusal.Kind is ImageErrorKind.InvalidArgument or ImageErrorKind.Unsupported or ImageErrorKind.Secret or ImageErrorKind.Limit;
+        if (!isOfOptions || IsProtocol(formatName) || IsSaidBeforeFile(formatName, refusal.Message) || host.Locator.ProtocolOf(target) is not null)
+        {
+            return refusal;
+        }
+
+        try
+        {
+            if (host.Locator.Exists(target))
+            {
+                host.Locator.Open(target, OpenMode.ReadWrite with { Lock = ImageLock.None }).Dispose();
+            }
+            else
+            {
+                host.Locator.Create(target, 0, OpenMode.ReadWrite, mustBeNew: true).Dispose();
+                host.Locator.Delete(target);
+            }
+
+            return refusal;
+        }
+        catch (ImageException e)
+        {
+            return new ImageException(e.Kind, e.File, e.Message.Replace("Could not open", "Could not create", StringComparison.Ordinal), e) { Hint = e.Hint, Errno = e.Errno };
+        }
+    }
+
+    // What QEMU's drivers read before they make the file; vmdk's makes its files itself.
+    private static bool IsSaidBeforeFile(string formatName, string message) =>
+        message.StartsWith("invalid parameter value", StringComparison.Ordinal) || message.StartsWith("unrecognized backing format", StringComparison.Ordinal) || message.Contains("can't be used at the same time", StringComparison.Ordinal) || formatName switch
+        {
+            "vmdk" => !message.StartsWith("Unsupported preallocation mode", StringComparison.Ordinal),
+            "luks" => message.Contains("does not accept value", StringComparison.Ordinal),
+            _ => false,
+        };
+
     /// <summary>The options of a format, or of a protocol's driver that stands for one, whatever the target.</summary>
     public static CreateOptionSet Options(ImageFormat format, string formatName) => formatName switch
     {

@@ -14,6 +14,9 @@ internal sealed record LuksSettings
     /// <summary>How long unlocking a key slot should take, in milliseconds.</summary>
     public required ulong Milliseconds { get; init; }
 
+    /// <summary>What is wrong with the settings together, which QEMU finds when it has the password; null for nothing.</summary>
+    public ImageException? Objection { get; private init; }
+
     /// <summary>Bytes that header and key slots take: where the payload starts.</summary>
     public long HeaderLength => LuksHeader.Alignment
         + (LuksHeader.SlotCount * (long)LuksHeader.MaterialSectors((uint)Cipher.KeyLength) * SectorCipher.SectorLength);
@@ -46,15 +49,32 @@ internal sealed record LuksSettings
         string digestName = Text("hash-alg", "sha256");
         DigestAlgorithm digest = DigestAlgorithm.Find(digestName) ?? throw NotAccepted(file, "hash-alg", digestName);
         ulong milliseconds = ReadMilliseconds(options.GetValueOrDefault(prefix + "iter-time"), file);
-        if (algorithm is null)
-        {
-            throw new ImageException(ImageErrorKind.Unsupported, file, $"Algorithm '{cipherName}' not supported");
-        }
+        CipherSpec spec = new(algorithm ?? BlockAlgorithm.Find("aes-256")!, mode, vector, vectorDigest);
+        ImageException? objection = algorithm is null ? new ImageException(ImageErrorKind.Unsupported, file, $"Algorithm '{cipherName}' not supported") : ObjectionTo(spec, digest, file);
+        return new LuksSettings { Cipher = spec, Digest = digest, Milliseconds = milliseconds, Objection = objection };
+    }
 
-        CipherSpec spec = new(algorithm, mode, vector, vectorDigest);
-        LuksCipher.CheckEssiv(spec, file);
-        new LuksCipher(spec, digest).RequireUsable(file);
-        return new LuksSettings { Cipher = spec, Digest = digest, Milliseconds = milliseconds };
+    /// <summary>Refuses settings that do not go together.</summary>
+    public void RequireUsable()
+    {
+        if (Objection is not null)
+        {
+            throw Objection;
+        }
+    }
+
+    private static ImageException? ObjectionTo(CipherSpec spec, DigestAlgorithm digest, string? file)
+    {
+        try
+        {
+            LuksCipher.CheckEssiv(spec, file);
+            new LuksCipher(spec, digest).RequireUsable(file);
+            return null;
+        }
+        catch (ImageException e)
+        {
+            return e;
+        }
     }
 
     /// <summary>The time to spend in PBKDF2 (<c>iter-time</c>) in milliseconds; QEMU's default where <paramref name="text"/> is null.</summary>

@@ -24,6 +24,7 @@ internal sealed class LuksCreator
         _settings = LuksSettings.Read(request.Options, "", request.FileName);
         _preallocation = new OptionReader(request.Options, request.FileName).Choice("preallocation", "off", "off", "metadata", "falloc", "full");
         _password = Passwords.Require(request.Secret, "key-secret", request.FileName);
+        _settings.RequireUsable();
         if (request.VirtualSize < 0 || request.VirtualSize > long.MaxValue - SectorLength - _settings.HeaderLength)
         {
             throw new ImageException(ImageErrorKind.Limit, request.FileName, "The requested file size is too large");

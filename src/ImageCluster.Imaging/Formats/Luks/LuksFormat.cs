@@ -39,7 +39,9 @@ public sealed class LuksFormat : ImageFormat
     public override MeasureResult? Measure(MeasureRequest request)
     {
         _ = Passwords.Require(request.Secret, "key-secret", null);
-        long length = checked(LuksSettings.Read(request.Options, "", null).HeaderLength + request.VirtualSize);
+        LuksSettings settings = LuksSettings.Read(request.Options, "", null);
+        settings.RequireUsable();
+        long length = checked(settings.HeaderLength + request.VirtualSize);
         return new MeasureResult(length, length);
     }
 }

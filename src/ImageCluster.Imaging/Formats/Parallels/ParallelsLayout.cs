@@ -12,7 +12,7 @@ internal sealed class ParallelsLayout
     public ParallelsLayout(CreateRequest request)
     {
         OptionReader options = new(request.Options, request.FileName);
-        _ = options.Choice("preallocation", "off", "off", "falloc", "full");
+        _ = options.FilePreallocation();
         long clusterSize = options.Size("cluster_size", DefaultClusterSize);
         if (clusterSize > (long.MaxValue / MaxClusters) - SectorSize)
         {

@@ -14,7 +14,7 @@ internal sealed class QcowLayout
     public QcowLayout(CreateRequest request)
     {
         OptionReader options = new(request.Options, request.FileName);
-        _ = options.Choice("preallocation", "off", "off", "falloc", "full");
+        _ = options.FilePreallocation();
         if (request.VirtualSize == 0)
         {
             throw Invalid(request, "Image size is too small, cannot be zero length");

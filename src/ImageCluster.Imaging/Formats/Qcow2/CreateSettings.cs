@@ -39,11 +39,6 @@ internal sealed record CreateSettings
     {
         OptionReader options = new(request.Options, request.FileName);
         NewEncryption? encryption = NewEncryption.Read(request.Options, request.FileName);
-        if (request.VirtualSize is < 0 or > long.MaxValue - 511)
-        {
-            throw TooLarge(request);
-        }
-
         bool raw = options.Flag("data_file_raw", false);
         bool extended = options.Flag("extended_l2", false);
         string compat = options.Text("compat") ?? "1.1";
@@ -76,6 +71,11 @@ internal sealed record CreateSettings
         if (compression != "zlib" && version < 3)
         {
             throw Invalid(request, "Non-zlib compression type is only supported with compatibility level 1.1 and above (use version=v3 or greater)");
+        }
+
+        if (request.VirtualSize is < 0 or > long.MaxValue - 511)
+        {
+            throw TooLarge(request);
         }
 
         if (raw && preallocation == Preallocation.Off)

@@ -17,7 +17,7 @@ internal static class Creator
         CreateSettings settings = CreateSettings.Read(request);
         NewImage image = new(settings, request.FileName);
         byte[] header = HeaderWriter.Write(image.Header, request.FileName);
-        byte[]? password = settings.Encryption is null ? null : NewEncryption.Password(request.Secret, request.FileName);
+        byte[]? password = settings.Encryption?.Password(request.Secret, request.FileName);
         using IBlockFile file = request.Locator.Create(request.FileName, 0, request.Mode);
         bool hasDataFile = false;
         try

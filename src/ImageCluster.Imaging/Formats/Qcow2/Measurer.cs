@@ -13,7 +13,7 @@ internal static class Measurer
     {
         if (settings.Encryption?.Luks is not null)
         {
-            _ = NewEncryption.Password(request.Secret, null);
+            _ = settings.Encryption.Password(request.Secret, null);
         }
 
         // The size is checked here, not with the options: the complaint is another one.

@@ -43,7 +43,13 @@ internal sealed record NewEncryption(LuksSettings? Luks)
     }
 
     /// <summary>The password of the new image.</summary>
-    public static byte[] Password(Func<string, byte[]?> secret, string? file) => Passwords.Require(secret, "encrypt.key-secret", file);
+    /// <exception cref="ImageException">There is none, or the settings do not go together.</exception>
+    public byte[] Password(Func<string, byte[]?> secret, string? file)
+    {
+        byte[] password = Passwords.Require(secret, "encrypt.key-secret", file);
+        Luks?.RequireUsable();
+        return password;
+    }
 
     /// <summary>Writes the LUKS header, with zeros up to the end of its last cluster, and gives the cipher of the clusters.</summary>
     public ISectorCipher Write(NewImage image, IBlockFile file, byte[] password)

@@ -204,7 +204,7 @@ public sealed class Qcow2Format : ImageFormat
 
         NewImage image = new(settings, request.FileName);
         HeaderWriter.Write(image.Header, request.FileName);
-        password = settings.Encryption is null ? null : NewEncryption.Password(request.Secret, request.FileName);
+        password = settings.Encryption?.Password(request.Secret, request.FileName);
         return image;
     }
 

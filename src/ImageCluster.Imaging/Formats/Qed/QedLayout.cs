@@ -8,7 +8,7 @@ internal sealed class QedLayout
     public QedLayout(CreateRequest request)
     {
         OptionReader options = new(request.Options, request.FileName);
-        _ = options.Choice("preallocation", "off", "off", "falloc", "full");
+        _ = options.FilePreallocation();
         long clusterSize = options.Size("cluster_size", QedHeader.DefaultClusterSize);
         long tableSize = options.Size("table_size", QedHeader.DefaultTableSize);
         if (!QedHeader.IsClusterSizeValid(clusterSize))

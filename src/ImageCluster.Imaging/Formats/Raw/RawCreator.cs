@@ -20,7 +20,7 @@ internal static class RawCreator
     public static IBlockFile Create(CreateRequest request)
     {
         long size = RoundedSize(request);
-        string preallocation = new OptionReader(request.Options, request.FileName).Choice("preallocation", "off", "off", "falloc", "full");
+        string preallocation = new OptionReader(request.Options, request.FileName).FilePreallocation();
         IBlockFile file = request.Locator.Create(request.FileName, size, request.Mode with { Role = FileRole.Raw });
         try
         {

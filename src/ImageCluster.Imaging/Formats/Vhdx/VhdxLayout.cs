@@ -15,7 +15,7 @@ internal sealed class VhdxLayout
     public VhdxLayout(CreateRequest request)
     {
         OptionReader options = new(request.Options, request.FileName);
-        _ = options.Choice("preallocation", "off", "off", "falloc", "full");
+        _ = options.FilePreallocation();
         if (request.VirtualSize > VhdxMetadata.MaxDiskSize)
         {
             throw Invalid(request, "Image size too large; max of 64TB");

@@ -94,6 +94,7 @@ internal sealed record CreateSettings
             throw new ImageException(ImageErrorKind.Unsupported, request.FileName, "Flat image can't enable zeroed grain");
         }
 
+        _ = options.FilePreallocation();
         settings.CheckSizes(request.FileName);
         settings.CheckTexts(request.FileName);
         return settings;

@@ -11,7 +11,7 @@ internal sealed class VpcLayout
     public VpcLayout(CreateRequest request)
     {
         OptionReader options = new(request.Options, request.FileName);
-        _ = options.Choice("preallocation", "off", "off", "falloc", "full");
+        _ = options.FilePreallocation();
         IsFixed = options.Choice("subformat", "dynamic", "dynamic", "fixed") == "fixed";
         ForceSize = options.Flag("force_size", false);
         long sectors = request.VirtualSize / SectorSize + (request.VirtualSize % SectorSize > 0 ? 1 : 0);
