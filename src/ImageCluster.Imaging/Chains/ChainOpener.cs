@@ -101,6 +101,7 @@ public sealed class ChainOpener(IFileLocator locator)
             if (stated is null)
             {
                 options.Guessed(format);
+                source.Guessed?.Invoke(format.Name);
             }
 
             if (locksLater && file is LocalFile local)

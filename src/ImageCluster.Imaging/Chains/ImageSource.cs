@@ -12,6 +12,9 @@ public sealed record ImageSource
     /// <summary>The format by name; null for the one that the overlay above states, or to probe.</summary>
     public string? Format { get; init; }
 
+    /// <summary>Told the format's name where it was probed.</summary>
+    public Action<string>? Guessed { get; init; }
+
     /// <summary>Driver options.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 

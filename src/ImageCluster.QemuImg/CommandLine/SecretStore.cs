@@ -15,7 +15,7 @@ internal sealed class SecretStore
 
     private static readonly string[] OtherTypes =
     [
-        "authz-list", "authz-list-file", "authz-simple", "main-loop", "pr-manager-helper", "secret_keyring", "thread-context",
+        "authz-list", "authz-simple", "main-loop", "pr-manager-helper", "secret_keyring", "thread-context",
         "throttle-group", "tls-cipher-suites", "tls-creds-anon", "tls-creds-psk", TlsType,
     ];
 
@@ -124,7 +124,8 @@ internal sealed class SecretStore
             throw new CommandException("Parameter 'qom-type' is missing");
         }
 
-        if (type != "secret" && !OtherTypes.Contains(type))
+        string? missing = null;
+        if (type != "secret" && !OtherTypes.Contains(type) && !MachineObjects.Types.TryGetValue(type, out missing))
         {
             throw new CommandException($"Parameter 'qom-type' does not accept value '{type}'");
         }
@@ -134,9 +135,26 @@ internal sealed class SecretStore
             throw new CommandException("Parameter 'id' is missing");
         }
 
+        bool isOfMachine = missing is not null;
+        missing ??= MachineObjects.Required.GetValueOrDefault(type);
+        if (missing?.Length > 0 && !fields.ContainsKey(missing))
+        {
+            throw new CommandException($"Parameter '{missing}' is missing");
+        }
+
+        if (isOfMachine)
+        {
+            throw new CommandException($"invalid object type: {type}");
+        }
+
         if (type == TlsType && (_secrets.ContainsKey(id) || !_tls.TryDefine(id, fields, Find)))
         {
             throw Duplicate(id);
+        }
+
+        if (type == "throttle-group")
+        {
+            MachineObjects.CheckThrottling(fields);
         }
 
         if (type == "throttle-group" && !_throttleGroups.Add(id))

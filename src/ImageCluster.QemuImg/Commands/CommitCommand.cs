@@ -61,7 +61,7 @@ internal static class CommitCommand
             throw new UsageException("Expecting one image file name");
         }
 
-        OpenSettings settings = new() { Write = true, Cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback) };
+        OpenSettings settings = new() { Write = true, Unmap = true, Cache = CommandArguments.ParseCache(cacheName, CacheMode.Writeback) };
         ImageReference image = command.Image(name);
         bool showsProgress = command.Progress && !command.Quiet;
         (int baseIndex, bool grows) = FindBaseOrRefuse(host, image, baseName, settings, showsProgress);

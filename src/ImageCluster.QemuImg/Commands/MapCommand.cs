@@ -118,7 +118,7 @@ internal static class MapCommand
 
         if (entry.Data)
         {
-            output.Write($"{Hex(entry.Start),-16}{Hex(entry.Length),-16}{Hex(entry.HostOffset),-16}{host.Locator.DisplayName(entry.HostFile ?? "")}\n");
+            output.Write($"{Hex(entry.Start),-16}{Hex(entry.Length),-16}{Hex(entry.HostOffset),-16}{ImageReference.PlainName(host.Locator.DisplayName(entry.HostFile ?? ""))}\n");
         }
     }
 

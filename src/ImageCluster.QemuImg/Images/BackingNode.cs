@@ -2,6 +2,7 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.QemuImg.CommandLine;
+using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg.Images;
 
@@ -14,7 +15,20 @@ internal sealed class BackingNode
     public BackingNode(BlockOptions given, string? reference) => (_given, _reference) = (given, reference);
 
     /// <summary>A name of the first of the options, for complaints where none may be given.</summary>
-    public string FirstOption => _reference is not null ? "backing" : $"backing.{_given.Names.First()}";
+    public string FirstOption
+    {
+        get
+        {
+            // In the order of QEMU's dictionaries.
+            QDict names = [];
+            foreach (string name in _reference is not null ? ["backing"] : _given.Names.Select(static name => $"backing.{name}"))
+            {
+                names.Add(name, "");
+            }
+
+            return names.First().Key;
+        }
+    }
 
     /// <summary>Refuses an option that the format, known by now, does not have.</summary>
     public void Check(string formatName)
@@ -73,6 +87,14 @@ internal sealed class BackingNode
         if (driver is not null && FormatRegistry.Find(driver) is null)
         {
             throw new ImageException(ImageErrorKind.InvalidArgument, null, UnsupportedDrivers.Refusal(driver) ?? $"Unknown driver '{driver}'");
+        }
+
+        foreach ((string name, object? value) in _given.Own(isProtocol: false, "file"))
+        {
+            if (RuntimeOptions.IsGeneric(name))
+            {
+                RuntimeOptions.Check(name, BlockOptions.TextOf(value));
+            }
         }
 
         if (_given.Text("detect-zeroes") == "unmap" && _given.Text("discard") is not (null or "unmap" or "on"))

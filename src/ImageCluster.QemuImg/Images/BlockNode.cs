@@ -27,6 +27,7 @@ internal sealed class BlockNode
     private readonly bool _isDirect;
     private readonly DataFileNode? _dataFile;
     private string? _name;
+    private string? _probed;
 
     private BlockNode(BlockOptions given, string? driver, bool isTop, bool isDirect = false)
     {
@@ -215,6 +216,7 @@ internal sealed class BlockNode
         NoDirectory = NoDirectory,
         ProbesName = false,
         FollowBacking = !WithoutBacking,
+        Guessed = format => _probed = format,
     };
 
     private ImageSource? ContainerOf(CommandHost host)
@@ -224,6 +226,9 @@ internal sealed class BlockNode
 
     /// <summary>For the engine, as what holds another image's bytes.</summary>
     public ImageSource ToDisk(CommandHost host) => ToSource(host) with { Backing = Backing?.ToSource(host), DisplayName = DisplayName(Driver ?? "raw") };
+
+    // As stated, or as it was found to be.
+    private string FormatName => Driver ?? _probed ?? "raw";
 
     private IEnumerable<string> NodeNames() =>
         [.. _name is null ? Array.Empty<string>() : [_name], .. _file?.NodeNames() ?? [], .. _others.SelectMany(static other => other.NodeNames())];
@@ -250,13 +255,13 @@ internal sealed class BlockNode
         IEnumerable<BlockNode> children = [_file!, .. _others];
         if (Driver == "quorum")
         {
-            whole.Add("children", children.Select(static child => child.Describe(child.Driver ?? "raw")).ToList<object>());
+            whole.Add("children", children.Select(static child => child.Describe(child.FormatName)).ToList<object>());
         }
         else
         {
             foreach ((string name, BlockNode child) in _childNames.Zip(children))
             {
-                whole.Add(name, child.Describe(child.Driver ?? "raw"));
+                whole.Add(name, child.Describe(child.FormatName));
             }
         }
 

@@ -50,7 +50,7 @@ internal static class ImageOpener
     {
         try
         {
-            if (image.UsesEmptyBacking)
+            if (image.IsToWarnOfEmptyBacking())
             {
                 host.Warning("Use of \"backing\": \"\" is deprecated; use \"backing\": null instead");
             }
@@ -65,7 +65,37 @@ internal static class ImageOpener
         }
         catch (ImageException e)
         {
-            throw Failure(image, e, exitCode);
+            throw Failure(image, RefusedBefore(host, image, settings, e) ?? e, exitCode);
+        }
+    }
+
+    // Values that the driver refuses are refused before it asks for a password or opens what the image stands on.
+    private static ImageException? RefusedBefore(CommandHost host, ImageReference image, OpenSettings settings, ImageException failure)
+    {
+        if ((failure.Kind != ImageErrorKind.Secret && !failure.IsOfBacking) || image.Options.Count == 0 || image.Format is null)
+        {
+            return null;
+        }
+
+        if (image.RefusedValue(image.Format) is { } refused)
+        {
+            return refused;
+        }
+
+        if (image.Format != "qcow2")
+        {
+            return null;
+        }
+
+        try
+        {
+            using LayeredDisk alone = new ChainOpener(host.Locator).Open(image.FileName, Options(host, image, settings with { Write = false, FollowBacking = false, DescribeOnly = true }));
+            Qcow2RuntimeOptions.Check(image.Options, alone.Top);
+            return null;
+        }
+        catch (ImageException e)
+        {
+            return e;
         }
     }
 

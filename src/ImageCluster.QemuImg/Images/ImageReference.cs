@@ -14,6 +14,7 @@ namespace ImageCluster.QemuImg.Images;
 internal sealed class ImageReference
 {
     private readonly BlockNode? _node;
+    private bool _hasWarned;
 
     private ImageReference(string text, string fileName, string? format)
     {
@@ -86,8 +87,13 @@ internal sealed class ImageReference
     /// <summary>What the options say of the backing file; null where they say nothing.</summary>
     public BackingNode? Backing => _node?.Backing;
 
-    /// <inheritdoc cref="BlockNode.UsesEmptyBacking"/>
-    public bool UsesEmptyBacking => _node is { UsesEmptyBacking: true };
+    /// <summary>True the first time that this is asked where the old way of saying that there is no backing file was used: an empty string.</summary>
+    public bool IsToWarnOfEmptyBacking()
+    {
+        bool warns = _node is { UsesEmptyBacking: true } && !_hasWarned;
+        _hasWarned |= warns;
+        return warns;
+    }
 
     /// <summary>The name that info shows.</summary>
     public string DisplayName(string formatName) => _node?.DisplayName(formatName) ?? PlainName(FileName);
@@ -103,7 +109,7 @@ internal sealed class ImageReference
     public static ImageReference FromName(string name, string? format, int exitCode = 1) => name switch
     {
         _ when IsJson(name) => OrEnd(name, exitCode, () => FromJson(name, format)),
-        _ when RuntimeOptions.IsFileDriver(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["filename"] = name }, null)),
+        _ when RuntimeOptions.IsFileDriver(format) => OrEnd(name, exitCode, () => Parse(name, new() { ["driver"] = format, ["filename"] = format == "file" ? ImagePath.WithoutFile(name) : ImagePath.ProtocolOf(name) == format ? ImagePath.ToLocal(name) : name }, null)),
         _ when format == "nbd" && !name.StartsWith("nbd:", StringComparison.Ordinal) =>
             throw new CommandException($"Could not open '{name}': File name string for NBD must start with 'nbd:'", exitCode),
         _ when IsBlkdebug(name) || format == "blkdebug" => OrEnd(name, exitCode, () => FromBlkdebug(name, format)),

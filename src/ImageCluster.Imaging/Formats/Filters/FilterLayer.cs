@@ -53,6 +53,8 @@ internal sealed class FilterLayer : IWritableLayer, IResizable, IImageStatus
 
     public bool TellsDirty => _isPlaced;
 
+    public bool IsDirty => _isPlaced && _image?.Disk.Top is IImageStatus { IsDirty: true };
+
     public Extent Map(long offset, long length)
     {
         long inFile = _file.Length - offset;

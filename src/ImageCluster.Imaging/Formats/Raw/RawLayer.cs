@@ -1,3 +1,4 @@
+using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Extents;
 using ImageCluster.Imaging.Formats.Capabilities;
 using ImageCluster.Imaging.Formats.Filling;
@@ -71,7 +72,14 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
 
     public long AllocatedBytes => _file.AllocatedBytes;
 
-    public long ClusterSize => 0;
+    public long ClusterSize => Below?.ClusterSize ?? 0;
+
+    public bool IsDirty => Below?.IsDirty ?? false;
+
+    public bool TellsDirty => Below?.TellsDirty ?? true;
+
+    // What is asked of it is asked of the image whose disk is its file.
+    private IImageStatus? Below => (_file as LayeredFile)?.Disk.Top as IImageStatus;
 
     public Extent Map(long offset, long length)
     {
