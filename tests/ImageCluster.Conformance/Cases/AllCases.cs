@@ -35,5 +35,6 @@ internal static class AllCases
         .. OrderCases.List,
         .. DeviceCases.List,
         .. UnreadableCases.List,
+        .. ReasonCases.List,
     ];
 }

@@ -8,10 +8,13 @@ namespace ImageCluster.Conformance.Sequences;
 /// <param name="Options">What the image is created with.</param>
 internal sealed record SequenceKind(string Name, string Format, string Options)
 {
-    private static readonly SequenceStep[] Usual = [Write, Write, Copy, Zero, Snapshot, Apply, Delete, Resize, Resize, Amend, Commit, Rebase];
+    private static readonly SequenceStep[] Usual = [Write, Write, Copy, Zero, Snapshot, Apply, Delete, Resize, Resize, Amend, Commit, Rebase, Repair, Overwrite];
 
     /// <summary>The images that can be its backing file; it begins on the first.</summary>
     public (string Name, string Format, string Options)[] Bases { get; init; } = [("one.qcow2", "qcow2", "cluster_size=64k"), ("two.qcow2", "qcow2", "cluster_size=8k")];
+
+    /// <summary>The second of its backing files stands on the first.</summary>
+    public bool IsChain { get; init; }
 
     /// <summary>False where the image begins without a backing file.</summary>
     public bool HasBase { get; init; } = true;
@@ -24,6 +27,9 @@ internal sealed record SequenceKind(string Name, string Format, string Options)
 
     /// <summary>The least that the guest's disk is cut to is a multiple of this many bytes.</summary>
     public int ResizeUnit { get; init; } = 64 << 10;
+
+    /// <summary>False where what is copied into the image has no run of zeros, which become zeros of the format's own kind.</summary>
+    public bool CopiesZeroes { get; init; } = true;
 
     /// <summary>The file that holds the guest's bytes as they are, if there is one.</summary>
     public string? RawFile { get; init; }
@@ -51,14 +57,15 @@ internal sealed record SequenceKind(string Name, string Format, string Options)
         Qcow2("on data files", "cluster_size=8k") with { Bases = [("one.qcow2", "qcow2", "data_file=one.data,data_file_raw=on"), ("two.qcow2", "qcow2", "data_file=two.data,cluster_size=4k")] },
         Encrypted("luks", "encrypt.format=luks,encrypt.iter-time=10,cluster_size=16k") with { Steps = [.. Usual, Keys, Keys, Keys] },
 
-        // Zero clusters, of which version 2 has none, become noise with qemu-img.
-        Encrypted("aes", "encrypt.format=aes,cluster_size=4k") with { Amendments = ["compat=1.1", "refcount_bits=64", "refcount_bits=16", "compat=1.1,lazy_refcounts=on", "lazy_refcounts=off"] },
+        Encrypted("aes", "encrypt.format=aes,cluster_size=4k"),
         Encrypted("luks on luks", "encrypt.format=luks,encrypt.iter-time=10,cluster_size=64k,extended_l2=on") with
         {
             Bases = [("one.qcow2", "qcow2", "encrypt.format=luks,encrypt.iter-time=10"), ("two.luks", "luks", "iter-time=10"), ("three.qcow2", "qcow2", "encrypt.format=aes")],
         },
         Qcow2("on vmdk", "cluster_size=16k") with { Bases = [("one.vmdk", "vmdk", ""), ("two.vmdk", "vmdk", "subformat=twoGbMaxExtentFlat"), ("three.vmdk", "vmdk", "subformat=streamOptimized")] },
         Qcow2("on raw", "cluster_size=4k,lazy_refcounts=on") with { Bases = [("one.raw", "raw", ""), ("two.raw", "raw", "")] },
+        Qcow2("chain", "cluster_size=8k") with { IsChain = true, Steps = [.. Usual, Commit, Commit, Rebase, Rebase] },
+        Qcow2("chain of formats", "cluster_size=64k,extended_l2=on") with { IsChain = true, Bases = [("one.raw", "raw", ""), ("two.qed", "qed", "cluster_size=8k")], Steps = [.. Usual, Commit, Commit, Rebase] },
         Vmdk("sparse", "") with { HasBase = true },
         Vmdk("zeroed grains", "zeroed_grain=on") with { HasBase = true },
         Vmdk("split", "subformat=twoGbMaxExtentSparse") with { HasBase = true },
@@ -74,7 +81,7 @@ internal sealed record SequenceKind(string Name, string Format, string Options)
         Alone("parallels", "cluster_size=64k"),
 
         // In a zero cluster that is written in part, qemu-img lets the backing file's data come back: no zeros are written.
-        Alone("qed", "cluster_size=4k") with { HasBase = true, Bases = [("one.qed", "qed", ""), ("two.raw", "raw", "")], Steps = [Write, Write, Copy, Resize, Commit, Rebase] },
+        Alone("qed", "cluster_size=4k") with { HasBase = true, Bases = [("one.qed", "qed", ""), ("two.raw", "raw", "")], CopiesZeroes = false, Steps = [Write, Write, Copy, Resize, Commit, Rebase] },
     ];
 
     private static SequenceKind Qcow2(string name, string options) => new($"qcow2 {name}", "qcow2", options);
@@ -88,7 +95,7 @@ internal sealed record SequenceKind(string Name, string Format, string Options)
 
     private static SequenceKind DataFile(string name, string options) => new($"qcow2 with data file {name}".TrimEnd(), "qcow2", $"data_file=top.data,{options}")
     {
-        Steps = [Write, Write, Copy, Zero, Zero, Discard, Snapshot, Compress, Resize, Resize, Amend, Commit, Rebase],
+        Steps = [Write, Write, Copy, Zero, Zero, Discard, Snapshot, Compress, Resize, Resize, Amend, Commit, Rebase, Repair, Overwrite],
         Amendments = ["compat=0.10", "refcount_bits=64", "lazy_refcounts=on", "lazy_refcounts=off", "data_file_raw=on", "data_file_raw=off", "data_file=top.data", "size=1M"],
     };
 
@@ -98,7 +105,7 @@ internal sealed record SequenceKind(string Name, string Format, string Options)
     {
         HasBase = false,
         Bases = [("one.vmdk", "vmdk", ""), ("two.vmdk", "vmdk", "subformat=twoGbMaxExtentSparse")],
-        Steps = [Write, Write, Write, Copy, Copy, Zero, Zero, Discard, Commit, Resize, Snapshot, Amend, Rebase],
+        Steps = [Write, Write, Write, Copy, Copy, Zero, Zero, Discard, Commit, Resize, Snapshot, Amend, Rebase, Overwrite],
         Amendments = ["compat6=on", "size=2M"],
     };
 
@@ -106,7 +113,7 @@ internal sealed record SequenceKind(string Name, string Format, string Options)
     {
         HasBase = false,
         Bases = [],
-        Steps = [Write, Write, Copy, Copy, Zero, Discard, Resize, Resize, Snapshot, Amend],
+        Steps = [Write, Write, Copy, Copy, Zero, Discard, Resize, Resize, Snapshot, Amend, Overwrite],
         Amendments = ["size=2M"],
     };
 }

@@ -33,6 +33,12 @@ internal enum SequenceStep
     Rebase,
     Bitmap,
 
+    /// <summary>check -r, which finds nothing to do.</summary>
+    Repair,
+
+    /// <summary>A whole disk copied into it by either program's convert -n, with options.</summary>
+    Overwrite,
+
     /// <summary>A key slot filled or emptied.</summary>
     Keys,
 }

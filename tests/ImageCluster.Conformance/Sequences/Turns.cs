@@ -79,6 +79,14 @@ internal sealed class Turns : IDisposable
         Check(Programs.Execute(Directory, Programs.QemuImg, arguments));
     }
 
+    /// <summary>Ours alone does it, or refuses it.</summary>
+    public void Ours(string[] arguments)
+    {
+        ToolResult result = Programs.RunOurs(Directory, arguments);
+        Assert.True(result.ExitCode is 0 or 1, $"{History}\n{result.Error}");
+        Note($"ours alone: {string.Join(' ', arguments)}{(result.ExitCode == 0 ? "" : "  -> ")}{result.Error.Trim()}");
+    }
+
     /// <summary>Qemu-io does it; false where it could not.</summary>
     public bool Io(SequenceImage image, string command)
     {

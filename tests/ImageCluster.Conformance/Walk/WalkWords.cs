@@ -14,7 +14,7 @@ internal sealed class WalkWords(Random random)
         ["aio"] = ["threads", "native", "io_uring", "foo"],
         ["output"] = ["human", "json", "json", "json", "foo", "''"],
         ["repair"] = ["leaks", "all", "all", "foo"],
-        ["object"] = ["--object secret,id=s,data=abc", "--object secret,id=s,data=abc", "--object secret,id=s,data=abc", "--object secret,id=t,data=wrong", "--object foo,id=x", "--object secret", "--object secret,id=0,data=x", "--object secret,id=s,file=nix", "--object secret,id=s,format=base64,data=YWJj", "--object secret,id=s,format=foo,data=x"],
+        ["object"] = ["--object secret,id=s,data=abc", "--object secret,id=s,data=abc", "--object secret,id=s,data=abc", "--object secret,id=t,data=wrong", "--object foo,id=x", "--object secret", "--object secret,id=0,data=x", "--object secret,id=s,file=nix", "--object secret,id=s,format=base64,data=YWJj", "--object secret,id=s,format=foo,data=x", "--object throttle-group,id=tg", "--object throttle-group,id=tg,x-bps-total=x", "--object iothread,id=i"],
         ["smallnumber"] = ["1", "2", "7", "0", "-1", "x", "99999999999"],
         ["number"] = ["0", "1", "255", "256", "-1", "x", "0x10", "1.5"],
         ["count"] = ["1", "3", "20", "5", "0", "x", "-1"],
@@ -47,7 +47,7 @@ internal sealed class WalkWords(Random random)
             "refcount_bits=1", "refcount_bits=64", "refcount_bits=3", "refcount_bits=x", "refcount_bits=128", "compression_type=zlib", "compression_type=zstd", "compression_type=foo", "extended_l2=on", "extended_l2=on,cluster_size=128k", "extended_l2=on,cluster_size=8k", "data_file=out.data",
             "data_file=out.data,data_file_raw=on", "data_file_raw=on", "preallocation=metadata", "preallocation=metadata,extended_l2=on", "preallocation=falloc", "preallocation=full", "compat=0.10,lazy_refcounts=on", "compat=0.10,refcount_bits=8", "compat=0.10,compression_type=zstd",
             "compat=0.10,extended_l2=on", "compat=0.10,data_file=out.data", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", "encrypt.format=luks", "encrypt.format=foo", "encrypt.format=aes,encrypt.key-secret=s", "encrypt.key-secret=s", "encryption=on",
-            "encryption=on,encrypt.key-secret=s", "encrypt.format=aes,encryption=on", "encrypt.format=luks,encrypt.key-secret=nix", "encrypt.cipher-alg=aes-256", "backing_file=a.qcow2,backing_fmt=qcow2", "data_file=a.raw", "data_file=",
+            "encryption=on,encrypt.key-secret=s", "encrypt.format=aes,encryption=on", "encrypt.format=luks,encrypt.key-secret=nix", "encrypt.cipher-alg=aes-256", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv,encrypt.ivgen-hash-alg=sha1", "encrypt.format=luks,encrypt.key-secret=s,encrypt.hash-alg=foo", "encrypt.format=aes,encrypt.key-secret=s,encrypt.hash-alg=sha1", "backing_file=a.qcow2,backing_fmt=qcow2", "data_file=a.raw", "data_file=",
         ],
         ["vmdk"] =
         [
@@ -61,14 +61,14 @@ internal sealed class WalkWords(Random random)
         ["qed"] = ["cluster_size=4k", "cluster_size=64M", "cluster_size=1000", "cluster_size=2k", "table_size=1", "table_size=16", "table_size=3", "table_size=32", "table_size=x", "backing_file=a.raw", "backing_file=a.raw,backing_fmt=raw", "backing_file=a.qed,backing_fmt=qed"],
         ["qcow"] = ["encryption=on", "encryption=foo", "encrypt.format=aes,encrypt.key-secret=s", "encrypt.format=aes", "encrypt.format=luks", "encrypt.key-secret=s", "backing_file=a.raw,backing_fmt=raw", "backing_file=a.raw", "backing_fmt=raw"],
         ["parallels"] = ["cluster_size=1M", "cluster_size=64k", "cluster_size=512", "cluster_size=1000", "cluster_size=0", "cluster_size=2G", "cluster_size=x"],
-        ["luks"] = ["key-secret=s,iter-time=10", "key-secret=s,iter-time=10", "key-secret=nix", "key-secret=s,iter-time=10,cipher-alg=aes-128", "key-secret=s,iter-time=10,cipher-alg=foo", "key-secret=s,iter-time=10,hash-alg=sha512", "key-secret=s,iter-time=10,ivgen-alg=plain", "key-secret=s,iter-time=0", "iter-time=x"],
+        ["luks"] = ["key-secret=s,iter-time=10", "key-secret=s,iter-time=10", "key-secret=nix", "key-secret=s,iter-time=10,cipher-alg=aes-128", "key-secret=s,iter-time=10,cipher-alg=foo", "key-secret=s,iter-time=10,hash-alg=sha512", "key-secret=s,iter-time=10,ivgen-alg=plain", "key-secret=s,iter-time=0", "iter-time=x", "key-secret=s,iter-time=10,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256", "key-secret=s,iter-time=10,cipher-mode=foo", "key-secret=s,iter-time=10,ivgen-alg=essiv", "key-secret=s,iter-time=10,ivgen-hash-alg=foo", "key-secret=s,iter-time=10,hash-alg=foo"],
     };
 
     private static readonly string[] Amend =
     [
         "help", "compat=0.10", "compat=1.1", "compat=foo", "lazy_refcounts=on", "lazy_refcounts=off", "refcount_bits=1", "refcount_bits=8", "refcount_bits=64", "refcount_bits=3", "size=2M", "size=500k", "size=x", "size=0", "backing_file=b.raw", "backing_file=a.qcow2", "backing_file=", "backing_fmt=raw",
         "backing_file=a.raw,backing_fmt=raw", "cluster_size=4k", "data_file=d.data", "data_file=b.raw", "data_file=", "data_file_raw=on", "data_file_raw=off", "encrypt.format=luks", "encryption=on", "preallocation=full", "foo=1", "foo", "''", ",", "compat=0.10,size=2M", "compat=1.1,refcount_bits=8", "extended_l2=on",
-        "compression_type=zstd", "encrypt.state=inactive,encrypt.keyslot=0", "state=inactive,keyslot=0", "compat=0.10,lazy_refcounts=off", "lazy_refcounts", "size=1M,backing_file=b.raw",
+        "compression_type=zstd", "encrypt.state=inactive,encrypt.keyslot=0", "state=inactive,keyslot=0", "encrypt.state=active,encrypt.new-secret=s,encrypt.iter-time=10", "encrypt.state=active,encrypt.keyslot=9", "encrypt.state=inactive,encrypt.old-secret=nix", "state=active,new-secret=s,iter-time=10,keyslot=1", "compat=0.10,lazy_refcounts=off", "lazy_refcounts", "size=1M,backing_file=b.raw",
     ];
 
     private static readonly string[] NodeOptions =
@@ -139,8 +139,23 @@ internal sealed class WalkWords(Random random)
             text += "," + Pick(NodeOptions);
         }
 
-        return text;
+        return random.Next(8) == 0 ? Over(name, driver) : text;
     }
+
+    // The same image by way of another driver.
+    private string Over(string name, string driver) => random.Next(10) switch
+    {
+        0 => $"driver=raw,file.driver={driver},file.file.filename={name}",
+        1 => $"driver=copy-on-read,file.driver={driver},file.file.filename={name}",
+        2 => $"driver=throttle,throttle-group=tg,file.driver={driver},file.file.filename={name}",
+        3 => $"driver=compress,file.driver={driver},file.file.filename={name}",
+        4 => $"driver=preallocate,file.driver=file,file.filename={name}",
+        5 => $"driver={driver},file.driver=preallocate,file.file.driver=file,file.file.filename={name}",
+        6 => $"driver={driver},file.driver=blkdebug,file.image.driver=file,file.image.filename={name}",
+        7 => $"driver=quorum,vote-threshold=1,children.0.driver={driver},children.0.file.filename={name}",
+        8 => $"driver=quorum,vote-threshold=1,children.0.file.filename={name},children.1.file.filename=a.raw",
+        _ => $"driver={driver},file.driver=raw,file.file.filename={name}",
+    };
 
     // Braces are written so that they are not taken for words.
     private string Json(string name)
