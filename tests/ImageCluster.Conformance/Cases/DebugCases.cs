@@ -88,6 +88,8 @@ internal static class DebugCases
             ("refblock_load", "resize", $"resize {Image} 6G", DifferencePart.Errors),
             ("refblock_update_part", "resize", $"resize {Image} 6G", DifferencePart.Errors),
             ("refblock_update_part", "snapshot", $"snapshot -c x {Image}", DifferencePart.Errors),
+            ("refblock_update_part", "snapshot", $"snapshot -d old {Image}", DifferencePart.Errors),
+            ("cluster_free", "snapshot", $"snapshot -d old {Image}", DifferencePart.Errors),
         ];
         foreach ((string name, string command, string step, DifferencePart differs) in told)
         {

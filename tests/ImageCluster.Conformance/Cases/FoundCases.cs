@@ -121,6 +121,13 @@ internal static class FoundCases
         Make("info", "the name of a filter over what has no options", "", Twice, "info --image-opts driver=blkdebug,image.driver=null-co", "info --image-opts driver=blkdebug,image.driver=null-co,image.size=1M", "info --image-opts driver=raw,file.driver=blkdebug,file.image.driver=null-aio"),
         .. new[] { "nbd://localhost:1/x", "file:d.raw", "foo:bar", "http://localhost:1/x" }.Select(static name => Make("map", $"a data file whose name looks like a protocol's: {name.Split(':')[0]}", "qcow2", ["img create -q -f qcow2 -o data_file=d.raw d.qcow2 1M", $"img amend -f qcow2 -o data_file={name} d.qcow2"],
             "map d.qcow2", "info d.qcow2", "convert d.qcow2 x", "check d.qcow2")),
+        Make("resize", "--preallocation=metadata, extended L2", "qcow2", ["img create -q -f qcow2 -o extended_l2=on,cluster_size=128k x.qcow2 4M"], "resize --preallocation=metadata x.qcow2 6M", "check x.qcow2") with
+        {
+            Images = ["x.qcow2"],
+            Verdict = Verdict.Differs,
+            Differs = DifferencePart.Map,
+            Reason = "the room that is added is the guest's at once, a hole in the file; qemu-img leaves its subclusters absent, so that a backing file would be asked",
+        },
         Make("info", "a line's end in a name", "", [], "info 'a\nb'", "info -f foo 'a\n'", "info 'json:{\"driver\": \"raw\",\n\"file\": {\"driver\": \"file\", \"filename\": \"nix\"}}'", "create -f raw 'nix\n/x' 1M", "convert 'a\nb' x", "map --start-offset='1\n' x", "measure --size='x\n' -O raw", "convert -l 'snapshot.foo=\n' a x"),
         Make("resize", "a raw data file that is longer already", "qcow2", LongDataFile, "resize d.qcow2 1536k", "resize d.qcow2 2M") with { Images = ["d.qcow2", "d.raw:raw"] },
         Make("map", "the name of a data file, from the working directory", "qcow2", Elsewhere, "map sub/t.qcow2", "convert -O raw sub/t.qcow2 x.raw", "create -f qcow2 -o data_file=sub/n.raw sub/n.qcow2 1M", "info sub/n.qcow2", "check sub/n.qcow2", "create -f qcow2 -b sub/t.qcow2 -F qcow2 over.qcow2", "map over.qcow2", "map sub/two.qcow2",

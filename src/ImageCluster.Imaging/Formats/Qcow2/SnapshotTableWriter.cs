@@ -36,16 +36,21 @@ internal static class SnapshotTableWriter
         HeaderPatch.WriteSnapshots(metadata.File, snapshots.Count, offset);
         metadata.File.Flush();
         metadata.Header = old with { SnapshotCount = snapshots.Count, SnapshotsOffset = offset };
-        metadata.File.Tell("cluster_free");
-        for (long at = old.SnapshotsOffset; canFree && at < old.SnapshotsOffset + oldLength; at += metadata.Layout.ClusterSize)
-        {
-            if (refcounts.Decrease(at >> metadata.Layout.ClusterBits))
-            {
-                metadata.File.Discard(at, metadata.Layout.ClusterSize);
-            }
-        }
 
-        refcounts.Write();
+        // From here on the new table holds: what fails now costs no more than room.
+        Step.Run("Failed to free the cluster and L1 table", () =>
+        {
+            metadata.File.Tell("cluster_free");
+            for (long at = old.SnapshotsOffset; canFree && at < old.SnapshotsOffset + oldLength; at += metadata.Layout.ClusterSize)
+            {
+                if (refcounts.Decrease(at >> metadata.Layout.ClusterBits))
+                {
+                    metadata.File.Discard(at, metadata.Layout.ClusterSize);
+                }
+            }
+
+            refcounts.Write();
+        });
     }
 
     // A broken table may claim a length that reaches over what is free: then it leaks rather than that room in use is given away.
