@@ -166,7 +166,7 @@ public sealed class LayeredDisk : IDisposable
             while (data.Length > 0)
             {
                 Events?[0]?.Raise("write_aio");
-                Extent mapped = top.Map(offset, data.Length);
+                Extent mapped = MapForWriting(top, unit, offset, data);
                 int length = (int)mapped.Length;
                 if (mapped.Kind == ExtentKind.Data)
                 {
@@ -184,6 +184,26 @@ public sealed class LayeredDisk : IDisposable
         catch (ImageException)
         {
             _hasFailed = true;
+            throw;
+        }
+    }
+
+    // An entry that is wrong is told of as of one that is written to: by the layer's own write.
+    private static Extent MapForWriting(IWritableLayer top, long unit, long offset, ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return top.Map(offset, data.Length);
+        }
+        catch (ImageException e) when (e.Corruption != CorruptionSignal.None)
+        {
+            int first = (int)Math.Min(data.Length, unit - offset % unit);
+            if (first < data.Length)
+            {
+                return MapForWriting(top, unit, offset, data[..first]);
+            }
+
+            top.Write(offset, data);
             throw;
         }
     }

@@ -72,7 +72,7 @@ internal static class DamageCases
             Reason = "the reason stands in one line, not in two; the image is not marked as corrupt, as with qemu-img",
         }),
         Make("snapshot", "damage in a snapshot's own table", "qcow2", "snapshot -a s s.qcow2", "snapshot -d s d.qcow2", "info s.qcow2", "snapshot -l d.qcow2", "amend -o compat=0.10 s.qcow2") with { Setup = SnapshotTable },
-        Make("bench", "writing marks a damaged image", "qcow2", "bench -w -c 1 -o 2M -s 1M mid.qcow2", "info mid.qcow2", "check mid.qcow2", "check -r all mid.qcow2", "info mid.qcow2") with { Verdict = Verdict.Differs, Differs = DifferencePart.Errors, Reason = "the same refusal and mark; the line that says what is wrong names the entry by its place in the table, not by the guest's offset" },
+        Make("bench", "writing marks a damaged image", "qcow2", "bench -w -c 1 -o 2M -s 1M mid.qcow2", "info mid.qcow2", "check mid.qcow2", "check -r all mid.qcow2", "info mid.qcow2"),
         Make("convert", "--salvage: what is said", "qcow2", "convert --salvage mid.qcow2 x") with { Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "each sector that cannot be read is named once, not once for each pass" },
         Make("convert", "compressed clusters that are noise", "qcow2", "convert c.qcow2 x", "compare c.qcow2 a.qcow2") with { Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "says also what is damaged; qemu-img says so for each of its coroutines, in any order" },
         Make("convert", "-q --salvage of compressed clusters that are noise", "qcow2", "convert -q --salvage c.qcow2 x", "info x"),
