@@ -24,6 +24,11 @@ internal static class BitmapActions
             throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Bitmap name cannot be empty");
         }
 
+        if (image is not IBitmapEditor && granularity != 0 && (granularity < 512 || !long.IsPow2(granularity)))
+        {
+            throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, "Granularity must be power of 2 and at least 512");
+        }
+
         if (image is not IBitmapEditor editor)
         {
             throw new ImageException(ImageErrorKind.Unsupported, image.FileName, $"Can't store persistent bitmaps to {Node}: Operation not supported");

@@ -314,9 +314,9 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
         }
     }
 
-    // A qed image stores of its backing file's format no more than whether it is raw.
+    // A qcow image does not store its backing file's format, a qed image no more of it than whether it is raw.
     private ImageReference BackingReference() => ImageReference.FromBackingName(
-        host.Locator.Combine(plan.Target, _backingFile!), plan is { OutputFormat: "qed", SkipsCreation: false } && _backingFormat != "raw" ? null : _backingFormat);
+        host.Locator.Combine(plan.Target, _backingFile!), !plan.SkipsCreation && (plan.OutputFormat == "qcow" || (plan.OutputFormat == "qed" && _backingFormat != "raw")) ? null : _backingFormat);
 
     // A target that cannot be used is not left behind. What took the place of another file is left as qemu-img leaves it: its name is not ours to delete.
     private void Abandon(IFillTarget target, IFileLocator locator)

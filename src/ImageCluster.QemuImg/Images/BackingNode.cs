@@ -2,7 +2,6 @@ using ImageCluster.Imaging;
 using ImageCluster.Imaging.Chains;
 using ImageCluster.Imaging.Formats;
 using ImageCluster.QemuImg.CommandLine;
-using ImageCluster.QemuImg.Output;
 
 namespace ImageCluster.QemuImg.Images;
 
@@ -14,21 +13,8 @@ internal sealed class BackingNode
 
     public BackingNode(BlockOptions given, string? reference) => (_given, _reference) = (given, reference);
 
-    /// <summary>A name of the first of the options, for complaints where none may be given.</summary>
-    public string FirstOption
-    {
-        get
-        {
-            // In the order of QEMU's dictionaries.
-            QDict names = [];
-            foreach (string name in _reference is not null ? ["backing"] : _given.Names.Select(static name => $"backing.{name}"))
-            {
-                names.Add(name, "");
-            }
-
-            return names.First().Key;
-        }
-    }
+    /// <summary>The options by the names that they were given.</summary>
+    public IEnumerable<string> FullNames => _reference is not null ? ["backing"] : _given.Names.Select(static name => $"backing.{name}");
 
     /// <summary>Refuses an option that the format, known by now, does not have.</summary>
     public void Check(string formatName)

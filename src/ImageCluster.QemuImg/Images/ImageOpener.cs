@@ -233,9 +233,10 @@ internal static class ImageOpener
                 image.Backing?.Check(disk.Layers[1].FormatName);
             }
 
-            // In the order of QEMU's dictionaries.
+            // In the order of QEMU's dictionaries. What is opened alone has no place for options of a backing file.
             QDict names = [];
-            foreach (string option in image.ProtocolDriver is null ? image.Options.Keys : [])
+            IEnumerable<string> ofBacking = settings.FollowBacking ? [] : image.Backing?.FullNames ?? [];
+            foreach (string option in image.ProtocolDriver is null ? image.Options.Keys.Concat(ofBacking) : ofBacking)
             {
                 names.Add(option, "");
             }
@@ -243,12 +244,6 @@ internal static class ImageOpener
             foreach ((string option, _) in names)
             {
                 RuntimeOptions.CheckDriver(format, option);
-            }
-
-            // What is opened alone has no place for options of a backing file.
-            if (!settings.FollowBacking && image.Backing is { } given)
-            {
-                throw new ImageException(ImageErrorKind.InvalidArgument, image.FileName, $"Block format '{format}' does not support the option '{given.FirstOption}'");
             }
 
             if (settings.Write && image.ReadOnly is true)

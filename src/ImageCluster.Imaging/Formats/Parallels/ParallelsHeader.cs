@@ -18,7 +18,7 @@ internal sealed record ParallelsHeader
     private const uint Heads = 16;
     private const uint SectorsPerCylinder = 32;
     private const uint MaxTracks = int.MaxValue / 513;
-    private const uint MaxEntries = int.MaxValue / sizeof(uint);
+    internal const uint MaxEntries = int.MaxValue / sizeof(uint);
 
     /// <summary>Cluster size in sectors.</summary>
     public required uint Tracks { get; init; }

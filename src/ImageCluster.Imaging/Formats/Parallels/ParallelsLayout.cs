@@ -27,6 +27,11 @@ internal sealed class ParallelsLayout
 
         long size = RoundUp(request.VirtualSize);
         long entries = (size + clusterSize - 1) / clusterSize;
+        if (entries > ParallelsHeader.MaxEntries)
+        {
+            throw Invalid(request, "Image size is too large for this cluster size");
+        }
+
         long tableClusters = (ParallelsHeader.Length + entries * sizeof(uint) + clusterSize - 1) / clusterSize;
         Header = new ParallelsHeader
         {

@@ -24,9 +24,10 @@ internal static class Measurer
             throw new ImageException(ImageErrorKind.Limit, null, "The image size is too large (try using a larger cluster size)");
         }
 
-        bool isAllocated = settings.Preallocation is Preallocation.Falloc or Preallocation.Full
-            || (request.Source is not null && settings.Header.BackingFile is not null);
-        long data = isAllocated ? size : request.Source is null ? 0 : CountData(request.Source, layout.ClusterSize);
+        // What is not needed is looked at all the same, as QEMU does: a damaged image has no size.
+        bool hasBacking = request.Source is not null && settings.Header.BackingFile is not null;
+        long counted = hasBacking || request.Source is null ? 0 : CountData(request.Source, layout.ClusterSize);
+        long data = hasBacking || settings.Preallocation is Preallocation.Falloc or Preallocation.Full ? size : counted;
         long header = settings.Encryption?.Luks is { } luks ? RoundUp(luks.HeaderLength, layout.ClusterSize) : 0;
         long full = FullSize(layout, size) + header;
         bool keepsBitmaps = settings.Header.Version >= 3 && request.SourceBitmaps is not null;
