@@ -54,7 +54,18 @@ internal static class ReasonCases
         Make("info", "objects of a running machine", "", [.. new[] { "iothread", "can-bus", "memory-backend-ram", "memory-backend-ram,foo=1", "rng-random", "pr-manager-helper", "authz-simple", "sev-guest", "input-linux", "nix" }.Select(static type => $"info --object {type},id=x a.raw"), "info --object iothread a.raw"]),
         Make("create", "ciphers that do not go together, and a password that is not there", "qcow2", [.. new[] { "encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv,encrypt.ivgen-hash-alg=sha1", "encrypt.cipher-alg=des", "encrypt.cipher-alg=3des,encrypt.iter-time=10" }.Select(static options => $"create -q -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,{options} x 1M"),
             "create -q -f luks -o key-secret=s,cipher-alg=des x 1M", "create -q -f luks -o key-secret=s,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha1 x 1M"]),
-        Make("convert", "-B: a format that is not the backing file's, which the image does not store", "qed", "convert -B a.qcow2 -F qed -O qed a.raw x", "convert -B a.qcow2 -F raw -O qed a.raw y", "info x", "info y"),
+        Make("convert", "-B: a format that is not the backing file's, which the image does not store", "qed", "convert -B a.qcow2 -F qed -O qed a.raw x", "convert -B a.qcow2 -F raw -O qed a.raw y", "info x", "info y", "convert -B a.raw -F qcow2 -O qcow a.raw z", "info z", "map z"),
+        Make("measure", "what cannot be told of, where it is not needed", "qcow2", "measure -O qcow2 -o preallocation=falloc bad.qcow2", "measure -O qcow2 -o preallocation=full bad.qcow2", "measure -O qcow2 -o preallocation=metadata bad.qcow2", "measure -O qcow2 -o backing_file=x bad.qcow2") with
+        {
+            Setup = ["img create -q -f qcow2 bad.qcow2 1M", "io qcow2 bad.qcow2 'write -P 1 0 300k'", "io raw bad.qcow2 'write -P 2 262150 1'"],
+        },
+        Make("create", "a size that nobody can open", "parallels", "create -f parallels x 1P", "create -f parallels -o cluster_size=4M y 1P", "info y") with
+        {
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Said | DifferencePart.Files,
+            Reason = "it is refused; qemu-img 7.2 makes an image that it then finds too large to open",
+        },
+        Make("info", "options that nobody knows, of the image and of its backing file", "vmdk", "info --image-opts driver=vmdk,file.filename=a.vmdk,backing.foo=1,overlap-check=x", "info --image-opts driver=vmdk,file.filename=a.vmdk,backing.foo=1,bar=x,zz=1,backing.file.x=1", "rebase -u -b '' --image-opts driver=qcow2,file.filename=a.qcow2,backing.foo=1,size=1M"),
         Make("info", "properties of throttle groups", "", [.. new[] { "x-bps-total=x", "x-bps-total=1000", "foo=1", "x-iops-size=", "x-iops-write-max-length=0" }.Select(static property => $"info --object throttle-group,id=tg,{property} a.raw")]),
         Make("map", "values that a driver refuses, and a password that is missing", "qcow2", "map --image-opts driver=qcow2,file.filename=e.qcow2,lazy-refcounts=x", "check --image-opts driver=qcow2,file.filename=e.qcow2,lazy-refcounts=on", "snapshot -d x --image-opts driver=qcow2,file.filename=e.qcow2,offset=64k,overlap-check=x") with
         {
@@ -66,6 +77,14 @@ internal static class ReasonCases
         },
         Make("resize", "-f file: a name with its protocol", "", "resize -f file file:nix 1000", "info -f file file:a.raw", "resize -f file file:a.raw 2M", "info -f file nix", "info -f file file:./a.raw", "info -f file file:file:a.raw"),
         Make("commit", "-b, and an empty string for no backing file", "qcow2", "commit -b b.qcow2 --image-opts driver=qcow2,file.filename=a.qcow2,backing=", "commit --image-opts driver=vmdk,file.filename=a.vmdk,backing="),
+        .. new[] { "leaks", "all" }.Select(static repair => Make("check", $"-r {repair}: bitmaps and snapshots", "qcow2", $"check -r {repair} both.qcow2", "snapshot -l both.qcow2") with
+        {
+            Setup = ["img create -q -f qcow2 both.qcow2 1M", "img bitmap --add both.qcow2 b", "io qcow2 both.qcow2 'write -P 1 0 64k'", "img snapshot -c one both.qcow2"],
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Said,
+            Reason = "nothing is wrong and nothing is done; qemu-img 7.2 takes the clusters of the snapshots for leaks, and loses all snapshots",
+        }),
+        Make("bitmap", "a granularity that is wrong, of a format without bitmaps", "vmdk", "bitmap --add -g 100 a.vmdk b", "bitmap --add -g 100 a.vmdk ''", "bitmap --add -g 64k a.vmdk b", "bitmap --add a.vmdk b"),
         Make("map", "a name with its protocol", "", "map file:a.raw", "map --output=json file:a.raw", "map file:./a.raw", "map file:a.vmdk"),
     ];
 

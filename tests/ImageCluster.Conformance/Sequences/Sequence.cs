@@ -202,7 +202,9 @@ internal sealed class Sequence : IDisposable
                 Rebase(ours);
                 break;
             case SequenceStep.Repair:
-                Succeeds(ours, "check", [.. _random.Next(3) == 0 ? Array.Empty<string>() : ["-r", Pick(["all", "leaks"])], .. Top()]);
+                // Of an image with bitmaps qemu-img loses the snapshots.
+                bool repairs = _random.Next(3) > 0 && (!_kind.HasBitmaps || _snapshots.Count == 0);
+                Succeeds(ours, "check", [.. repairs ? new[] { "-r", Pick(["all", "leaks"]) } : [], .. Top()]);
                 break;
             case SequenceStep.Overwrite:
                 Overwrite(ours);

@@ -68,7 +68,7 @@ internal sealed class WalkWords(Random random)
     [
         "help", "compat=0.10", "compat=1.1", "compat=foo", "lazy_refcounts=on", "lazy_refcounts=off", "refcount_bits=1", "refcount_bits=8", "refcount_bits=64", "refcount_bits=3", "size=2M", "size=500k", "size=x", "size=0", "backing_file=b.raw", "backing_file=a.qcow2", "backing_file=", "backing_fmt=raw",
         "backing_file=a.raw,backing_fmt=raw", "cluster_size=4k", "data_file=d.data", "data_file=b.raw", "data_file=", "data_file_raw=on", "data_file_raw=off", "encrypt.format=luks", "encryption=on", "preallocation=full", "foo=1", "foo", "''", ",", "compat=0.10,size=2M", "compat=1.1,refcount_bits=8", "extended_l2=on",
-        "compression_type=zstd", "encrypt.state=inactive,encrypt.keyslot=0", "state=inactive,keyslot=0", "encrypt.state=active,encrypt.new-secret=s,encrypt.iter-time=10", "encrypt.state=active,encrypt.keyslot=9", "encrypt.state=inactive,encrypt.old-secret=nix", "state=active,new-secret=s,iter-time=10,keyslot=1", "compat=0.10,lazy_refcounts=off", "lazy_refcounts", "size=1M,backing_file=b.raw",
+        "compression_type=zstd", "encrypt.state=inactive,encrypt.keyslot=0", "state=inactive,keyslot=0", "encrypt.state=active,encrypt.new-secret=s,encrypt.iter-time=10", "encrypt.state=active,encrypt.keyslot=9", "encrypt.state=inactive,encrypt.old-secret=nix", "state=active,new-secret=s,iter-time=10,keyslot=1", "state=inactive,old-secret=s", "state=active,new-secret=s,old-secret=t,iter-time=10", "compat=0.10,lazy_refcounts=off", "lazy_refcounts", "size=1M,backing_file=b.raw",
     ];
 
     private static readonly string[] NodeOptions =
