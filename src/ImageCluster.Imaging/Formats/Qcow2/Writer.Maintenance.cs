@@ -75,7 +75,7 @@ internal sealed partial class WritableQcow2Image
                 {
                     return action();
                 }
-                catch (ImageException)
+                catch (ImageException e) when (e.Kind is ImageErrorKind.Io or ImageErrorKind.NoSpace)
                 {
                     _failed = true;
                     throw;

@@ -25,7 +25,7 @@ internal sealed partial class WritableQcow2Image :
     private ZeroMode? _zeroMode = ZeroMode.MayUnmap;
     private bool _disposed;
 
-    // An operation failed and said so.
+    // An operation failed on the file, and said so.
     private bool _failed;
 
     /// <param name="metadata">The image's state, owned from here on.</param>
