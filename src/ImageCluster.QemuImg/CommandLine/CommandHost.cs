@@ -66,7 +66,9 @@ internal sealed class CommandHost
     /// What is said of a failure that tells itself what it is about. An image that was found to be corrupt in one of its steps is reported first, once.
     /// </summary>
     public string Words(ImageException failure) =>
-        failure is { Step: { } step, InnerException: ImageException inner } && failure.Corruption != CorruptionSignal.None ? $"{step}: {Reason(inner)}" : failure.Message;
+        failure.Corruption == CorruptionSignal.None ? failure.Message
+        : failure is { Step: { } step, InnerException: ImageException inner } ? $"{step}: {Reason(inner)}"
+        : Reason(failure);
 
     /// <summary>Prints a message after the program's name; a line's end in it is a part of it, a name's for example.</summary>
     public void Error(string message) => Errors.Write($"{ProgramName}: {message}\n");
@@ -76,7 +78,7 @@ internal sealed class CommandHost
     /// <summary>Prints an engine's failure after <paramref name="context"/> (which ends with its own colon and space).</summary>
     public void Error(string context, ImageException failure)
     {
-        Error(context + failure.Message);
+        Error(context + Words(failure));
         if (failure.Hint is not null)
         {
             Errors.Write(failure.Hint);

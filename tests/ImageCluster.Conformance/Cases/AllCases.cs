@@ -25,6 +25,7 @@ internal static class AllCases
         .. WebCases.List,
         .. NbdCases.List,
         .. DamageCases.List,
+        .. MiscountCases.List,
         .. OptionCases.List,
         .. OthersCases.List,
         .. ReadOnlyCases.List,

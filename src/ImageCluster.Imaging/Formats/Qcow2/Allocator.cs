@@ -167,7 +167,8 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
                 _nextCompressed = 0;
             }
 
-            if (!range.Discard || discards is null)
+            // Metadata that is still in use was miscounted: it stays.
+            if (!range.Discard || discards is null || refcounts.Overlap.Find(start, _layout.ClusterSize) is not null)
             {
                 continue;
             }
@@ -183,8 +184,7 @@ internal class Allocator(Metadata metadata, Refcounts refcounts)
         }
     }
 
-    private ImageException AtHeader(string what) =>
-        new(ImageErrorKind.Corrupt, metadata.File.Name, $"Preventing invalid allocation of {what} at offset 0");
+    private ImageException AtHeader(string what) => metadata.Signal($"Preventing invalid allocation of {what} at offset 0");
 
     private readonly record struct Range(long Offset, long Length, bool Discard);
 }

@@ -13,7 +13,6 @@ internal sealed class CopiedFlagCheck(Metadata metadata, Refcounts refcounts, Re
     private readonly Layout _layout = metadata.Layout;
     private readonly L1Census _census = counter.Census!;
     private readonly L2Table _table = new(0, metadata.Layout.ClusterSize / sizeof(ulong));
-    private readonly MetadataOverlap _overlap = new(metadata, refcounts);
     private bool _mend;
 
     /// <summary>False: the check cannot go on, and the report says why.</summary>
@@ -126,7 +125,7 @@ internal sealed class CopiedFlagCheck(Metadata metadata, Refcounts refcounts, Re
 
     private bool WriteTable(long offset, int changed)
     {
-        if (_overlap.Find(offset, _layout.ClusterSize, ignoreTables: true) is not null)
+        if (refcounts.Overlap.Find(offset, _layout.ClusterSize, MetadataKind.L2Table) is not null)
         {
             report.Corruptions += changed;
             report.CheckErrors++;

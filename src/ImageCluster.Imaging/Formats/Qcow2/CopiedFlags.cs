@@ -30,6 +30,7 @@ internal sealed class CopiedFlags(Metadata metadata, Refcounts refcounts)
             ReadTable(offset, i);
             if (RefreshTable())
             {
+                refcounts.Overlap.Require(offset, _layout.ClusterSize, MetadataKind.L2Table);
                 metadata.File.Tell("l2_update");
                 metadata.File.Write(offset, _table.Bytes);
             }

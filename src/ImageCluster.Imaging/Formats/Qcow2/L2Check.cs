@@ -170,7 +170,7 @@ internal sealed class L2Check(ReferenceCounter counter, Metadata metadata, Check
         }
 
         int at = index << _layout.L2EntryShift;
-        if (overlap.Find(_offset + at, 1 << _layout.L2EntryShift, ignoreTables: _isActive) is not null)
+        if (overlap.Find(_offset + at, 1 << _layout.L2EntryShift, _isActive ? MetadataKind.L2Table : MetadataKind.None) is not null)
         {
             report.Say("ERROR: Overlap check failed");
             report.CheckErrors++;

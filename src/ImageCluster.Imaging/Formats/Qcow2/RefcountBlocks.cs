@@ -6,9 +6,10 @@ namespace ImageCluster.Imaging.Formats.Qcow2;
 /// <summary>
 /// The refcount blocks that were used last, by host offset. One that was changed is written when its place is needed or on
 /// <see cref="WriteChanged"/>: that is right at any time, because counts go up before, and down after, the tables that they count.
+/// A block that stands where other metadata does, which only a corrupt image has, is not written.
 /// For one thread at a time.
 /// </summary>
-internal sealed class RefcountBlocks(IBlockFile file, Layout layout)
+internal sealed class RefcountBlocks(IBlockFile file, Layout layout, MetadataOverlap overlap)
 {
     /// <summary>Memory for blocks in bytes, unless a few blocks alone take more.</summary>
     private const int Budget = 4 << 20;
@@ -112,6 +113,7 @@ internal sealed class RefcountBlocks(IBlockFile file, Layout layout)
     {
         if (block.To > block.From)
         {
+            overlap.Require(block.Offset, layout.ClusterSize, MetadataKind.RefcountBlock);
             int from = block.From & -SectorSize;
             int to = (block.To + SectorSize - 1) & -SectorSize;
             file.Tell("refblock_update_part");

@@ -106,7 +106,7 @@ internal sealed class RefcountWidth
             });
             foreach (long index in missing)
             {
-                _blocks[index] = _refcounts.Allocate(1) << _layout.ClusterBits;
+                _blocks[index] = Allocate(1);
                 grown = true;
             }
 
@@ -139,8 +139,20 @@ internal sealed class RefcountWidth
             _refcounts.Decrease((_tableOffset >> _layout.ClusterBits) + i);
         }
 
-        _tableOffset = _refcounts.Allocate(clusters) << _layout.ClusterBits;
+        _tableOffset = Allocate(clusters);
         _tableClusters = clusters;
+    }
+
+    private long Allocate(long clusters)
+    {
+        try
+        {
+            return _refcounts.AllocateForMetadata(clusters);
+        }
+        catch (ImageException e) when (e.Corruption != CorruptionSignal.None)
+        {
+            throw e.In("Overlap check failed");
+        }
     }
 
     // All counts are what they will be: the new structures count themselves, and still the old ones.

@@ -28,7 +28,7 @@ internal sealed partial class Refcounts
         long place = FindFree(1, long.MaxValue);
         if (place == 0)
         {
-            throw Corrupt("Preventing invalid allocation of refcount block at offset 0");
+            throw _metadata.Signal("Preventing invalid allocation of refcount block at offset 0");
         }
 
         bool describesItself = place >> _blockBits == index;
@@ -41,6 +41,7 @@ internal sealed partial class Refcounts
         long offset = place << _layout.ClusterBits;
         try
         {
+            Overlap.Require(offset, _layout.ClusterSize);
             Span<byte> block = _blocks.Add(offset);
             if (describesItself)
             {
@@ -116,6 +117,7 @@ internal sealed partial class Refcounts
         int added = table.AsSpan((int)area, (int)(blocks - area)).Count(0UL);
         long tableStart = start + added;
         long end = tableStart + tableClusters;
+        Overlap.Require(start << _layout.ClusterBits, (end - start) << _layout.ClusterBits);
         long place = start;
         for (long i = area; i < blocks; i++)
         {

@@ -1,3 +1,5 @@
+using ImageCluster.Imaging.Storage.Native;
+
 namespace ImageCluster.Imaging.Formats.Qcow2;
 
 /// <content>Blocks that count nothing any more are given back, as QEMU does when a disk becomes smaller.</content>
@@ -31,6 +33,11 @@ internal sealed partial class Refcounts
         if (!_layout.IsClusterAligned(offset))
         {
             throw _metadata.Signal($"Cannot get entry from refcount block cache: Offset 0x{offset:x} is unaligned");
+        }
+
+        if (offset < 0)
+        {
+            throw new ImageException(ImageErrorKind.Io, _metadata.File.Name, $"Refcount block {index} lies beyond what a file can hold") { Errno = Errno.IO };
         }
 
         ReadOnlySpan<byte> block = _blocks.Get(offset);

@@ -37,10 +37,14 @@ internal sealed partial class Refcounts
     {
         _metadata = metadata;
         _layout = metadata.Layout;
-        _blocks = new RefcountBlocks(metadata.File, metadata.Layout);
+        Overlap = new MetadataOverlap(metadata, this);
+        _blocks = new RefcountBlocks(metadata.File, metadata.Layout, Overlap);
         _blockBits = _layout.RefcountBlockBits;
         _table = ReadTable(metadata);
     }
+
+    /// <summary>What stands where nothing else may be written.</summary>
+    public MetadataOverlap Overlap { get; }
 
     /// <summary>The table's entries, as far as the file has them; those behind are zero.</summary>
     public ReadOnlySpan<ulong> Table => _table;
@@ -124,7 +128,7 @@ internal sealed partial class Refcounts
             ulong references = Get(cluster);
             if (references > 1)
             {
-                throw Corrupt($"Cluster {cluster} was to be free and has {references} references");
+                throw _metadata.Signal($"Cluster {cluster} was to be free and has {references} references");
             }
 
             if (references == 0)
@@ -159,6 +163,15 @@ internal sealed partial class Refcounts
             // Room was taken for blocks, maybe where the run lies: look again, from the same place.
             _firstFree = Math.Min(_firstFree, first);
         }
+    }
+
+    /// <summary>As <see cref="Allocate"/>, for metadata that is written at once. Returns the host offset in bytes.</summary>
+    /// <exception cref="ImageException">The refcounts say that room is free in which other metadata stands; the image is marked.</exception>
+    public long AllocateForMetadata(long count)
+    {
+        long offset = Allocate(count) << _layout.ClusterBits;
+        Overlap.Require(offset, count << _layout.ClusterBits);
+        return offset;
     }
 
     /// <summary>The first free cluster, not taken yet.</summary>
@@ -250,7 +263,7 @@ internal sealed partial class Refcounts
         ulong entry = index < _table.Length ? _table[index] & TableOffsetMask : 0;
         return (entry & (ulong)(_layout.ClusterSize - 1)) == 0 && entry <= long.MaxValue
             ? (long)entry
-            : throw Corrupt(BadEntry.RefcountBlock(entry, index));
+            : throw _metadata.Signal(BadEntry.RefcountBlock(entry, index));
     }
 
     private void Add(long first, long count)
@@ -311,6 +324,4 @@ internal sealed partial class Refcounts
         _firstFree = start + count;
         return start;
     }
-
-    private ImageException Corrupt(string message) => new(ImageErrorKind.Corrupt, _metadata.File.Name, message);
 }

@@ -36,7 +36,7 @@ internal sealed partial class ReferenceCounter
 
         // Tables that overlap can be read over and over; nobody's image needs more than this.
         _readBudget = FileLength > long.MaxValue / 8 ? long.MaxValue : (4 * FileLength) + (256L << 20);
-        _l2 = new L2Check(this, metadata, report, new MetadataOverlap(metadata, refcounts));
+        _l2 = new L2Check(this, metadata, report, refcounts.Overlap);
     }
 
     public IReadOnlyList<Snapshot> Snapshots { get; }

@@ -63,10 +63,10 @@ internal sealed class SnapshotEditor
 
         Header header = _metadata.Header;
         ulong[] l1 = Metadata.ReadL1(File, header.L1Offset, header.L1Entries);
+        long bytes = (long)header.L1Entries * sizeof(ulong);
+        long offset = bytes == 0 ? 0 : _refcounts.AllocateForMetadata((bytes + _layout.ClusterSize - 1) >> _layout.ClusterBits);
         CheckRoomForOneMore(l1);
         CopiedFlags.SetDirty(_metadata, true);
-        long bytes = (long)header.L1Entries * sizeof(ulong);
-        long offset = bytes == 0 ? 0 : _refcounts.Allocate((bytes + _layout.ClusterSize - 1) >> _layout.ClusterBits) << _layout.ClusterBits;
         WriteL1(offset, l1, header.L1Entries);
         ChangeReferences(l1, up: true);
         _refcounts.Write();
@@ -217,9 +217,10 @@ internal sealed class SnapshotEditor
 
     private void Drop(long cluster)
     {
-        if (_refcounts.Decrease(cluster))
+        long offset = cluster << _layout.ClusterBits;
+        if (_refcounts.Decrease(cluster) && _refcounts.Overlap.Find(offset, _layout.ClusterSize) is null)
         {
-            File.Discard(cluster << _layout.ClusterBits, _layout.ClusterSize);
+            File.Discard(offset, _layout.ClusterSize);
         }
     }
 

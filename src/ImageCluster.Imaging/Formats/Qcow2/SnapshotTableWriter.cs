@@ -27,7 +27,7 @@ internal static class SnapshotTableWriter
         long offset = 0;
         if (table.Length > 0)
         {
-            offset = refcounts.Allocate((table.Length + metadata.Layout.ClusterSize - 1) >> metadata.Layout.ClusterBits) << metadata.Layout.ClusterBits;
+            offset = refcounts.AllocateForMetadata((table.Length + metadata.Layout.ClusterSize - 1) >> metadata.Layout.ClusterBits);
             metadata.File.Write(offset, table);
         }
 

@@ -25,7 +25,6 @@ internal partial class TableWriter
     private readonly int _maxChanged;
     private readonly Dictionary<L2Table, (int From, int To)> _changedTables = [];
     private readonly SortedSet<int> _changedEntries = [];
-    private MetadataOverlap _overlap;
     private ImageException? _failure;
     private BitmapSet? _bitmaps;
     private bool _began;
@@ -43,7 +42,6 @@ internal partial class TableWriter
         _maxChanged = (int)Math.Max(4, ChangedBudget >> _layout.ClusterBits);
         Refcounts = new Refcounts(metadata);
         Allocator = allocator(metadata, Refcounts);
-        _overlap = new MetadataOverlap(metadata, Refcounts);
         CompleteL1();
     }
 
@@ -161,7 +159,11 @@ internal partial class TableWriter
         if (offset != 0 && (entry & Layout.CopiedFlag) != 0)
         {
             L2Table table = _metadata.L2.Pin(offset);
-            _changedTables.TryAdd(table, (int.MaxValue, 0));
+            if (_changedTables.TryAdd(table, (int.MaxValue, 0)))
+            {
+                CheckFree(offset, _layout.ClusterSize, MetadataKind.L2Table);
+            }
+
             return table;
         }
 
@@ -177,7 +179,7 @@ internal partial class TableWriter
         }
 
         _changedTables[copy] = (0, _layout.ClusterSize);
-        _overlap.AddTable(newOffset);
+        Refcounts.Overlap.AddTable(newOffset);
         Volatile.Write(ref _metadata.L1[l1Index], (ulong)newOffset | Layout.CopiedFlag);
         _changedEntries.Add(l1Index);
         return copy;
@@ -187,7 +189,7 @@ internal partial class TableWriter
     protected virtual void Replaced(long offset)
     {
         Allocator.FreeLater(offset, _layout.ClusterSize, discard: false);
-        _overlap.RemoveTable(offset);
+        Refcounts.Overlap.RemoveTable(offset);
     }
 
     /// <summary>
@@ -203,7 +205,7 @@ internal partial class TableWriter
         }
 
         Volatile.Write(ref _metadata.L1[l1Index], 0);
-        _overlap.RemoveTable(offset);
+        Refcounts.Overlap.RemoveTable(offset);
         _changedEntries.Add(l1Index);
         Allocator.FreeLater(offset, _layout.ClusterSize, discard: true);
         MakeRoom();
@@ -281,18 +283,20 @@ internal partial class TableWriter
     /// <summary>
     /// Refuses to write payload where metadata stands: only a corrupt image asks for it. The image is marked corrupt, as QEMU does.
     /// </summary>
-    public void CheckFree(long offset, long length)
-    {
-        if (_overlap.Find(offset, length) is not { } what)
-        {
-            return;
-        }
+    public void CheckFree(long offset, long length) => CheckFree(offset, length, MetadataKind.None);
 
-        Guard(() => throw _metadata.Signal($"Preventing invalid write on metadata (overlaps with {what})"));
+    private void CheckFree(long offset, long length, MetadataKind own)
+    {
+        if (Refcounts.Overlap.Find(offset, length, own) is not null)
+        {
+            RefuseOverlap(offset, length, own);
+        }
     }
 
+    private void RefuseOverlap(long offset, long length, MetadataKind own) => Guard(() => Refcounts.Overlap.Require(offset, length, own));
+
     /// <summary>True where a cluster of the range holds metadata other than bitmaps.</summary>
-    public bool IsMetadata(long offset, long length) => _overlap.Find(offset, length) is not null;
+    public bool IsMetadata(long offset, long length) => Refcounts.Overlap.Find(offset, length) is not null;
 
     /// <summary>Forgets what is cached of refcounts and tables, all of which is written: somebody else changed the file.</summary>
     public void Reload()
@@ -300,7 +304,6 @@ internal partial class TableWriter
         _isDirty = _metadata.Header.IsDirty;
         Refcounts = new Refcounts(_metadata);
         Allocator = new Allocator(_metadata, Refcounts);
-        _overlap = new MetadataOverlap(_metadata, Refcounts);
         CompleteL1();
     }
 
@@ -310,7 +313,7 @@ internal partial class TableWriter
         {
             return action();
         }
-        catch (ImageException e) when (Refcounts.Broken)
+        catch (ImageException e) when (Refcounts.Broken || e.Corruption != CorruptionSignal.None)
         {
             _failure ??= e;
             throw;

@@ -14,7 +14,6 @@ internal sealed class ZeroExpander
     private readonly Refcounts _refcounts;
     private readonly L1Census _census;
     private readonly L2Table _table;
-    private readonly MetadataOverlap _overlap;
     private readonly List<(long Cluster, uint Times)> _unused = [];
     private long _tableOffset;
     private long _tableGuestOffset;
@@ -27,7 +26,6 @@ internal sealed class ZeroExpander
         _metadata = metadata;
         _layout = metadata.Layout;
         _refcounts = refcounts;
-        _overlap = new MetadataOverlap(metadata, refcounts);
         _table = new L2Table(0, _layout.ClusterSize / sizeof(ulong));
         foreach (Snapshot snapshot in snapshots)
         {
@@ -142,11 +140,7 @@ internal sealed class ZeroExpander
 
     private ulong WriteOwn(long host, int index, uint times)
     {
-        if (_overlap.Find(host, _layout.ClusterSize) is { } what)
-        {
-            throw Corrupt($"Preventing invalid write on metadata (overlaps with {what})");
-        }
-
+        _refcounts.Overlap.Require(host, _layout.ClusterSize);
         return WriteZeros(host, index, times);
     }
 
