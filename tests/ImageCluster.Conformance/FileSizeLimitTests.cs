@@ -53,6 +53,26 @@ public sealed partial class FileSizeLimitTests : IDisposable
     [InlineData("convert -n -O qcow2 src x.qcow2")]
     [InlineData("convert -n -O qcow2 src data.qcow2")]
     [InlineData("bench -w -c 100 -s 64k --pattern=3 x.qcow2")]
+    [InlineData("resize --preallocation=metadata x.qcow2 40M")]
+    [InlineData("resize --preallocation=falloc x.qcow2 40M")]
+    [InlineData("resize --preallocation=full x.qcow2 40M")]
+    [InlineData("resize --preallocation=falloc short.qcow2 20M")]
+    [InlineData("resize --preallocation=full short.qcow2 20M")]
+    [InlineData("resize short.qcow2 20T")]
+    [InlineData("resize x.qcow2 1P")]
+    [InlineData("amend -o size=1P x.qcow2")]
+    [InlineData("convert -O raw -o preallocation=falloc src z.raw")]
+    [InlineData("convert -O raw -o preallocation=full src z.raw")]
+    [InlineData("convert -O qcow2 -o preallocation=metadata src z.qcow2")]
+    [InlineData("convert -O qcow2 -o preallocation=falloc src z.qcow2")]
+    [InlineData("convert -O qcow2 -o preallocation=full src z.qcow2")]
+    [InlineData("convert -n -O qed src x.qed")]
+    [InlineData("create -f qcow2 -o preallocation=metadata z.qcow2 20M")]
+    [InlineData("create -f qcow2 -o preallocation=falloc z.qcow2 20M")]
+    [InlineData("create -f qcow2 -o data_file=z.data,preallocation=full z.q 20M")]
+    [InlineData("create -f vhdx z.vhdx 20M")]
+    [InlineData("create -f vdi z.vdi 20T")]
+    [InlineData("create -f qcow z.qcow 20T")]
     public void AFileThatWouldBecomeTooLong(string line)
     {
         QemuTools.Require();
@@ -65,6 +85,22 @@ public sealed partial class FileSizeLimitTests : IDisposable
         Assert.Equal(Place().Replace(theirs.Error, "N"), Place().Replace(ours.Error, "N"));
         Assert.Equal(theirFiles, ourFiles);
         Assert.Equal("", state);
+    }
+
+    /// <summary>A flat extent cannot have its length: qemu-img says that all is well, and leaves an image that it cannot read. Ours says what is wrong.</summary>
+    [SkippableTheory]
+    [InlineData("create -f vmdk -o subformat=monolithicFlat z.vmdk 20M")]
+    [InlineData("create -f vmdk -o subformat=twoGbMaxExtentFlat z.vmdk 20M")]
+    public void AFlatExtentThatCannotHaveItsLength(string line)
+    {
+        QemuTools.Require();
+        Skip.IfNot(File.Exists(Prlimit), "prlimit (Debian: util-linux) is not installed");
+        Make();
+        (ToolResult theirs, _, _) = Run(Programs.QemuImg, "t", line);
+        (ToolResult ours, _, _) = Run(Programs.OwnBinary, "o", line);
+        Assert.Equal(0, theirs.ExitCode);
+        Assert.NotEqual(0, Programs.Execute(_directory["t"], Programs.QemuImg, "check", "z.vmdk").ExitCode);
+        Assert.Equal((1, "qemu-img: z.vmdk: The image size is too large for file format 'vmdk'\n"), (ours.ExitCode, ours.Error));
     }
 
     private (ToolResult Result, string Files, string State) Run(string program, string side, string line)
@@ -81,7 +117,7 @@ public sealed partial class FileSizeLimitTests : IDisposable
 
         string files = string.Join(' ', Directory.GetFiles(directory).Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
         string state = "";
-        foreach (string image in new[] { "x.qcow2", "base.qcow2", "over.qcow2", "data.qcow2" })
+        foreach (string image in new[] { "x.qcow2", "base.qcow2", "over.qcow2", "data.qcow2", "short.qcow2" })
         {
             ToolResult check = Programs.Execute(directory, Programs.QemuImg, "check", "-r", "all", image);
             state += check.ExitCode == 0 ? "" : $"{image}: {check.Output}{check.Error}";
@@ -115,7 +151,7 @@ public sealed partial class FileSizeLimitTests : IDisposable
         foreach (string line in new[]
         {
             "create -q -f raw src 20M", "create -q -f raw x.raw 512k", "create -q -f qcow2 x.qcow2 20M", "create -q -f qcow2 base.qcow2 20M", "create -q -f qcow2 -b base.qcow2 -F qcow2 over.qcow2", "create -q -f vmdk x.vmdk 20M",
-            "create -q -f qcow2 -o data_file=data.raw data.qcow2 20M",
+            "create -q -f qcow2 -o data_file=data.raw data.qcow2 20M", "create -q -f qcow2 -b base.qcow2 -F qcow2 short.qcow2 10M", "create -q -f qed x.qed 20M",
         })
         {
             ToolResult made = Programs.Execute(directory, Programs.QemuImg, line.Split(' '));

@@ -30,6 +30,33 @@ public sealed class FullDiskTests : IDisposable
     [InlineData("commit over.qcow2", "over.qcow2")]
     [InlineData("rebase -b '' over.qcow2", "over.qcow2")]
     [InlineData("amend -o compat=0.10 zeros.qcow2", "zeros.qcow2")]
+    [InlineData("convert -O vpc {far}/big.raw out", "")]
+    [InlineData("convert -O vpc -o subformat=fixed {far}/big.raw out", "")]
+    [InlineData("convert -O qed {far}/big.raw out", "")]
+    [InlineData("convert -O qcow {far}/big.raw out", "")]
+    [InlineData("convert -O vdi -o static=on {far}/big.raw out", "")]
+    [InlineData("convert -O vmdk -o subformat=monolithicFlat {far}/big.raw out", "")]
+    [InlineData("convert -O luks --object secret,id=s,data=abc -o key-secret=s,iter-time=1 {far}/big.raw out", "")]
+    [InlineData("convert -c -O qcow2 {far}/big.raw out", "")]
+    [InlineData("convert -n -c -O qcow2 {far}/big.raw x.qcow2", "")]
+    [InlineData("convert -O qcow2 --salvage {far}/big.raw out", "")]
+    [InlineData("convert -O qcow2 -o preallocation=metadata {far}/big.raw out", "")]
+    [InlineData("convert -O qcow2 -o preallocation=falloc {far}/big.raw out", "")]
+    [InlineData("convert -O qcow2 -o preallocation=full {far}/big.raw out", "")]
+    [InlineData("convert -O qcow2 -o data_file=out.d {far}/big.raw out", "")]
+    [InlineData("convert -O raw -o preallocation=falloc {far}/big.raw out", "")]
+    [InlineData("convert -O raw -o preallocation=full {far}/big.raw out", "")]
+    [InlineData("convert -O raw -S 0 {far}/big.raw out", "")]
+    [InlineData("dd -O qcow2 if={far}/big.raw of=out bs=1M", "")]
+    [InlineData("create -f luks --object secret,id=s,data=abc -o key-secret=s,iter-time=1,preallocation=full out 8M", "")]
+    [InlineData("create -f luks --object secret,id=s,data=abc -o key-secret=s,iter-time=1,preallocation=falloc out 8M", "")]
+    [InlineData("create -f qcow2 -o data_file=out.d,preallocation=full out 8M", "")]
+    [InlineData("create -f qcow2 -o data_file=out.d,preallocation=falloc out 8M", "")]
+    [InlineData("resize --preallocation=full d.qcow2 8M", "")]
+    [InlineData("resize --preallocation=falloc d.qcow2 8M", "")]
+    [InlineData("resize --preallocation=full over.qcow2 12M", "over.qcow2")]
+    [InlineData("resize -f raw --preallocation=falloc r.raw 8M", "")]
+    [InlineData("commit -d over.qcow2", "over.qcow2")]
     public void AFullDisk(string line, string unchanged)
     {
         QemuTools.Require();
@@ -53,6 +80,7 @@ public sealed class FullDiskTests : IDisposable
         ToolResult result = Programs.Execute(path, program, arguments);
         File.Delete(Path.Combine(path, "out"));
         File.Delete(Path.Combine(path, "filler"));
+        File.Delete(Path.Combine(path, "out.d"));
         string state = "";
         foreach (string image in new[] { "x.qcow2", "over.qcow2", "base.qcow2", "zeros.qcow2" })
         {
@@ -73,6 +101,7 @@ public sealed class FullDiskTests : IDisposable
     {
         Qemu("create", "-q", "-f", "qcow2", "x.qcow2", "8M");
         Qemu("create", "-q", "-f", "raw", "r.raw", "64k");
+        Qemu("create", "-q", "-f", "qcow2", "-o", "data_file=d.data", "d.qcow2", "64k");
         Qemu("create", "-q", "-f", "qcow2", "base.qcow2", "4M");
         QemuTools.Io(Path.Combine(path, "base.qcow2"), "qcow2", "write -P 1 0 768k");
         Qemu("create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", "over.qcow2");

@@ -20,6 +20,8 @@ public sealed partial class HeldLocksTests(InterruptionFiles inputs) : IClassFix
         "img create -q -f raw base.raw 1M", "img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2", "io qcow2 top.qcow2 'write -P 4 100k 100k'", "img create -q -f qcow2 -o data_file=d.data d.qcow2 1M",
         "img create -q -f vmdk -o subformat=monolithicFlat f.vmdk 1M",
 
+        "img create -q -f qcow2 -b base.raw -F raw ontoraw.qcow2", "io qcow2 ontoraw.qcow2 'write -P 4 100k 100k'", "img create -q -f qcow2 -b base.raw -F raw growsraw.qcow2 3M", "io qcow2 growsraw.qcow2 'write -P 4 100k 100k'",
+
         // A cluster that is counted and not used.
         "img create -q -f qcow2 leaks.qcow2 1M", "io raw leaks.qcow2 'write -P 1 131084 512'",
     ];
@@ -63,6 +65,18 @@ public sealed partial class HeldLocksTests(InterruptionFiles inputs) : IClassFix
         }
 
         Assert.Equal(Text(theirs), Text(ours));
+    }
+
+    /// <summary>A raw base: ours holds what qemu-img holds, and goes on saying that it reads.</summary>
+    [SkippableTheory]
+    [InlineData("commit -f qcow2 ontoraw.qcow2")]
+    [InlineData("commit -f qcow2 -d ontoraw.qcow2")]
+    [InlineData("commit -f qcow2 growsraw.qcow2")]
+    public void WhileARawBaseIsCommittedInto(string line)
+    {
+        (SortedDictionary<string, SortedSet<string>> theirs, SortedDictionary<string, SortedSet<string>> ours) = Both(line);
+        string state = Assert.Single(theirs["base.raw"], static held => held.Contains("101", StringComparison.Ordinal) && held.Contains("203", StringComparison.Ordinal));
+        Assert.Equal($"100 {state}", Assert.Single(ours["base.raw"]));
     }
 
     /// <summary>New images: ours holds from the start what qemu-img comes to hold in the end.</summary>

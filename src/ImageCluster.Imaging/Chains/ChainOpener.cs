@@ -147,8 +147,8 @@ public sealed class ChainOpener(IFileLocator locator)
         Lock = source.IsUnlocked ? ImageLock.None : mode.Lock,
         Role = format switch
         {
-            // A base that becomes longer.
-            RawFormat => source.Options.ContainsKey("offset") || source.Options.ContainsKey("size") || mode.Role == FileRole.Data ? FileRole.Data : FileRole.Raw,
+            // A base that becomes longer is locked like what holds nothing but payload.
+            RawFormat => source.Options.ContainsKey("offset") || source.Options.ContainsKey("size") || mode.Role == FileRole.Data ? FileRole.Data : mode.Role == FileRole.Base ? FileRole.Base : FileRole.Raw,
             LuksFormat => FileRole.Raw,
             _ => FileRole.Image,
         },
@@ -234,7 +234,7 @@ public sealed class ChainOpener(IFileLocator locator)
             bool write = options.Mode.Write && (depth < options.WritableLayers || depth == options.WritableBase);
             ChainOptions below = options with
             {
-                Mode = options.Mode with { Write = write, Role = depth == options.WritableBase && options.BaseGrows ? FileRole.Data : FileRole.Image },
+                Mode = options.Mode with { Write = write, Role = depth != options.WritableBase ? FileRole.Image : options.BaseGrows ? FileRole.Data : FileRole.Base },
                 ForCheck = false,
                 Guessed = static _ => { },
             };

@@ -13,6 +13,7 @@ namespace ImageCluster.Imaging.Chains;
 public sealed class LayeredDisk : IDisposable
 {
     private readonly IImageLayer[] _layers;
+    private LayeredDisk? _owner;
     private volatile bool _hasFailed;
 
     /// <param name="layers">From the top (the active image) to the base; at least one.</param>
@@ -85,7 +86,7 @@ public sealed class LayeredDisk : IDisposable
     public LayeredDisk WithoutFilters => Top is FilterLayer { Image: { } below } ? below.Disk.WithoutFilters : this;
 
     /// <summary>The disk without its topmost layers. Owns nothing: its layers stay this disk's.</summary>
-    public LayeredDisk Below(int first) => new(_layers.Skip(first)) { Events = Events?.Skip(first).ToList() };
+    public LayeredDisk Below(int first) => new(_layers.Skip(first)) { Events = Events?.Skip(first).ToList(), _owner = this };
 
     /// <summary>Reads guest bytes; what no layer has, and what lies beyond the disk's end, reads as zeros.</summary>
     public void Read(long offset, Span<byte> buffer) => ReadFrom(0, offset, buffer);
@@ -183,7 +184,7 @@ public sealed class LayeredDisk : IDisposable
         }
         catch (ImageException)
         {
-            _hasFailed = true;
+            NoteFailure();
             throw;
         }
     }
@@ -240,7 +241,7 @@ public sealed class LayeredDisk : IDisposable
         }
         catch (ImageException)
         {
-            _hasFailed = true;
+            NoteFailure();
             throw;
         }
     }
@@ -267,6 +268,13 @@ public sealed class LayeredDisk : IDisposable
         }
     }
 
+    /// <summary>What was done to a layer past this disk has failed: what closing says then follows from it, and is not told.</summary>
+    public void NoteFailure()
+    {
+        _hasFailed = true;
+        _owner?.NoteFailure();
+    }
+
     private void WriteWholeZeroes(IWritableLayer top, long offset, long length, ZeroMode mode)
     {
         try
@@ -275,7 +283,7 @@ public sealed class LayeredDisk : IDisposable
         }
         catch (ImageException)
         {
-            _hasFailed = true;
+            NoteFailure();
             throw;
         }
     }

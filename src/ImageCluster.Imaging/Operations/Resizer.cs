@@ -29,6 +29,19 @@ public static class Resizer
             throw new ImageException(ImageErrorKind.Unsupported, disk.Top.FileName, "Image format driver does not support resize");
         }
 
+        try
+        {
+            Change(disk, resizable, newSize, preallocation, oldSize);
+        }
+        catch (ImageException e) when (e.Kind is ImageErrorKind.Io or ImageErrorKind.NoSpace)
+        {
+            disk.NoteFailure();
+            throw;
+        }
+    }
+
+    private static void Change(LayeredDisk disk, IResizable resizable, long newSize, string preallocation, long? oldSize)
+    {
         long sizeBefore = disk.VirtualSize;
         long shownSize = oldSize ?? sizeBefore;
         bool isCovered = disk.Layers.Count > 1 && newSize > shownSize && disk.Layers[1].VirtualSize > shownSize;

@@ -9,6 +9,9 @@ public enum FileRole
     /// <summary>It is the image as it stands (raw, LUKS): whoever uses the image uses the file in the same way.</summary>
     Raw,
 
+    /// <summary>A raw image that another is committed into: it keeps its length meanwhile.</summary>
+    Base,
+
     /// <summary>It holds nothing but payload (an external data file, a flat extent, a part of a raw file): nobody else may change its length.</summary>
     Data,
 }

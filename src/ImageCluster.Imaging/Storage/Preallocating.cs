@@ -5,6 +5,8 @@ namespace ImageCluster.Imaging.Storage;
 /// <summary>Taking room on the storage before it is needed: where there is not enough, QEMU's words say for what it was.</summary>
 internal static class Preallocating
 {
+    private const string TooLong = "Could not resize file";
+
     /// <summary>Refuses any but <c>off</c> where a device has all the room that it will ever have.</summary>
     public static void Require(string mode, string context, IBlockFile? file)
     {
@@ -15,7 +17,7 @@ internal static class Preallocating
     }
 
     /// <summary>Takes room.</summary>
-    /// <param name="mode"><c>falloc</c> or <c>full</c>; any other takes no room and has no words of its own.</param>
+    /// <param name="mode"><c>falloc</c> or <c>full</c>; <c>metadata</c> only makes the file longer; any other has no words of its own.</param>
     /// <param name="context">What stands before the message; ends with its own colon and blank.</param>
     /// <param name="file">Where it is taken; null for what has it already.</param>
     /// <param name="take">Takes it.</param>
@@ -32,8 +34,13 @@ internal static class Preallocating
         }
         catch (ImageException e) when (e.Errno is Errno.NoSpc or Errno.DQuot or Errno.FBig && mode is "falloc" or "full")
         {
-            string what = mode == "full" ? "Could not write zeros for preallocation" : "Could not preallocate new data";
+            // QEMU sets the length before it writes zeros: there it ends where a file must not become so long.
+            string what = mode == "falloc" ? "Could not preallocate new data" : e.Errno == Errno.FBig ? TooLong : "Could not write zeros for preallocation";
             throw e.In(context + what);
+        }
+        catch (ImageException e) when (e.Errno == Errno.FBig && mode == "metadata")
+        {
+            throw e.In(TooLong);
         }
     }
 }

@@ -158,7 +158,7 @@ internal static class CommitCommand
     }
 
     // Of why the base cannot grow qemu-img keeps no more than the number.
-    private static void Grow(CommandHost host, Committer committer)
+    private static void Grow(CommandHost host, LayeredDisk disk, Committer committer)
     {
         try
         {
@@ -166,6 +166,7 @@ internal static class CommitCommand
         }
         catch (ImageException e)
         {
+            disk.NoteFailure();
             string reason = e switch
             {
                 { Errno: not 0 } => host.Reason(e),
@@ -188,13 +189,14 @@ internal static class CommitCommand
             Throttle = limiter is null ? null : limiter.Take,
         };
         Committer committer = new(disk, baseIndex, options);
-        Grow(host, committer);
+        Grow(host, disk, committer);
         try
         {
             committer.Run(CancellationToken.None);
         }
         catch (ImageException e)
         {
+            disk.NoteFailure();
             throw new CommandException($"Block job failed: {host.Reason(e)}") { Hint = ImageOpener.HintText(e) };
         }
 
@@ -210,6 +212,7 @@ internal static class CommitCommand
             }
             catch (ImageException e)
             {
+                disk.NoteFailure();
                 throw new CommandException($"Failed to empty {topName}: {host.Reason(e)}") { Hint = ImageOpener.HintText(e) };
             }
         }

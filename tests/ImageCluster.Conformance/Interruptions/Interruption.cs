@@ -19,6 +19,8 @@ internal sealed class Interruption
     private readonly MemoryLocator _start;
     private readonly byte[]?[] _before;
     private readonly byte[]?[] _done;
+    private readonly Marks?[] _marksBefore;
+    private readonly Marks?[] _marksDone;
 
     /// <param name="interrupted">What is run.</param>
     /// <param name="directory">Where its files lie.</param>
@@ -27,10 +29,13 @@ internal sealed class Interruption
         _case = interrupted;
         _start = Load(directory);
         _before = Contents(_start);
+        _marksBefore = AllMarks(_start);
         Undisturbed = new CrashLocator(_start);
         ToolResult result = RunOn(Undisturbed);
         Failure = result.ExitCode == 0 ? "" : $"undisturbed: exit code {result.ExitCode}\n{result.Error}";
-        _done = Contents(Undisturbed.AfterKill(Undisturbed.Instants));
+        MemoryLocator done = Undisturbed.AfterKill(Undisturbed.Instants);
+        _done = Contents(done);
+        _marksDone = AllMarks(done);
     }
 
     /// <summary>What is wrong where nothing interrupts it; "" for nothing.</summary>
@@ -50,18 +55,19 @@ internal sealed class Interruption
 
     /// <summary>What is wrong with the files that are left, "" for nothing: by ours, which repairs them.</summary>
     public string Judge(MemoryLocator files) =>
-        Judge(arguments => Run(files, arguments), name => Take(files, name), files.Exists);
+        Judge(arguments => Run(files, arguments), name => Take(files, name), files.Exists, view => Marks.Read(files, view.File, view));
 
     /// <summary>What is wrong with the files that are left, "" for nothing: by qemu-img, in a directory.</summary>
     public string JudgeByQemu(MemoryLocator files, string directory)
     {
         Save(files, directory);
-        string verdict = Judge(arguments => Programs.Execute(directory, Programs.QemuImg, arguments), name => Take(directory, name), name => File.Exists(Path.Combine(directory, name)));
+        string verdict = Judge(arguments => Programs.Execute(directory, Programs.QemuImg, arguments), name => Take(directory, name), name => File.Exists(Path.Combine(directory, name)),
+            view => Marks.Read(new LocalFileLocator(), Path.Combine(directory, view.File), view));
         Directory.Delete(directory, recursive: true);
         return verdict.Length == 0 ? "" : "by qemu-img: " + verdict;
     }
 
-    private string Judge(Func<string[], ToolResult> run, Func<string, byte[]> take, Func<string, bool> exists)
+    private string Judge(Func<string[], ToolResult> run, Func<string, byte[]> take, Func<string, bool> exists, Func<View, Marks?> marks)
     {
         foreach (View view in _case.Views.Where(view => view.Snapshot is null && exists(view.File)))
         {
@@ -94,6 +100,12 @@ internal sealed class Interruption
             if (Verdict(view, _before[i], now, _done[i]) is { Length: > 0 } verdict)
             {
                 return $"{view}: {verdict}\n{(now is null && exists(view.File) ? run(view.Reading).Error : "")}";
+            }
+
+            if (now is not null && _before[i] is { } before && _marksBefore[i] is { } marksBefore && _marksDone[i] is { } marksDone
+                && (marks(view)?.Verdict(marksBefore, marksDone, _case.Line.StartsWith("rebase -u", StringComparison.Ordinal) ? null : before, now) ?? "the bitmaps cannot be read") is { Length: > 0 } complaint)
+            {
+                return $"{view}: {complaint}";
             }
         }
 
@@ -138,6 +150,8 @@ internal sealed class Interruption
     }
 
     private byte[]?[] Contents(MemoryLocator files) => [.. _case.Views.Select(view => files.Exists(view.File) ? view.Read(arguments => Run(files, arguments), name => Take(files, name)) : null)];
+
+    private Marks?[] AllMarks(MemoryLocator files) => [.. _case.Views.Select(view => Marks.Read(files, view.File, view))];
 
     private static ToolResult Run(IFileLocator files, string[] arguments)
     {

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ImageCluster.Imaging;
 using ImageCluster.Testing;
 using ImageCluster.Testing.Qemu;
@@ -10,7 +11,7 @@ namespace ImageCluster.Conformance.Interruptions;
 /// <c>check -r all</c> makes the images sound, and each sector of the guest's is as it was or as it would have become. Files are in memory: each change is an instant.
 /// </summary>
 /// <remarks>CONFORMANCE_KILLS=all looks at every instant, at some also by qemu-img; otherwise a sample is drawn (<see cref="TestSeed"/>).</remarks>
-public sealed class InterruptionTests(InterruptionFiles files) : IClassFixture<InterruptionFiles>, IDisposable
+public sealed partial class InterruptionTests(InterruptionFiles files) : IClassFixture<InterruptionFiles>, IDisposable
 {
     private const int UsualKills = 6;
     private const int UsualFailures = 3;
@@ -86,7 +87,8 @@ public sealed class InterruptionTests(InterruptionFiles files) : IClassFixture<I
             string verdict = !plan.Fired ? ""
                 : result.ExitCode is not (0 or 1) ? $"exit code {result.ExitCode}\n{result.Error}"
                 : result.ExitCode == 0 && kind == FailureKind.Forever && !run.IsDone(files) ? "success is reported"
-                : result.ExitCode != 0 && result.Error.Length == 0 ? "nothing is said"
+                : result.ExitCode != 0 && result.Error.Count(static letter => letter == '\n') != 1 ? "it is not one thing that is said"
+                : result.ExitCode != 0 && Injected().Match(result.Error) is { Success: true } said && said.Value != call.ToString() ? "what is said is not what failed first"
                 : run.Judge(files);
             if (verdict.Length == 0 && (byQemu || (AtEveryInstant && random.Next(EveryByQemu) == 0)))
             {
@@ -102,6 +104,10 @@ public sealed class InterruptionTests(InterruptionFiles files) : IClassFixture<I
 
         return "";
     }
+
+    // What fails when the images are closed follows from that.
+    [GeneratedRegex(@"(?<=Injected failure of )\w+")]
+    private static partial Regex Injected();
 
     private string Kill(Interruption run, bool byQemu)
     {

@@ -14,9 +14,13 @@ public sealed class QemuHolder : IDisposable
 
     /// <summary>qemu-io on an image, waiting for commands.</summary>
     /// <param name="flags">Such as <c>-r</c> and <c>-U</c>.</param>
-    public static QemuHolder Io(string image, string format, params string[] flags)
+    public static QemuHolder Io(string image, string format, params string[] flags) => Opened(Start("qemu-io", [.. flags, "-f", format, image]));
+
+    /// <summary>As <see cref="Io"/>, on an image that options describe.</summary>
+    public static QemuHolder IoOptions(string imageOptions, params string[] flags) => Opened(Start("qemu-io", [.. flags, "--image-opts", imageOptions]));
+
+    private static QemuHolder Opened(QemuHolder holder)
     {
-        QemuHolder holder = Start("qemu-io", [.. flags, "-f", format, image]);
         holder._process.StandardInput.WriteLine("length");
         holder._process.StandardInput.Flush();
         for (string? line; (line = holder.ReadLine(holder._process.StandardOutput)) is not null;)

@@ -76,6 +76,19 @@ public sealed class InPlaceTarget(LayeredDisk disk, long? length = null, bool co
 
     private void WriteRun(FillRun run)
     {
+        try
+        {
+            WritePieces(run);
+        }
+        catch (ImageException)
+        {
+            disk.NoteFailure();
+            throw;
+        }
+    }
+
+    private void WritePieces(FillRun run)
+    {
         if (run.ExplicitZero)
         {
             disk.WriteZeroes(run.Offset, run.Length, ZeroMode.MayUnmap);

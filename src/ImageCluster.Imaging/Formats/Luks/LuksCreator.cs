@@ -153,6 +153,11 @@ internal sealed class LuksCreator
             return;
         }
 
+        Preallocating.Run(_preallocation, "", file, () => Occupy(file, start, end));
+    }
+
+    private void Occupy(IBlockFile file, long start, long end)
+    {
         if (_preallocation == "falloc")
         {
             file.Allocate(start, end - start);

@@ -113,21 +113,26 @@ internal static class Creator
     }
 
     /// <summary>Takes the room of the data on the storage, as the preallocation asks.</summary>
-    public static void Occupy(IBlockFile file, long start, long end, Preallocation mode)
+    /// <param name="file">Holds the data.</param>
+    /// <param name="start">First byte.</param>
+    /// <param name="end">Past the last byte.</param>
+    /// <param name="mode">How.</param>
+    /// <param name="isDataFile">It holds nothing else.</param>
+    public static void Occupy(IBlockFile file, long start, long end, Preallocation mode, bool isDataFile)
     {
         if (end <= start)
         {
             return;
         }
 
-        const string Context = "Could not resize image: Failed to resize underlying file: ";
+        string context = isDataFile ? "Could not resize image: " : "Could not resize image: Failed to resize underlying file: ";
         switch (mode)
         {
             case Preallocation.Falloc:
-                Preallocating.Run("falloc", Context, file, () => file.Allocate(start, end - start));
+                Preallocating.Run("falloc", context, file, () => file.Allocate(start, end - start));
                 break;
             case Preallocation.Full:
-                Preallocating.Run("full", Context, file, () => WriteZeros(file, start, end));
+                Preallocating.Run("full", context, file, () => WriteZeros(file, start, end));
                 break;
             default:
                 if (file.Length < end)

@@ -124,12 +124,12 @@ internal sealed class NewImage
     {
         if (data is { HasFixedSize: false })
         {
-            Creator.Occupy(data, 0, _settings.Header.VirtualSize, _settings.Preallocation);
+            Creator.Occupy(data, 0, _settings.Header.VirtualSize, _settings.Preallocation, isDataFile: true);
         }
         else if (data is null && _preallocated.Runs.Count > 0)
         {
             long start = _settings.Preallocation == Preallocation.Metadata ? 0 : _preallocated.Runs[0].Host;
-            Creator.Occupy(file, start << Layout.ClusterBits, _preallocated.DataEnd << Layout.ClusterBits, _settings.Preallocation);
+            Creator.Occupy(file, start << Layout.ClusterBits, _preallocated.DataEnd << Layout.ClusterBits, _settings.Preallocation, isDataFile: false);
         }
 
         if (_preallocated.Tables.Length == 0)

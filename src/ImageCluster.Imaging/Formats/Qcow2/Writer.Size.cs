@@ -267,14 +267,14 @@ internal sealed partial class WritableQcow2Image
                 {
                     _zeroMode = preallocation == "metadata" ? ZeroMode.MayUnmap : ZeroMode.KeepAllocated;
                     IBlockFile? taken = Metadata.HasDataFile && Metadata.DataFile.HasFixedSize ? null : Metadata.DataFile;
-                    Preallocating.Run(preallocation, "Failed to resize underlying file: ", taken, () => WriteZeroBytes(oldSize, newSize - oldSize));
+                    Preallocating.Run(preallocation, Metadata.HasDataFile ? "" : "Failed to resize underlying file: ", taken, () => WriteZeroBytes(oldSize, newSize - oldSize));
                 }
 
                 if (hide is not null)
                 {
                     // What the L1 table lay in is free for it, as in QEMU.
                     Tables.Flush();
-                    hide();
+                    Step.Run("Failed to zero out new clusters", hide);
                 }
             }
 

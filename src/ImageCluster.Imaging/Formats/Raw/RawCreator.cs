@@ -1,4 +1,5 @@
 using ImageCluster.Imaging.Storage;
+using ImageCluster.Imaging.Storage.Native;
 
 namespace ImageCluster.Imaging.Formats.Raw;
 
@@ -21,7 +22,7 @@ internal static class RawCreator
     {
         long size = RoundedSize(request);
         string preallocation = new OptionReader(request.Options, request.FileName).FilePreallocation();
-        IBlockFile file = request.Locator.Create(request.FileName, size, request.Mode with { Role = FileRole.Raw });
+        IBlockFile file = Make(request, size, preallocation);
         try
         {
             if (file.Length < size)
@@ -46,6 +47,19 @@ internal static class RawCreator
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    // falloc takes the room without setting the length first, so that a file that must not become so long fails there.
+    private static IBlockFile Make(CreateRequest request, long size, string preallocation)
+    {
+        try
+        {
+            return request.Locator.Create(request.FileName, size, request.Mode with { Role = FileRole.Raw });
+        }
+        catch (ImageException e) when (e.Errno == Errno.FBig && preallocation == "falloc")
+        {
+            throw e.In("Could not preallocate new data");
         }
     }
 

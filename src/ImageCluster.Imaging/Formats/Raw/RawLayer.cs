@@ -178,7 +178,15 @@ internal sealed class RawLayer : IWritableLayer, ICopyWriter, IResizable, IImage
         }
         catch (ImageException)
         {
-            _file.SetLength(from);
+            try
+            {
+                _file.SetLength(from);
+            }
+            catch (ImageException)
+            {
+                // What failed first is what is told.
+            }
+
             throw;
         }
     }

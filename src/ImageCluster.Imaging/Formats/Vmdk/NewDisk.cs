@@ -107,10 +107,12 @@ internal sealed class NewDisk : IDisposable
         uint parent = settings.BackingFile is null ? Descriptor.NoParent : ReadParent(request, settings.BackingFile);
         ExtentNames names = new(request.FileName);
         List<NewExtent> extents = [];
-        IBlockFile main = open(request.FileName, FileRole.Image);
+
+        // The file that names the extents comes last, as in QEMU: where somebody uses an extent it stays what it is.
+        IBlockFile? main = settings.Embedded ? open(request.FileName, FileRole.Image) : null;
         try
         {
-            if (settings.Embedded)
+            if (main is not null)
             {
                 CheckDescriptorFits(settings, parent, names.NameOf(settings, 0), request.FileName);
                 extents.Add(new NewExtent(main, 0, settings.Size, names.NameOf(settings, 0), new SparseLayout(settings.Size)));
@@ -126,12 +128,13 @@ internal sealed class NewDisk : IDisposable
                 }
             }
 
+            main ??= open(request.FileName, FileRole.Image);
             return new NewDisk(settings, main, parent, extents);
         }
         catch
         {
             extents.ForEach(extent => extent.File.Dispose());
-            main.Dispose();
+            main?.Dispose();
             throw;
         }
     }

@@ -90,7 +90,7 @@ internal static class ImageLocks
         if (mode.Write && (mode.Role == FileRole.Image || mode.Use is ImageUse.Write or ImageUse.Resize))
         {
             // A format's own tables are written as soon as it is open for writing.
-            bool resizes = mode.Role != FileRole.Raw || mode.Use == ImageUse.Resize;
+            bool resizes = mode.Role is FileRole.Image or FileRole.Data || mode.Use == ImageUse.Resize;
             wanted |= resizes ? Permissions.Write | Permissions.Resize : Permissions.Write;
         }
 
@@ -98,7 +98,7 @@ internal static class ImageLocks
         {
             { Lock: ImageLock.Shared } => Permissions.None,
             { Use: ImageUse.Source } or { Role: FileRole.Image } => Permissions.Write | Permissions.Resize,
-            { Role: FileRole.Data } => Permissions.Resize,
+            { Role: FileRole.Data } or { Role: FileRole.Base, Write: true } => Permissions.Resize,
             _ => Permissions.None,
         };
         return (wanted, unshared);
