@@ -29,6 +29,13 @@ internal static class ReasonCases
         ("luks", ["-o key-secret=q", "-o iter-time=0", "-o cipher-alg=foo", "-o preallocation=foo"]),
     ];
 
+    // Images that hold little, and a base that is full.
+    private static readonly string[] Alone =
+    [
+        "img create -q -f raw full.raw 1M", "io raw full.raw 'write -P 9 0 1M'", "img convert -f raw -O vmdk full.raw full.vmdk", "img create -q -f qcow2 alone.qcow2 1M", "io qcow2 alone.qcow2 'write -P 1 0 100k'", "img snapshot -c one alone.qcow2", "img create -q -f raw short.raw 500k", "io raw short.raw 'write -P 9 0 500k'",
+        "img create -q -f qcow2 -b short.raw -F raw over.qcow2 1M", "io qcow2 over.qcow2 'write -P 1 600k 64k'", "img create -q -f qcow2 -b full.raw -F raw t.qcow2", .. new[] { "vmdk", "vdi", "vpc" }.SelectMany(static format => new[] { $"img create -q -f {format} {(format == "vpc" ? "-o force_size=on" : "")} alone.{format} 1M", $"io {format} alone.{format} 'write -P 1 0 100k'" }),
+    ];
+
     private static readonly string[] WithoutModes = ["raw", "qcow", "qed", "vpc", "vhdx", "parallels", "vmdk"];
 
     public static IReadOnlyList<ConformanceCase> List { get; } =
@@ -85,6 +92,15 @@ internal static class ReasonCases
             Reason = "nothing is wrong and nothing is done; qemu-img 7.2 takes the clusters of the snapshots for leaks, and loses all snapshots",
         }),
         Make("bitmap", "a granularity that is wrong, of a format without bitmaps", "vmdk", "bitmap --add -g 100 a.vmdk b", "bitmap --add -g 100 a.vmdk ''", "bitmap --add -g 64k a.vmdk b", "bitmap --add a.vmdk b"),
+        Make("convert", "-B: a source that stands on nothing", "qcow2", "convert -O qcow2 -B full.raw -F raw alone.qcow2 x", "convert -O qcow2 -B full.raw -F raw alone.vdi y", "convert -O qcow2 -B full.raw -F raw alone.vmdk z", "convert -O vmdk -B full.vmdk -F vmdk alone.qcow2 w", "compare alone.qcow2 x", "compare alone.vdi y", "compare alone.vmdk z", "compare alone.qcow2 w",
+            "convert -O qcow2 -B full.raw -F raw -l one alone.qcow2 v", "convert -n -O qcow2 -B full.raw -F raw alone.qcow2 t.qcow2", "compare alone.qcow2 t.qcow2", "convert -O qcow2 -B full.raw -F raw alone.vpc u", "compare alone.vpc u") with { Setup = Alone, Images = ["x", "y", "z", "w", "v", "u", "t.qcow2"], SameLayout = false },
+        Make("convert", "-B: a source that stands on less than it has", "qcow2", "convert -O qcow2 -B full.raw -F raw over.qcow2 x", "compare over.qcow2 x") with
+        {
+            Setup = Alone,
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Output | DifferencePart.ExitCode,
+            Reason = "the target shows what the source shows; with qemu-img 7.2 the new backing file shines through where the source's own has ended",
+        },
         Make("map", "a name with its protocol", "", "map file:a.raw", "map --output=json file:a.raw", "map file:./a.raw", "map file:a.vmdk"),
     ];
 

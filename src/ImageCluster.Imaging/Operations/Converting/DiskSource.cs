@@ -18,8 +18,8 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
 {
     private readonly int _layers = Math.Min(layersAboveBase, disk.Layers.Count);
 
-    // A format that does not tell what it holds has no holes that something else could show through.
-    private readonly SourceKind _absent = disk.Top is IImageStatus { TellsPlaces: false } ? SourceKind.Zero : SourceKind.Same;
+    // Where the source's own backing file ends, or there is none, what the layers above do not have is zero: nothing else may show through.
+    private readonly long _belowSize = BelowSize(disk, layersAboveBase);
 
     public long VirtualSize => disk.VirtualSize;
 
@@ -30,9 +30,14 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
             return Answer(disk.MapAbove(offset, length, _layers), zero: SourceKind.Zero, absent: SourceKind.Zero);
         }
 
-        return offset < backingSize
-            ? Answer(disk.MapAbove(offset, Math.Min(length, backingSize - offset), _layers), zero: SourceKind.Zero, absent: _absent)
-            : Answer(disk.Map(offset, length), zero: SourceKind.Same, absent: SourceKind.Same);
+        if (offset >= backingSize)
+        {
+            return Answer(disk.Map(offset, length), zero: SourceKind.Same, absent: SourceKind.Same);
+        }
+
+        bool isAboveBase = offset < _belowSize;
+        length = Math.Min(length, (isAboveBase ? Math.Min(_belowSize, backingSize) : backingSize) - offset);
+        return Answer(disk.MapAbove(offset, length, _layers), zero: SourceKind.Zero, absent: isAboveBase ? SourceKind.Same : SourceKind.Zero);
     }
 
     public void Read(long offset, Span<byte> buffer) => disk.Read(offset, buffer);
@@ -78,6 +83,10 @@ public sealed class DiskSource(LayeredDisk disk, int layersAboveBase = int.MaxVa
 
     private bool IsPlain(in DiskExtent found) =>
         found.Extent is { Kind: ExtentKind.Data, File: not null, HostOffset: >= 0 } && disk.Layers[found.Depth] is not IImageStatus { IsEncrypted: true };
+
+    // A format that does not tell what it holds has no holes that something else could show through.
+    private static long BelowSize(LayeredDisk disk, int layers) =>
+        layers < disk.Layers.Count && disk.Top is not IImageStatus { TellsPlaces: false } ? disk.Layers[layers].VirtualSize : 0;
 
     private static SourceRange Answer(in DiskExtent found, SourceKind zero, SourceKind absent) => new(found.Extent.Length, found.Extent.Kind switch
     {
