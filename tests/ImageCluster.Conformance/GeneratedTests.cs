@@ -22,6 +22,9 @@ public sealed class GeneratedTests(Sandbox sandbox) : IClassFixture<Sandbox>
     [SkippableFact]
     public void Rebases() => Draw(FromEnvironment("CONFORMANCE_SEED", 3), Rebase);
 
+    [SkippableFact]
+    public void Overlays() => Draw(FromEnvironment("CONFORMANCE_SEED", 4), Overlay);
+
     private void Draw(int seed, Func<Random, ConformanceCase> make)
     {
         QemuTools.Require();
@@ -73,6 +76,28 @@ public sealed class GeneratedTests(Sandbox sandbox) : IClassFixture<Sandbox>
             Steps = [string.Join(' ', words)],
             Images = [$"x:{format}"],
             SameLayout = format is "raw" or "qcow2" or "vdi" && !compressed,
+        };
+    }
+
+    // A disk that stands on nothing becomes one that stands on another.
+    private static ConformanceCase Overlay(Random random)
+    {
+        string source = Pick(random, "base.qcow2", "other.qcow2", "flat.raw", "-l one base.qcow2");
+        string under = Pick(random, "base.qcow2 -F qcow2", "other.qcow2 -F qcow2", "flat.raw -F raw");
+        string format = Pick(random, "qcow2", "qcow2", "qed");
+        List<string> words = ["convert"];
+        Maybe(random, words, $"-S {Pick(random, "0", "4k", "64k")}");
+        Maybe(random, words, format == "qcow2" ? $"-o {Pick(random, "cluster_size=4k", "extended_l2=on", "compat=0.10")}" : "-o cluster_size=16k");
+        return new ConformanceCase
+        {
+            Command = "convert",
+            Topic = "generated",
+            Format = format,
+            Setup = [.. Chain(random), "img snapshot -c one base.qcow2", "io qcow2 base.qcow2 'write -z 0 512'"],
+            Steps = [$"{string.Join(' ', words)} -O {format} -B {under} {source} x", "compare x base.qcow2", "convert -O raw x x.raw"],
+            Images = ["x.raw:raw"],
+            SameLayout = false,
+            IgnoresDiskSize = true,
         };
     }
 
