@@ -128,6 +128,12 @@ internal static class FoundCases
             Differs = DifferencePart.Map,
             Reason = "the room that is added is the guest's at once, a hole in the file; qemu-img leaves its subclusters absent, so that a backing file would be asked",
         },
+        Make("convert", "-c: an external data file", "qcow2", ["img create -q -f raw r.raw 1M", "io raw r.raw 'write -P 1 0 300k'"], "convert -c -f raw -O qcow2 -o data_file=d r.raw x.qcow2") with
+        {
+            Verdict = Verdict.Better,
+            Differs = DifferencePart.Errors | DifferencePart.Files,
+            Reason = "says why, and leaves no files behind; qemu-img says that a write at byte 0 is not supported",
+        },
         Make("info", "a line's end in a name", "", [], "info 'a\nb'", "info -f foo 'a\n'", "info 'json:{\"driver\": \"raw\",\n\"file\": {\"driver\": \"file\", \"filename\": \"nix\"}}'", "create -f raw 'nix\n/x' 1M", "convert 'a\nb' x", "map --start-offset='1\n' x", "measure --size='x\n' -O raw", "convert -l 'snapshot.foo=\n' a x"),
         Make("resize", "a raw data file that is longer already", "qcow2", LongDataFile, "resize d.qcow2 1536k", "resize d.qcow2 2M") with { Images = ["d.qcow2", "d.raw:raw"] },
         Make("map", "the name of a data file, from the working directory", "qcow2", Elsewhere, "map sub/t.qcow2", "convert -O raw sub/t.qcow2 x.raw", "create -f qcow2 -o data_file=sub/n.raw sub/n.qcow2 1M", "info sub/n.qcow2", "check sub/n.qcow2", "create -f qcow2 -b sub/t.qcow2 -F qcow2 over.qcow2", "map over.qcow2", "map sub/two.qcow2",
