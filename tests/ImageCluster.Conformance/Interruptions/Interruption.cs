@@ -41,6 +41,9 @@ internal sealed class Interruption
     /// <summary>What is wrong where nothing interrupts it; "" for nothing.</summary>
     public string Failure { get; }
 
+    /// <summary>The command does one thing after another: of what several threads do at once, any failure may be told.</summary>
+    public bool IsOneThing => _case.Line.Split(' ')[0] is "resize" or "snapshot" or "amend" or "bitmap";
+
     /// <summary>The whole run, change by change.</summary>
     public CrashLocator Undisturbed { get; }
 
