@@ -275,14 +275,15 @@ internal sealed class Conversion(CommandHost host, CommandArguments command, Con
 
     private IConvertSource Source(LayeredDisk? snapshot, IFillTarget target, IFileLocator locator)
     {
-        if (snapshot is not null || _backingFile is not null)
+        LayeredDisk first = snapshot ?? _sources[0];
+        if (_backingFile is not null)
         {
             // Over a backing file only the source's top image is copied: what lies below is taken to be the same.
-            LayeredDisk disk = snapshot ?? _sources[0];
-            return _backingFile is null ? new DiskSource(disk) : new DiskSource(disk, layersAboveBase: 1, plan.SkipsCreation ? _backingSize : BackingSize(target, locator));
+            return new DiskSource(first, layersAboveBase: 1, plan.SkipsCreation ? _backingSize : BackingSize(target, locator));
         }
 
-        return _sources.Count == 1 ? new DiskSource(_sources[0]) : new ConcatenatedSource(_sources.Select(static disk => new DiskSource(disk)));
+        // A snapshot that is named by options is that of the first.
+        return _sources.Count == 1 ? new DiskSource(first) : new ConcatenatedSource([new DiskSource(first), .. _sources.Skip(1).Select(static disk => new DiskSource(disk))]);
     }
 
     // Bytes of the guest's disk that the target's backing file covers.
