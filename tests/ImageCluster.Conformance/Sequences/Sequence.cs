@@ -121,7 +121,10 @@ internal sealed class Sequence : IDisposable
                 (int start, int length, byte value) = Range(_content.Length);
                 int stride = length + _random.Next(3) * Sector * _random.Next(40);
                 int count = Math.Min(_random.Next(1, 4), 1 + (_content.Length - start - length) / stride);
-                string[] how = _random.Next(3) == 0 ? ["-t", Pick(["none", "writeback", "writethrough", "directsync", "unsafe"]), "-d", Number(_random.Next(1, 4)), "--flush-interval=2"] : [];
+
+                // qemu-img does not write to a file directly that begins with a hole and ends within a page.
+                string[] direct = _top.Format == "raw" && _content.Length % 4096 != 0 ? [] : ["none", "directsync"];
+                string[] how = _random.Next(3) == 0 ? ["-t", Pick(["writeback", "writethrough", "unsafe", .. direct]), "-d", Number(_random.Next(1, 4)), "--flush-interval=2"] : [];
                 string[] range = [.. how, "-w", "-c", Number(count), "-o", Number(start), "-s", Number(length), "-S", Number(stride), $"--pattern={value}"];
                 Changed(Succeeds(ours, "bench", [.. range, .. Top()]), () =>
                 {
