@@ -48,8 +48,26 @@ internal static class DamageCases
         "cp s.qcow2 d.qcow2",
     ];
 
+    // The first of the two region tables; both; a descriptor without its parent's content id; an L2 table's place in a qed image.
+    private static readonly string[] Others =
+    [
+        "img create -q -f vhdx one.vhdx 4M",
+        "cp one.vhdx both.vhdx",
+        "io raw one.vhdx 'write -P 0 192k 4'",
+        "io raw both.vhdx 'write -P 0 192k 4' 'write -P 0 256k 4'",
+        "img create -q -f vmdk -o subformat=monolithicFlat no.vmdk 4M",
+        "io raw no.vmdk 'write -P 88 48 2'",
+        "img create -q -f qed a.qed 4M",
+        "io qed a.qed 'write 0 64k'",
+        "io raw a.qed 'write -P 255 65536 8'",
+    ];
+
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
+        Make("info", "a region table of two is damaged", "vhdx", "info one.vhdx", "map one.vhdx") with { Setup = Others, IgnoresDiskSize = true, Verdict = Verdict.Better, Differs = DifferencePart.Said, Reason = "the other one is read; qemu-img refuses the image" },
+        Make("info", "both region tables are damaged", "vhdx", "info both.vhdx", "convert both.vhdx x") with { Setup = Others, Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "the same refusal, and what is wrong; qemu-img says \"Invalid argument\"" },
+        Make("info", "a descriptor without its parent's content id", "vmdk", "info no.vmdk", "convert no.vmdk x") with { Setup = Others, Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "the same refusal, and what is wrong; qemu-img says \"Invalid argument\"" },
+        Make("map", "an L2 table that is nowhere", "qed", "map a.qed", "convert a.qed x") with { Setup = Others, Verdict = Verdict.Better, Differs = DifferencePart.Errors, Reason = "the same refusal, and what is wrong; as the reason qemu-img says \"Invalid argument\", ours \"Input/output error\"" },
         .. new[] { "l1", "l2", "mid", "top" }.SelectMany(static image => new[]
         {
             Make("convert", $"damage: {image}", "qcow2", $"convert {image}.qcow2 x.raw", $"convert -O qcow2 {image}.qcow2 y", $"convert -q --salvage {image}.qcow2 z.raw", "info z.raw"),
