@@ -22,6 +22,17 @@ internal static class ChainCases
 
     public static IReadOnlyList<ConformanceCase> List { get; } =
     [
+        new ConformanceCase
+        {
+            Command = "commit",
+            Topic = "by way of a filter",
+            Format = "qcow2",
+            Setup = ["img create -q -f qcow2 base.qcow2 1M", "img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2", "io qcow2 top.qcow2 'write -P 1 0 64k'"],
+            Steps = ["commit --image-opts driver=compress,file.driver=qcow2,file.file.filename=top.qcow2"],
+            Verdict = Verdict.Differs,
+            Differs = DifferencePart.Said,
+            Reason = "refused: a filter has no backing file; name the image itself. qemu-img commits it",
+        },
         new()
         {
             Command = "rebase",
